@@ -1,0 +1,1 @@
+"""What the program does, in terms of ports: it speaks anyio and no other technology."""

@@ -1,0 +1,119 @@
+"""The published record and its meaning, in one place: schema 1 of ``NormalizedBook``.
+
+A reader may rely on this: ``bids`` and ``asks`` are empty unless ``status`` is ``live``, so nobody can compute a mid
+from a book known to be bad; ``publish_seq`` counts 0, 1, 2, … per key and run without holes, so a reader can prove that
+nothing is missing, doubled or out of order; ``conflated`` says how much was merged, and ``epoch`` that the book left
+``live`` in between. The order of the records of one key is ``(run, epoch, publish_seq)``.
+"""
+
+from enum import StrEnum
+
+import attrs
+
+__all__ = ["SCHEMA_NAME", "SCHEMA_VERSION", "BookState", "BookStatus", "Level", "Levels", "NormalizedBook", "Reason"]
+
+SCHEMA_NAME = "normalized_book"
+SCHEMA_VERSION = 1
+
+Level = tuple[str, str]
+"""Price and size, as the venue wrote them: decimal text, never a float."""
+Levels = tuple[Level, ...]
+"""Best first."""
+
+
+class BookStatus(StrEnum):
+    """Whether the levels can be relied on, and if not, what is being done about it."""
+
+    SYNCING = "syncing"
+    """From the start, and again once a lost connection is open anew, until live."""
+    LIVE = "live"
+    """Continuity and content are checked; the only status with levels."""
+    GAP = "gap"
+    """Continuity was lost or content refuted; stays so while the book is rebuilt."""
+    STALE = "stale"
+    """Silent beyond the bound, or a probe failed."""
+    DISCONNECTED = "disconnected"
+    """The socket was lost, could not be opened, or the producer stops."""
+
+
+class Reason(StrEnum):
+    """Why a book is not live."""
+
+    SEQUENCE = "sequence"
+    CROSSED = "crossed"
+    MALFORMED = "malformed"
+    DEPTH = "depth"
+    AUDIT = "audit"
+    SILENCE = "silence"
+    CLOCK = "clock"
+    CONNECTION = "connection"
+    UNAVAILABLE = "unavailable"
+    RATE_LIMITED = "rate_limited"
+    REJECTED = "rejected"
+    SHUTDOWN = "shutdown"
+
+
+@attrs.frozen
+class BookState:
+    """What is known of one book at one moment: all of a record but its place in the stream of records.
+
+    Times are microseconds since 1970 UTC. ``event_time`` is the venue's time of the last change applied;
+    ``received_time`` the local wall clock when the last depth frame or snapshot of this instrument was read, refused
+    ones included; ``sequence`` the venue's own number last applied to this book; ``epoch`` counts the entries into
+    ``live``. Each of the first three is None before there was one.
+    """
+
+    exchange: str
+    symbol: str
+    status: BookStatus
+    reason: Reason | None
+    status_since: int
+    bids: Levels
+    asks: Levels
+    event_time: int | None
+    received_time: int | None
+    sequence: int | None
+    epoch: int
+
+    @property
+    def key(self) -> str:
+        """The record's Kafka key, which keeps one instrument in one partition: ``binance:BTC-USDT``."""
+        return f"{self.exchange}:{self.symbol}"
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether the levels can be relied on."""
+        return self.status is BookStatus.LIVE
+
+
+@attrs.frozen
+class NormalizedBook(BookState):
+    """One record of the topic: a state with its place in the stream of its key."""
+
+    run: str
+    """The producer's run, sortable as text by its start; readers follow the greatest."""
+    publish_seq: int
+    """0, 1, 2, … per key and run, without holes."""
+    conflated: int
+    """How many changes were merged into this record beyond its own."""
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def of(cls, state: BookState, run: str, publish_seq: int, conflated: int) -> "NormalizedBook":
+        """Give a state its place in the stream."""
+        return cls(
+            state.exchange,
+            state.symbol,
+            state.status,
+            state.reason,
+            state.status_since,
+            state.bids,
+            state.asks,
+            state.event_time,
+            state.received_time,
+            state.sequence,
+            state.epoch,
+            run,
+            publish_seq,
+            conflated,
+        )
