@@ -1,8 +1,4 @@
-"""What is wrong with settings, where it was written, and the one error that carries all of it.
-
-    AppError
-    └── SettingsError      one or more `Fault`, one a line in its text
-"""
+"""What is wrong with settings, where it was written, and the one error that carries all of it."""
 
 from collections.abc import Sequence
 
@@ -34,6 +30,7 @@ class Fault:
         origin: The place to edit.
         path: Dotted path of the setting, such as `kafka.brokers`; empty where a whole source is meant.
         message: What was expected and what was received; never holds a secret.
+
     """
 
     origin: Origin
@@ -45,7 +42,9 @@ class Fault:
 
 
 class SettingsError(AppError):
-    """The settings can not be used; nothing was started. Its text has one line for each fault, in the order of the files."""
+    """The settings can not be used and nothing was started; the text has one line for each fault, by file and line."""
+
+    exit_status = 2
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         """Take at least one fault."""
