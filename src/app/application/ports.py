@@ -14,6 +14,7 @@ import attrs
 
 from app.domain.events import Event, Snapshot
 from app.domain.instrument import Instrument, Listing
+from app.domain.moment import Moment
 from app.domain.normalized import NormalizedBook
 
 __all__ = [
@@ -37,18 +38,6 @@ __all__ = [
 ]
 
 
-
-
-@attrs.frozen
-class Moment:
-    """One reading of both clocks."""
-
-    wall: int
-    """µs since 1970 UTC, as records carry it; may step."""
-    mono: float
-    """Seconds of a clock that never steps; deadlines are kept in it."""
-
-
 class Clock(Protocol):
     """The only source of time."""
 
@@ -56,8 +45,6 @@ class Clock(Protocol):
     def now(self) -> Moment:
         """Read both clocks."""
         raise NotImplementedError
-
-
 
 
 @attrs.frozen
@@ -174,8 +161,6 @@ class Venue(Protocol):
         raise NotImplementedError
 
 
-
-
 @attrs.frozen
 class Received:
     """Whole text frames, oldest first, and when they were read."""
@@ -226,8 +211,6 @@ class Transport(Protocol):
             RequestFailed: no answer with status 200 within the configured time.
         """
         raise NotImplementedError
-
-
 
 
 class Publication(Protocol):
@@ -319,8 +302,6 @@ class Subscriber(Protocol):
             BrokerUnavailable: no broker within the configured time.
         """
         raise NotImplementedError
-
-
 
 
 class Telemetry(Protocol):

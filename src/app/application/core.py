@@ -1,0 +1,332 @@
+"""The pure heart of a feed: everything that decides, between what comes in and what is to be done.
+
+``FeedCore.handle(input, moment)`` takes one input (frames, a connection opened or closed, an answer or its failure, time
+passing, the program stopping) and gives the effects: states to publish, books to fetch, messages to send, a connection
+to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from app.application.ports import Venue, VenueSession
+from app.domain.counted import CountedSync, FrameCounter
+from app.domain.errors import MalformedFrame
+from app.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
+from app.domain.instrument import Instrument
+from app.domain.moment import Moment
+from app.domain.normalized import BookState, BookStatus, Reason
+from app.domain.splice import SplicedSync
+from app.domain.sync import BookSync, Effect, Fetch, Reconnect, Renew, SyncSettings, Tell
+
+__all__ = [
+    "Closed",
+    "FeedCore",
+    "Fetched",
+    "FetchFailed",
+    "Frames",
+    "Input",
+    "Opened",
+    "Output",
+    "Send",
+    "Started",
+    "Stopped",
+    "Ticked",
+    "Unopened",
+]
+
+
+@attrs.frozen
+class Started:
+    """The program starts: every instrument is said to be ``syncing``."""
+
+
+@attrs.frozen
+class Opened:
+    """A connection is open; the dialect starts anew."""
+
+
+@attrs.frozen
+class Frames:
+    """Whole text frames of the open connection, oldest first."""
+
+    frames: Sequence[bytes]
+
+
+@attrs.frozen
+class Closed:
+    """The open connection is gone. ``is_ours``: it was closed because a ``Reconnect`` asked for it."""
+
+    reason: Reason
+    is_ours: bool = False
+
+
+@attrs.frozen
+class Unopened:
+    """A connection could not be opened."""
+
+    reason: Reason
+
+
+@attrs.frozen
+class Fetched:
+    """The body that answers a ``Fetch``."""
+
+    fetch: Fetch
+    body: bytes
+
+
+@attrs.frozen
+class FetchFailed:
+    """A ``Fetch`` was refused, failed or not answered in time."""
+
+    fetch: Fetch
+    reason: Reason
+    retry_after_seconds: float | None = None
+
+
+@attrs.frozen
+class Ticked:
+    """Time has passed; given several times a second."""
+
+
+@attrs.frozen
+class Stopped:
+    """The program stops: every instrument gets its last record."""
+
+
+Input = Started | Opened | Frames | Closed | Unopened | Fetched | FetchFailed | Ticked | Stopped
+
+
+@attrs.frozen
+class Send:
+    """Messages for the open connection, in order."""
+
+    messages: Sequence[str]
+
+
+Output = BookState | Fetch | Reconnect | Send | Tell
+
+
+class FeedCore:
+    """One connection's worth of instruments of one venue, through any number of connections."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        instruments: Sequence[Instrument],
+        settings: SyncSettings,
+        *,
+        frame_silence_seconds: float,
+        auctions: frozenset[str] = frozenset(),
+    ) -> None:
+        """``frame_silence_seconds`` bounds how long a connection that promises heartbeats may say nothing at all;
+        ``auctions`` holds the native ids of instruments whose books may cross legitimately.
+        """
+        self._venue = venue
+        self._instruments = tuple(instruments)
+        self._silence = frame_silence_seconds
+        self._effects: list[Effect] = []
+        rule = CountedSync if venue.numbers_frames else SplicedSync
+        self._syncs: tuple[BookSync, ...] = tuple(
+            rule(instrument, settings, self._effects, may_cross=instrument.native in auctions)
+            for instrument in instruments
+        )
+        self._by_native: dict[str, tuple[BookSync, ...]] = {}
+        for sync in self._syncs:
+            native = sync.instrument.native
+            self._by_native[native] = (*self._by_native.get(native, ()), sync)
+        self._by_key: Mapping[str, BookSync] = {sync.instrument.key: sync for sync in self._syncs}
+        self._session: VenueSession | None = None
+        self._counter = FrameCounter()
+        self._heard_at = 0.0
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """What this feed carries."""
+        return self._instruments
+
+    @property
+    def live(self) -> int:
+        """How many of the books are live."""
+        return sum(sync.status is BookStatus.LIVE for sync in self._syncs)
+
+    def handle(self, given: Input, now: Moment) -> list[Output]:
+        """Take one input and say what is to be done, in order."""
+        match given:
+            case Frames():
+                self._read(given.frames, now)
+            case Ticked():
+                self._tick(now)
+            case Fetched():
+                self._take(given, now)
+            case FetchFailed():
+                sync = self._by_key[given.fetch.instrument.key]
+                sync.fetch_failed(given.fetch.serial, given.reason, given.retry_after_seconds, now)
+            case Started():
+                for sync in self._syncs:
+                    sync.start(now)
+            case Opened():
+                return self._open(now)
+            case Closed():
+                self._close(given, now)
+            case Unopened():
+                for sync in self._syncs:
+                    sync.closed(given.reason, now)
+            case Stopped():
+                self._session = None
+                for sync in self._syncs:
+                    sync.stopped(now)
+        return self._drain()
+
+    # the connection
+
+    def _open(self, now: Moment) -> list[Output]:
+        self._session = self._venue.session(self._instruments)
+        self._counter = FrameCounter()
+        self._heard_at = now.mono
+        for sync in self._syncs:
+            sync.opened(now)
+        return [*self._drain(), Send(self._session.opening())]
+
+    def _close(self, given: Closed, now: Moment) -> None:
+        self._session = None
+        for sync in self._syncs:
+            if not given.is_ours:
+                sync.closed(given.reason, now)
+            elif sync.status is BookStatus.LIVE:
+                sync.closed(Reason.CONNECTION, now)
+            else:
+                sync.detached(now)
+
+    def _tick(self, now: Moment) -> None:
+        is_dead = self._venue.sends_heartbeats and now.mono - self._heard_at >= self._silence
+        if self._session is not None and is_dead:
+            self._session = None
+            self._effects.append(Tell("the connection is silent", {"seconds": round(now.mono - self._heard_at, 1)}))
+            for sync in self._syncs:
+                sync.silent(now)
+            self._effects.append(Reconnect(Reason.SILENCE))
+        for sync in self._syncs:
+            sync.tick(now)
+
+    # frames
+
+    def _read(self, frames: Iterable[bytes], now: Moment) -> None:
+        self._heard_at = now.mono
+        for frame in frames:
+            session = self._session
+            if session is None:
+                return
+            try:
+                events = session.read(frame)
+            except MalformedFrame as error:
+                self._malformed(error, now)
+                continue
+            for event in events:
+                if type(event) is Change:
+                    self._change(event, now)
+                elif not self._mean(event, now):
+                    return
+            if len(events) > 1:
+                for sync in self._touched_by(events):
+                    sync.settle(now)
+            elif events and type(events[0]) is Change:
+                for sync in self._by_native.get(events[0].native, ()):
+                    sync.settle(now)
+
+    def _change(self, change: Change, now: Moment) -> None:
+        syncs = self._by_native.get(change.native)
+        if syncs is None:
+            self._stranger(change.native)
+            return
+        for sync in syncs:
+            sync.change(change, now)
+
+    def _touched_by(self, events: Sequence[Event]) -> Iterable[BookSync]:
+        natives = dict.fromkeys(event.native for event in events if isinstance(event, (Change, Snapshot)))
+        return [sync for native in natives for sync in self._by_native.get(native, ())]
+
+    def _mean(self, event: Event, now: Moment) -> bool:
+        """Act on what is rarer than a change; False when the connection can not be used any more."""
+        match event:
+            case Numbered(number):
+                if not self._counter.is_next(number):
+                    self._refute(number, now)
+                    return False
+            case Snapshot():
+                if event.native not in self._by_native:
+                    self._stranger(event.native)
+                for sync in self._by_native.get(event.native, ()):
+                    sync.snapshot(event, now)
+            case Accepted(natives):
+                for sync in self._syncs:
+                    if natives is None or sync.instrument.native in natives:
+                        sync.accepted(now)
+            case Refused():
+                self._refused(event, now)
+            case Departing():
+                self._effects.append(Tell("the venue is about to close the connection", {}))
+                self._effects.append(Reconnect(Reason.CONNECTION))
+            case Change():
+                self._change(event, now)
+        return True
+
+    def _stranger(self, native: str) -> None:
+        self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
+
+    def _refute(self, number: int, now: Moment) -> None:
+        fields: dict[str, object] = {"expected": self._counter.expected, "received": number}
+        self._effects.append(Tell("frames of the connection are missing or repeated", fields))
+        self._session = None
+        for sync in self._syncs:
+            sync.refuse(Reason.SEQUENCE, now, was_depth=False)
+
+    def _malformed(self, error: MalformedFrame, now: Moment) -> None:
+        """Refute the book that the frame belongs to, or all of the connection where nobody can tell."""
+        self._effects.append(Tell("a frame could not be read", {"problem": str(error)}))
+        named = self._by_native.get(error.native, ()) if error.native is not None else ()
+        for sync in named or self._syncs:
+            sync.refuse(Reason.MALFORMED, now, was_depth=bool(named))
+        if self._venue.numbers_frames or not named:
+            self._session = None
+            self._effects.append(Reconnect(Reason.MALFORMED))
+
+    def _refused(self, event: Refused, now: Moment) -> None:
+        named = self._by_native.get(event.native, ()) if event.native is not None else ()
+        self._effects.append(Tell("the venue refused a request", {"answer": event.message, "native": event.native}))
+        for sync in named or self._syncs:
+            sync.explain(Reason.REJECTED, now)
+
+    # answers
+
+    def _take(self, given: Fetched, now: Moment) -> None:
+        fetch = given.fetch
+        sync = self._by_key[fetch.instrument.key]
+        try:
+            snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
+        except MalformedFrame as error:
+            self._effects.append(Tell("an answer could not be read", {"instrument": fetch.instrument.key, "problem": str(error)}))
+            sync.fetch_failed(fetch.serial, Reason.MALFORMED, None, now)
+            return
+        sync.fetched(fetch.serial, snapshot, now)
+
+    def _drain(self) -> list[Output]:
+        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages."""
+        if not self._effects:
+            return []
+        outputs: list[Output] = []
+        is_closing = False
+        for effect in self._effects:
+            if isinstance(effect, Renew):
+                if self._session is not None:
+                    outputs.append(Send(self._session.renewing(effect.instrument.native)))
+            elif not isinstance(effect, Reconnect):
+                outputs.append(effect)
+            elif not is_closing:
+                is_closing = True
+                outputs.append(effect)
+        self._effects.clear()
+        if is_closing:
+            self._session = None
+        return outputs

@@ -1,0 +1,250 @@
+"""An order book that can be kept at the speed of the venues, and that knows how far it can be trusted.
+
+Each side is a dict of levels and a sorted list of the keys of its best ones. A key is the price as a number, negated for
+bids so that both sides sort best first; it only orders and identifies. What leaves the book is the venue's own text.
+A key is a binary float, which is safe because decimal numbers of up to 15 significant digits never share one; a price
+with more is refused as invalid.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from heapq import nsmallest
+from itertools import chain
+from math import inf
+
+import attrs
+
+from app.domain.normalized import Level, Levels
+
+__all__ = ["BookSide", "Difference", "InvalidLevel", "OrderBook", "is_same_ladder"]
+
+_SAFE_TEXT = 16
+"""A text of 16 characters, point included, holds at most 15 digits."""
+_SAFE_DIGITS = 15
+
+
+class InvalidLevel(ValueError):
+    """A level whose price or size is no plain decimal number, or a price that no key can tell from its neighbours."""
+
+
+@attrs.frozen
+class Difference:
+    """The best price at which two books that should agree do not; None stands for no level there."""
+
+    side: str
+    ours: Level | None
+    theirs: Level | None
+
+
+class BookSide:
+    """One side of a book: all levels that are known, the best of them sorted.
+
+    Only a window of the best keys is kept sorted; it is filled again from all when deletions have worn it down. With a
+    ``known_to`` edge (a snapshot that filled its limit says nothing of what lies beyond its worst level) levels beyond
+    are not kept: between them others could be missing.
+    """
+
+    __slots__ = ("_depth", "_edge", "_keys", "_known_to", "_levels", "_sign", "_window")
+
+    def __init__(self, sign: int, depth: int) -> None:
+        """``sign`` is -1 for bids and 1 for asks; ``depth`` is how many levels must always be at hand sorted."""
+        self._sign = sign
+        self._depth = depth
+        self._window = max(8 * depth, 128)
+        self._levels: dict[float, Level] = {}
+        self._keys: list[float] = []
+        self._edge = inf
+        self._known_to = inf
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every level of the venue's side is known, however deep."""
+        return self._known_to == inf
+
+    @property
+    def best_key(self) -> float | None:
+        """The key of the best level, None when the side is empty."""
+        return self._keys[0] if self._keys else None
+
+    def replace(self, levels: Sequence[Level], limit: int | None) -> None:
+        """Take a snapshot's side in place of all that was known; ``limit`` is how many levels it could hold."""
+        sign = self._sign
+        fresh: dict[float, Level] = {}
+        for level in levels:
+            if float(level[1]) != 0.0:
+                fresh[sign * _key(level[0])] = level
+        self._levels = fresh
+        self._known_to = max(fresh) if limit is not None and fresh and len(levels) >= limit else inf
+        self._fill_window()
+
+    def apply(self, levels: Iterable[Level]) -> bool:
+        """Set and remove levels; tell whether one of the best ``depth`` may have changed."""
+        book, keys, sign = self._levels, self._keys, self._sign
+        edge, known_to, depth = self._edge, self._known_to, self._depth
+        top_edge = keys[depth - 1] if len(keys) >= depth else inf
+        touched = False
+        for level in levels:
+            price, size = level
+            key = sign * (float(price) if len(price) <= _SAFE_TEXT else _key(price))
+            if key > known_to:
+                continue
+            if float(size) == 0.0:
+                if book.pop(key, None) is None:
+                    continue
+                if key <= edge:
+                    del keys[bisect_left(keys, key)]
+            else:
+                if key not in book and key <= edge:
+                    insort(keys, key)
+                book[key] = level
+            if key <= top_edge:
+                touched = True
+        if edge != inf and len(keys) < depth:
+            self._fill_window()
+        elif len(keys) > 2 * self._window:
+            del keys[self._window :]
+            self._edge = keys[-1]
+        return touched
+
+    def top(self) -> Levels:
+        """The best ``depth`` levels, best first."""
+        levels = self._levels
+        return tuple([levels[key] for key in self._keys[: self._depth]])
+
+    def find_difference(self, other: "BookSide") -> tuple[Level | None, Level | None] | None:
+        """Find the best price at which both know the truth and disagree."""
+        known_to = min(self._known_to, other._known_to)
+        ours, theirs = self._levels, other._levels
+        for key in sorted(key for key in ours.keys() | theirs.keys() if key <= known_to):
+            mine, yours = ours.get(key), theirs.get(key)
+            if mine is None or yours is None or not _is_same_size(mine, yours):
+                return mine, yours
+        return None
+
+    def _fill_window(self) -> None:
+        if len(self._levels) <= 2 * self._window:
+            self._keys = sorted(self._levels)
+            self._edge = inf
+        else:
+            self._keys = nsmallest(self._window, self._levels)
+            self._edge = self._keys[-1]
+
+
+class OrderBook:
+    """Both sides of one instrument's book."""
+
+    __slots__ = ("_depth", "asks", "bids")
+
+    def __init__(self, depth: int) -> None:
+        """``depth`` is how many levels a side ``top`` gives."""
+        self._depth = depth
+        self.bids = BookSide(-1, depth)
+        self.asks = BookSide(1, depth)
+
+    def replace(self, bids: Sequence[Level], asks: Sequence[Level], limit: int | None = None) -> None:
+        """Take a snapshot, in any order, in place of all that was known.
+
+        Raises:
+            InvalidLevel: the book is then not to be used any more.
+        """
+        _check(bids)
+        _check(asks)
+        try:
+            self.bids.replace(bids, limit)
+            self.asks.replace(asks, limit)
+        except ValueError as error:
+            raise _refusal(error, bids, asks) from error
+
+    def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> bool:
+        """Apply one event's absolute sizes, zero removing; tell whether the top may have changed.
+
+        Removing a level that is not there is normal and means nothing.
+
+        Raises:
+            InvalidLevel: the book is then not to be used any more.
+        """
+        _check(bids)
+        _check(asks)
+        try:
+            touched = self.bids.apply(bids)
+            return self.asks.apply(asks) or touched
+        except ValueError as error:
+            raise _refusal(error, bids, asks) from error
+
+    @property
+    def is_crossed(self) -> bool:
+        """Tell whether the best bid is at or above the best ask, which no whole book of these venues ever is."""
+        bid, ask = self.bids.best_key, self.asks.best_key
+        return bid is not None and ask is not None and -bid >= ask
+
+    @property
+    def known_levels(self) -> int | None:
+        """How many levels are known on the side that knows fewer; None when both are whole."""
+        known = [len(side) for side in (self.bids, self.asks) if not side.is_whole]
+        return min(known) if known else None
+
+    def top(self) -> tuple[Levels, Levels]:
+        """The best levels of both sides: bids descending, asks ascending."""
+        return self.bids.top(), self.asks.top()
+
+    def find_difference(self, other: "OrderBook") -> Difference | None:
+        """Compare with another book of the same moment, as far as both know; None when they agree."""
+        for name, ours, theirs in (("bid", self.bids, other.bids), ("ask", self.asks, other.asks)):
+            found = ours.find_difference(theirs)
+            if found is not None:
+                return Difference(name, *found)
+        return None
+
+
+def is_same_ladder(left: Levels, right: Levels) -> bool:
+    """Compare two ladders as numbers: ``1.50`` is ``1.5``."""
+    if left == right:
+        return True
+    if len(left) != len(right):
+        return False
+    return all(
+        mine == yours or (Decimal(mine[0]) == Decimal(yours[0]) and Decimal(mine[1]) == Decimal(yours[1]))
+        for mine, yours in zip(left, right, strict=True)
+    )
+
+
+def _is_same_size(left: Level, right: Level) -> bool:
+    return left[1] == right[1] or Decimal(left[1]) == Decimal(right[1])
+
+
+def _check(levels: Sequence[Level]) -> None:
+    """Refuse whatever is no plain decimal text, all levels at once: ``float`` alone would take 1e5, nan, -1 and 1_0."""
+    if not levels:
+        return
+    text = "|".join(chain.from_iterable(levels))
+    digits = text.replace(".", "").replace("|", "")
+    if not (digits.isdecimal() and digits.isascii()) or "|." in text or ".|" in text or text[0] == "." or text[-1] == ".":
+        raise InvalidLevel(f"expected plain decimal prices and sizes, received {_first_bad(levels)!r}")
+
+
+def _refusal(error: ValueError, bids: Sequence[Level], asks: Sequence[Level]) -> InvalidLevel:
+    """Name the level that ``float`` did not take, in the words of the check that looks at all at once."""
+    if isinstance(error, InvalidLevel):
+        return error
+    return InvalidLevel(f"expected plain decimal prices and sizes, received {_first_bad([*bids, *asks])!r}")
+
+
+def _first_bad(levels: Sequence[Level]) -> str:
+    for text in chain.from_iterable(levels):
+        whole, _, fraction = text.partition(".")
+        if not (whole.isdecimal() and (fraction.isdecimal() or "." not in text) and text.isascii()):
+            return text[:40]
+    return str(levels[0])[:40]
+
+
+def _key(price: str) -> float:
+    """Turn a price into a number that no other price shares."""
+    if len(price) > _SAFE_TEXT:
+        plain = price.strip("0") if "." in price else price.lstrip("0")
+        if len(plain.replace(".", "").strip("0")) > _SAFE_DIGITS:
+            raise InvalidLevel(f"expected a price of at most {_SAFE_DIGITS} significant digits, received {price[:40]!r}")
+    return float(price)

@@ -1,0 +1,169 @@
+"""Continuity by counting frames: one number per connection, snapshots in band, over every channel.
+
+The procedure, after what is measured on Coinbase Advanced Trade (its document says the number counts per product; it does
+not: it counts every frame of the connection, acknowledgements and heartbeats included, from 0):
+
+    1. A connection is opened and subscribed; its first frame has number 0.
+    2. Each frame's number is exactly one more than the last one's. A hole, a repeat or a step back: some frame of some
+       instrument is lost or doubled, and nobody can tell whose. Every book of the connection is refuted.
+    3. A snapshot replaces the book of its instrument, whatever was known before, and makes it live.
+    4. Changes before the first snapshot mean nothing; later ones are applied.
+    5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect.
+
+A book without any frame is compared with the venue's REST book: equal, and it is quiet; different, and nothing comes
+within a second, and the stream is dead.
+"""
+
+from math import inf
+
+import attrs
+
+from app.domain.book import InvalidLevel, OrderBook
+from app.domain.events import Change, Snapshot
+from app.domain.instrument import Instrument
+from app.domain.moment import Moment
+from app.domain.normalized import BookStatus, Reason
+from app.domain.sync import Backoff, BookSync, Effect, Purpose, Reconnect, SyncSettings
+
+__all__ = ["CountedSync", "FrameCounter"]
+
+_PROBE_LEVELS = 20
+_MAX_SNAPSHOT_WAIT_SECONDS = 300.0
+
+
+@attrs.define
+class FrameCounter:
+    """Step 2, for one connection."""
+
+    expected: int = 0
+
+    def is_next(self, number: int) -> bool:
+        """Take a frame's number; False when it is not the one that must come."""
+        if number != self.expected:
+            return False
+        self.expected += 1
+        return True
+
+
+class CountedSync(BookSync):
+    """The rule of venues that number their frames; the steps are those of the module's docstring."""
+
+    def __init__(
+        self, instrument: Instrument, settings: SyncSettings, effects: list[Effect], *, may_cross: bool = False
+    ) -> None:
+        super().__init__(instrument, settings, effects, may_cross=may_cross)
+        self._is_accepted = False
+        self._snapshot_by = inf
+        self._snapshot_wait = Backoff(settings.first_data_timeout_seconds, _MAX_SNAPSHOT_WAIT_SECONDS)
+        self._heard_at = 0.0
+        self._probe_at = inf
+        self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._differs_until = inf
+
+    # inputs
+
+    def opened(self, now: Moment) -> None:
+        super().opened(now)
+        self._is_accepted = False
+        self._snapshot_by = now.mono + self._snapshot_wait.advance()
+
+    def accepted(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
+        self._is_accepted = True
+
+    def snapshot(self, snapshot: Snapshot, now: Moment) -> None:
+        self._hear(now)
+        try:
+            self._take_book(snapshot)  # step 3
+        except InvalidLevel as error:
+            self._tell("a snapshot could not be read", problem=str(error), sequence=snapshot.sequence)
+            self._lose(Reason.MALFORMED, now)
+            return
+        self._stands = True
+        self._snapshot_by = inf
+        self._snapshot_wait.reset()
+
+    def change(self, change: Change, now: Moment) -> None:
+        self._hear(now)
+        if not self._stands:  # step 4
+            return
+        try:
+            self._apply(change)
+        except InvalidLevel as error:
+            self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
+            self._lose(Reason.MALFORMED, now)
+            return
+        if self.status is not BookStatus.LIVE:
+            self._touched = True
+
+    def _hear(self, now: Moment) -> None:
+        self._received_time = now.wall
+        self._heard_at = now.mono
+        self._probe_at = now.mono + self._settings.stream_silence_seconds
+        self._differs_until = inf
+
+    # probing a silent stream
+
+    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:  # noqa: ARG002 - only probes
+        theirs = OrderBook(self._settings.depth)
+        try:
+            theirs.replace(snapshot.bids, snapshot.asks, snapshot.limit)
+        except InvalidLevel:
+            self._miss_fetched(Purpose.PROBE, Reason.MALFORMED, None, now)
+            return
+        difference = self._book.find_difference(theirs)
+        if difference is None:
+            self._probe_at = now.mono + self._settings.stream_silence_seconds
+            self._probe_wait.reset()
+            self._differs_until = inf
+            if self.status is not BookStatus.LIVE:
+                self._touched = True
+                self.settle(now)
+            return
+        self._tell(
+            "a silent book differs from the venue's own",
+            side=difference.side,
+            ours=difference.ours,
+            theirs=difference.theirs,
+        )
+        self._differs_until = now.mono + self._settings.join_quiet_seconds
+
+    def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:  # noqa: ARG002
+        self._probe_at = now.mono + max(self._probe_wait.advance(), retry_after or 0.0)
+        if self.status is BookStatus.LIVE:
+            self._become(BookStatus.STALE, Reason.SILENCE, now)
+
+    # time
+
+    def _watch(self, now: Moment) -> None:
+        if self._snapshot_by <= now.mono:
+            self._miss_snapshot(now)
+        if self._stands and self._probe_at <= now.mono and self._awaited is None and self._differs_until == inf:
+            self._fetch(Purpose.PROBE, _PROBE_LEVELS)
+        if self._differs_until <= now.mono:
+            self._become(BookStatus.STALE, Reason.SILENCE, now)
+            self._rebuild(Reason.SILENCE, now)
+
+    def _miss_snapshot(self, now: Moment) -> None:
+        """No snapshot came: refused instruments are said to be so, accepted ones are tried on another connection."""
+        self._snapshot_by = inf
+        if self._is_accepted:
+            self.explain(Reason.SILENCE, now)
+            self._effects.append(Reconnect(Reason.SILENCE))
+        else:
+            self.explain(Reason.REJECTED, now)
+
+    # losing
+
+    def _lose(self, reason: Reason, now: Moment) -> None:
+        self._become(BookStatus.GAP, reason, now)
+        self._rebuild(reason, now)
+
+    def _rebuild(self, reason: Reason, now: Moment) -> None:  # step 5
+        self._forget(now)
+        self._effects.append(Reconnect(reason))
+
+    def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
+        self._awaited = None
+        self._stands = False
+        self._touched = False
+        self._snapshot_by = self._probe_at = self._differs_until = inf

@@ -1,0 +1,343 @@
+"""Continuity by id ranges: a stream of changes joined to a snapshot that is fetched, one instrument at a time.
+
+The procedure, after Binance's "How to manage a local order book correctly" with the rule that real splices obey (its
+step 5 taken literally fails on most of them, because a snapshot's id usually is an event's last one):
+
+    1. The stream is subscribed first.
+    2. Every event is buffered; the buffer has no hole, or starts anew behind it.
+    3. A snapshot is fetched once the venue has acknowledged the subscription, or an event came.
+    4. A snapshot that ends before the buffer begins (``id + 1 < U`` of the first) is too old: fetch again, keep the buffer.
+    5. The book is the snapshot. Buffered events with ``u <= id`` are dropped, the others applied by step 6.
+    6. An event with ``u <= local`` is stale: dropped. ``U > local + 1``: events are missing, go back to step 2 with this
+       event. Else ``U <= local + 1 <= u``: apply it, local becomes ``u``. Sizes are absolute, so an overlap is harmless.
+    7. The book is live once an event has joined by step 6, or when after a quiet second the venue still gives the same id.
+
+A live book is checked against a second snapshot now and then (``_Check``): both are brought to the same id and compared
+as far as both know. That is at once the audit of the content, the probe of a silent stream (an id that the venue already
+has must reach us within a second), and the re-seed of a book whose known depth has worn down.
+"""
+
+from collections import deque
+from enum import Enum
+from math import inf
+from zlib import crc32
+
+import attrs
+
+from app.domain.book import InvalidLevel, OrderBook
+from app.domain.events import Change, Snapshot
+from app.domain.instrument import Instrument
+from app.domain.moment import Moment
+from app.domain.normalized import BookStatus, Reason
+from app.domain.sync import Backoff, BookSync, Effect, Purpose, Renew, SyncSettings
+
+__all__ = ["SplicedSync"]
+
+_CHECK_LEVELS = 100
+"""Levels a side asked for in a probe or an audit: the most that the cheapest request gives."""
+
+
+class _Phase(Enum):
+    IDLE = "no connection"
+    BUFFERING = "events are kept until a snapshot comes"
+    JOINING = "the snapshot stands, no event has joined yet"
+    JOINED = "an event has joined, or the venue confirmed the id"
+
+
+@attrs.define
+class _Check:
+    """A second book on its way to the same id as the first."""
+
+    purpose: Purpose
+    asked_at_id: int
+    changes: list[Change] = attrs.field(factory=list)
+    book: OrderBook | None = None
+    sequence: int = -1
+    deadline: float = inf
+
+
+class SplicedSync(BookSync):
+    """The rule of venues whose changes carry id ranges; the steps are those of the module's docstring."""
+
+    def __init__(
+        self, instrument: Instrument, settings: SyncSettings, effects: list[Effect], *, may_cross: bool = False
+    ) -> None:
+        super().__init__(instrument, settings, effects, may_cross=may_cross)
+        self._phase = _Phase.IDLE
+        self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
+        self._check: _Check | None = None
+        self._backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._check_backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._fetch_at = inf
+        self._check_at = 0.0
+        self._quiet_at = inf
+        self._speak_by = inf
+        self._heard_at = 0.0
+        self._audit_at = inf
+        self._is_first_attempt = True
+
+    # inputs
+
+    def opened(self, now: Moment) -> None:
+        super().opened(now)
+        self._phase = _Phase.BUFFERING  # step 2
+        self._speak_by = now.mono + self._settings.first_data_timeout_seconds
+        self._is_first_attempt = True
+
+    def accepted(self, now: Moment) -> None:
+        self._speak_by = inf
+        self._want_snapshot(now)  # step 3
+
+    def change(self, change: Change, now: Moment) -> None:
+        self._received_time = now.wall
+        self._heard_at = now.mono
+        if self._phase is _Phase.BUFFERING:
+            self._keep(change, now)
+        elif self._phase is not _Phase.IDLE:
+            self._follow(change, now)
+
+    def snapshot(self, snapshot: Snapshot, now: Moment) -> None:
+        self._tell("a snapshot came over a stream that has none", sequence=snapshot.sequence)
+        self.refuse(Reason.MALFORMED, now, was_depth=True)
+
+    # step 2: buffer
+
+    def _keep(self, change: Change, now: Moment) -> None:
+        buffer = self._buffer
+        if buffer:
+            last = buffer[-1].last_id
+            if change.last_id <= last:
+                return
+            if change.first_id > last + 1:
+                self._tell_hole(last, change)
+                self._become(BookStatus.GAP, Reason.SEQUENCE, now)
+                buffer.clear()
+        buffer.append(change)
+        self._speak_by = inf
+        self._want_snapshot(now)  # step 3
+
+    # step 6: follow
+
+    def _follow(self, change: Change, now: Moment) -> None:
+        local = self.sequence
+        if local is None or change.last_id <= local:
+            return
+        if change.first_id > local + 1:
+            self._tell_hole(local, change)
+            self._lose(Reason.SEQUENCE, now)
+            self._buffer.append(change)
+            return
+        try:
+            self._apply(change)
+        except InvalidLevel as error:
+            self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
+            self._lose(Reason.MALFORMED, now)
+            return
+        if self._phase is _Phase.JOINING:  # step 7
+            self._join(now)
+        elif self.status is not BookStatus.LIVE:
+            self._touched = True
+        if self._check is not None:
+            self._advance_check(self._check, change, now)
+        known = self._book.known_levels
+        if known is not None and known < self._settings.reseed_below_levels:
+            self._begin_check(Purpose.RESEED, now)
+
+    def _tell_hole(self, local: int, change: Change) -> None:
+        self._tell("changes are missing", expected=local + 1, received=change.first_id, missing=change.first_id - local - 1)
+
+    def _join(self, now: Moment) -> None:
+        self._phase = _Phase.JOINED
+        self._quiet_at = inf
+        self._stands = True
+        self._touched = True
+        self._is_first_attempt = True
+        self._backoff.reset()
+        self._check_backoff.reset()
+        self._heard_at = now.mono
+        period = self._settings.audit_seconds
+        share = crc32(self.instrument.key.encode()) / 2**32
+        self._audit_at = now.mono + period * (0.5 + share) if period > 0 else inf
+
+    # steps 3 to 5: the snapshot
+
+    def _want_snapshot(self, now: Moment) -> None:
+        if self._phase is _Phase.BUFFERING and self._awaited is None and self._fetch_at == inf:
+            self._ask_snapshot(now)
+
+    def _ask_snapshot(self, now: Moment, at_least: float = 0.0) -> None:
+        """Fetch at once the first time, later after a growing wait; the first event that joins forgives all."""
+        wait = 0.0 if self._is_first_attempt else self._backoff.advance()
+        self._is_first_attempt = False
+        wait = max(wait, at_least)
+        if wait > 0.0:
+            self._fetch_at = now.mono + wait
+        else:
+            self._fetch_at = inf
+            self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
+
+    def _splice(self, snapshot: Snapshot, now: Moment) -> None:
+        sequence = snapshot.sequence
+        if sequence is None:
+            self._ask_snapshot(now)
+            return
+        if self._buffer and sequence + 1 < self._buffer[0].first_id:  # step 4
+            self._tell("a snapshot is too old", received=sequence, expected_at_least=self._buffer[0].first_id - 1)
+            self._ask_snapshot(now)
+            return
+        try:
+            self._take_book(snapshot)  # step 5
+        except InvalidLevel as error:
+            self._tell("a snapshot could not be read", problem=str(error))
+            self._lose(Reason.MALFORMED, now)
+            return
+        self._phase = _Phase.JOINING
+        self._quiet_at = now.mono + self._settings.join_quiet_seconds
+        waiting = list(self._buffer)
+        self._buffer.clear()
+        for change in waiting:
+            if self._phase in (_Phase.JOINING, _Phase.JOINED):
+                self._follow(change, now)
+            else:
+                self._keep(change, now)
+
+    # checks: a second book brought to the same id
+
+    def _begin_check(self, purpose: Purpose, now: Moment) -> None:
+        if self._check is not None or self._awaited is not None or now.mono < self._check_at or self.sequence is None:
+            return
+        self._check = _Check(purpose, self.sequence)
+        levels = self._settings.snapshot_limit if purpose is Purpose.RESEED else _CHECK_LEVELS
+        self._fetch(purpose, levels)
+
+    def _advance_check(self, check: _Check, change: Change, now: Moment) -> None:
+        """Another change was applied to the first book: it is also the second one's, from its own id on."""
+        if check.book is None:
+            check.changes.append(change)
+            if len(check.changes) > self._settings.max_buffered_events:
+                self._drop_check(now)
+            return
+        if change.last_id > check.sequence:
+            check.book.apply(change.bids, change.asks)
+            check.sequence = change.last_id
+        self._compare_when_level(check, now)
+
+    def _take_check(self, check: _Check, snapshot: Snapshot, now: Moment) -> None:
+        if snapshot.sequence is None or snapshot.sequence < check.asked_at_id:
+            self._miss_check(check, Reason.SILENCE, None, now)
+            return
+        check.book = OrderBook(self._settings.depth)
+        try:
+            check.book.replace(snapshot.bids, snapshot.asks, snapshot.limit)
+        except InvalidLevel:
+            self._miss_check(check, Reason.MALFORMED, None, now)
+            return
+        check.sequence = snapshot.sequence
+        check.deadline = now.mono + self._settings.join_quiet_seconds
+        for change in check.changes:
+            if change.last_id > check.sequence:
+                check.book.apply(change.bids, change.asks)
+                check.sequence = change.last_id
+        check.changes.clear()
+        self._compare_when_level(check, now)
+
+    def _compare_when_level(self, check: _Check, now: Moment) -> None:
+        if check.book is None or check.sequence != self.sequence:
+            return
+        difference = self._book.find_difference(check.book)
+        self._check = None
+        if difference is not None:
+            self._tell(
+                "the book differs from the venue's own",
+                side=difference.side,
+                ours=difference.ours,
+                theirs=difference.theirs,
+                sequence=self.sequence,
+            )
+            self._lose(Reason.AUDIT, now)
+            return
+        self._check_backoff.reset()
+        self._heard_at = now.mono
+        self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
+        if check.purpose is Purpose.RESEED:
+            self._book = check.book
+            self._check_at = now.mono + self._settings.snapshot_retry_initial_seconds
+        if self._phase is _Phase.JOINING:  # step 7, without an event
+            self._join(now)
+        elif self.status is not BookStatus.LIVE:
+            self._touched = True
+
+    def _drop_check(self, now: Moment) -> None:
+        self._check = None
+        self._awaited = None
+        self._check_at = now.mono + self._check_backoff.advance()
+
+    def _miss_check(self, check: _Check, reason: Reason, retry_after: float | None, now: Moment) -> None:
+        self._drop_check(now)
+        self._check_at = max(self._check_at, now.mono + (retry_after or 0.0))
+        if check.purpose is Purpose.PROBE:
+            if self.status is BookStatus.LIVE:
+                self._become(BookStatus.STALE, Reason.SILENCE, now)
+            else:
+                self.explain(reason, now)
+
+    # answers
+
+    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:
+        if purpose is Purpose.SNAPSHOT:
+            self._splice(snapshot, now)
+        elif self._check is not None:
+            self._take_check(self._check, snapshot, now)
+        self.settle(now)
+
+    def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:
+        if purpose is Purpose.SNAPSHOT:
+            self.explain(reason, now)
+            self._ask_snapshot(now, retry_after or 0.0)
+        elif self._check is not None:
+            self._miss_check(self._check, reason, retry_after, now)
+
+    # time
+
+    def _watch(self, now: Moment) -> None:
+        if self._fetch_at <= now.mono and self._awaited is None:
+            self._fetch_at = inf
+            self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
+        if self._speak_by <= now.mono:
+            self.explain(Reason.SILENCE, now)
+            self._effects.append(Renew(self.instrument))
+            self._speak_by = now.mono + self._settings.first_data_timeout_seconds
+        if self._quiet_at <= now.mono:
+            self._begin_check(Purpose.PROBE, now)
+        if self._phase is _Phase.JOINED and now.mono - self._heard_at >= self._settings.stream_silence_seconds:
+            self._begin_check(Purpose.PROBE, now)
+        if self._audit_at <= now.mono and self.status is BookStatus.LIVE:
+            self._begin_check(Purpose.AUDIT, now)
+        if self._check is not None and self._check.deadline <= now.mono:
+            self._tell("the stream is behind the venue's own book", ours=self.sequence, theirs=self._check.sequence)
+            self._become(BookStatus.STALE, Reason.SILENCE, now)
+            self._effects.append(Renew(self.instrument))
+            self._restart(now)
+
+    # losing
+
+    def _lose(self, reason: Reason, now: Moment) -> None:
+        self._become(BookStatus.GAP, reason, now)
+        self._restart(now)
+
+    def _restart(self, now: Moment) -> None:
+        """Go back to step 2: nothing that stands is used again."""
+        was_idle = self._phase is _Phase.IDLE
+        self._forget(now)
+        if not was_idle:
+            self._phase = _Phase.BUFFERING
+            self._ask_snapshot(now)
+
+    def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
+        self._phase = _Phase.IDLE
+        self._buffer.clear()
+        self._check = None
+        self._awaited = None
+        self._stands = False
+        self._touched = False
+        self._fetch_at = self._quiet_at = self._speak_by = self._audit_at = inf
