@@ -1,1 +1,11 @@
-"""S."""
+"""The outside world on loopback: two exchanges over a market or recorded frames, and a Kafka-protocol broker.
+
+`python -m sandbox` runs it as a process; `serve` runs it inside another program, a test above all. It shares nothing
+with the application that is developed against it: they meet on sockets only.
+"""
+
+from sandbox.options import Options, Venue
+from sandbox.server import Endpoint, Running, serve
+from sandbox.truth import Truth, TruthRecord
+
+__all__ = ["Endpoint", "Options", "Running", "Truth", "TruthRecord", "Venue", "serve"]

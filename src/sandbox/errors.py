@@ -1,0 +1,47 @@
+"""Errors that a person at the command line can do something about.
+
+The tree:
+
+    SandboxError
+    ├── CaptureError      a capture file can not be read or played
+    ├── InstrumentError   an instrument is asked for that no capture has
+    ├── PortError         an address can not be listened on
+    └── BrokerError       the embedded broker did not come up
+"""
+
+from collections.abc import Sequence
+
+__all__ = ["BrokerError", "CaptureError", "InstrumentError", "PortError", "SandboxError"]
+
+
+class SandboxError(Exception):
+    """Base of all errors of the sandbox; its text is one line for a person."""
+
+
+class CaptureError(SandboxError):
+    """A capture can not be played: which file, and what is wrong with it."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        super().__init__(f"capture {path}: {problem}")
+
+
+class InstrumentError(SandboxError):
+    """An instrument was asked for that no capture has."""
+
+    def __init__(self, venue: str, expected: Sequence[str], received: str) -> None:
+        known = ", ".join(expected) or "none"
+        super().__init__(f"instruments: expected some of the captured ones of {venue} ({known}), received {received!r}")
+
+
+class PortError(SandboxError):
+    """An address on loopback can not be listened on."""
+
+    def __init__(self, port: int, problem: object) -> None:
+        super().__init__(f"can not listen on 127.0.0.1:{port}: {problem}; choose another port, or 0 for any free one")
+
+
+class BrokerError(SandboxError):
+    """The embedded broker gave no address."""
+
+    def __init__(self, problem: object) -> None:
+        super().__init__(f"the embedded broker did not start: {problem}")

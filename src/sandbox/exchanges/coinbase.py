@@ -1,0 +1,235 @@
+"""Coinbase Advanced Trade: its WebSocket. What is the same for a market and a recording, on one side of the wire.
+
+Every frame of a connection, of whatever channel, takes the next `sequence_num`, from 0; only errors have none. A
+snapshot of a product comes before the ack of its subscription, as measured, or later where a recording still has to
+tell it.
+"""
+
+from typing import Any
+
+import anyio
+import attrs
+import msgspec
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+
+from sandbox.book import Book, Level
+from sandbox.exchanges.connection import Connection
+from sandbox.exchanges.exchange import Exchange
+from sandbox.exchanges.outlet import Frame, FrameKind, Outlet
+from sandbox.source import Change, Message
+from sandbox.times import format_go_time, format_rfc3339
+
+__all__ = ["CoinbaseConnection", "CoinbaseExchange"]
+
+_POLICY_VIOLATION = 1008
+_UPTIME_SECONDS = 75_497
+"""How long the venue's process has been running when a sandbox starts, by its heartbeats."""
+_QUIET_CHANNELS = ("candles", "market_trades", "status", "ticker", "ticker_batch")
+"""Public channels that can be subscribed, and on which nothing is ever said here."""
+
+
+@attrs.define(eq=False)
+class CoinbaseConnection(Connection):
+    """One client."""
+
+    exchange: "CoinbaseExchange"
+    products: dict[str, None] = attrs.field(factory=dict, init=False)
+    """Products of `level2`, in order of subscription."""
+    channels: dict[str, list[str]] = attrs.field(factory=dict, init=False)
+    """Other channels, and what the ack says of each."""
+    _next: int = attrs.field(default=0, init=False)
+    _asked: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    _beating: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        return frozenset(self.products)
+
+    def handle(self, text: str) -> None:
+        try:
+            message = msgspec.json.decode(text, type=dict[str, Any])
+        except msgspec.DecodeError:
+            self._refuse("failed to parse message")
+            return
+        match message:
+            case {"type": "subscribe", "channel": str(channel)}:
+                self._asked.set()
+                self._subscribe(channel, message.get("product_ids") or [])
+            case {"type": "unsubscribe", "channel": str(channel)}:
+                self._unsubscribe(channel, message.get("product_ids") or [])
+            case _:
+                self._refuse("invalid message")
+
+    async def background(self) -> None:
+        """Disconnect a client that subscribes to nothing; send heartbeats to one that wants them."""
+        options = self.exchange.options
+        with anyio.move_on_after(options.coinbase_first_subscribe_seconds):
+            await self._asked.wait()
+        if not self._asked.is_set():
+            self.hang_up(_POLICY_VIOLATION, "no subscription within the time allowed")
+        while True:
+            await self._beating.wait()
+            counter = int(self.exchange.uptime_seconds())
+            due = anyio.current_time()
+            while "heartbeats" in self.channels:
+                due += options.coinbase_heartbeat_seconds
+                await anyio.sleep_until(due)
+                counter += 1
+                now = format_go_time(self.exchange.source.now_ns(), self.exchange.uptime_seconds())
+                event = f'{{"current_time":"{now}","heartbeat_counter":{counter}}}'
+                self._put("heartbeats", event, FrameKind.HEARTBEAT)
+            self._beating = anyio.Event()
+
+    def tell(self, message: Message) -> None:
+        """Send a message's changes of this client's products, in one frame."""
+        changes = [change for change in message.changes if change.symbol in self.products]
+        if changes:
+            events = ",".join(self.exchange.event(change) for change in changes)
+            timestamp = message.recorded.timestamp if message.recorded else None
+            self._put_books(events, tuple(change.symbol for change in changes), FrameKind.UPDATE, timestamp)
+
+    def _subscribe(self, channel: str, product_ids: list[str]) -> None:
+        if channel == "level2":
+            if not self._add_products(product_ids):
+                return
+        elif channel == "heartbeats":
+            self.channels["heartbeats"] = ["heartbeats"]
+            self._beating.set()
+        elif channel in _QUIET_CHANNELS:
+            known = [*self.channels.get(channel, []), *map(self.exchange.product, product_ids)]
+            self.channels[channel] = list(dict.fromkeys(product for product in known if product))
+        else:
+            self._refuse("authentication failure")
+            return
+        self._acknowledge()
+
+    def _add_products(self, product_ids: list[str]) -> bool:
+        found = dict.fromkeys(product for product in map(self.exchange.product, product_ids) if product)
+        added = [product for product in found if product not in self.products]
+        if len(self.products) + len(added) > self.exchange.options.coinbase_level2_products:
+            self._refuse("too many L2 streams requested in a single session")
+            return False
+        for product in added:
+            self.products[product] = None
+            book = self.exchange.source.book(product)
+            if book is not None:
+                self._put_books(_snapshot_event(product, book), (product,), FrameKind.SNAPSHOT, None)
+        self.exchange.tell_source()
+        return True
+
+    def _unsubscribe(self, channel: str, product_ids: list[str]) -> None:
+        if channel == "level2":
+            for product in [self.exchange.product(product_id) for product_id in product_ids] or list(self.products):
+                self.products.pop(product, None)
+            self.exchange.tell_source()
+        else:
+            self.channels.pop(channel, None)
+        self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        current: dict[str, list[str]] = dict(sorted(self.channels.items()))
+        if self.products:
+            current["level2"] = list(self.products)
+        self._put("subscriptions", _encode({"subscriptions": current}), FrameKind.REPLY)
+
+    def _refuse(self, text: str) -> None:
+        self.reply(_encode({"type": "error", "message": text}))
+
+    def _put_books(self, events: str, symbols: tuple[str, ...], kind: FrameKind, timestamp: str | None) -> None:
+        timestamp = timestamp or self._now()
+        sequence = self._put("l2_data", events, kind, symbols, timestamp)
+        for symbol in dict.fromkeys(symbols):
+            self.exchange.record(symbol, sequence, self.name, timestamp)
+
+    def _put(
+        self, channel: str, events: str, kind: FrameKind, symbols: tuple[str, ...] = (), timestamp: str | None = None
+    ) -> int:
+        sequence = self._next
+        self._next += 1
+        text = (
+            f'{{"channel":"{channel}","timestamp":"{timestamp or self._now()}","sequence_num":{sequence},'
+            f'"events":[{events}]}}'
+        )
+        self.outlet.put(Frame(text, kind, symbols))
+        return sequence
+
+    def _now(self) -> str:
+        return format_rfc3339(self.exchange.source.now_ns())
+
+
+@attrs.define(eq=False)
+class CoinbaseExchange(Exchange[CoinbaseConnection]):
+    """Coinbase's WebSocket over a source."""
+
+    products: dict[str, str] = attrs.field(init=False)
+    """Products by every name that they can be subscribed by: `BTC-USDC` is another name of `BTC-USD`."""
+    _started: float = attrs.field(factory=anyio.current_time, init=False)
+    _last_event: tuple[Change | None, str] = attrs.field(default=(None, ""), init=False)
+
+    def __attrs_post_init__(self) -> None:
+        symbols = [listing.symbol for listing in self.source.listings]
+        aliases = {f"{symbol}C": symbol for symbol in symbols if symbol.endswith("-USD")}
+        self.products = {**aliases, **{symbol: symbol for symbol in symbols}}
+
+    def routes(self) -> list[WebSocketRoute]:
+        """Give the WebSocket endpoint, which is at every path."""
+        return [WebSocketRoute("/{path:path}", self.attend)]
+
+    def connection(self, name: str, websocket: WebSocket, outlet: Outlet) -> CoinbaseConnection:
+        return CoinbaseConnection(name, websocket, outlet, self.faults.passage(self.venue, name), exchange=self)
+
+    def applied(self, symbol: str, book: Book) -> None:
+        """Do nothing: a state has no number of its own here, but one for each connection that is told of it."""
+
+    def deliver(self, message: Message) -> None:
+        for connection in self.connections.values():
+            connection.tell(message)
+
+    def product(self, product_id: str) -> str:
+        """Give the product that a name stands for; empty when there is none."""
+        return self.products.get(product_id, "")
+
+    def uptime_seconds(self) -> float:
+        """Tell how long the venue's process has been running, as its heartbeats say."""
+        return _UPTIME_SECONDS + anyio.current_time() - self._started
+
+    def record(self, symbol: str, sequence: int, connection: str, timestamp: str) -> None:
+        """Note the state of a book that a frame of a connection leads to."""
+        book = self.source.book(symbol)
+        if book is not None:
+            self.truth.record(self.venue, symbol, book, sequence=sequence, connection=connection, timestamp=timestamp)
+
+    def event(self, change: Change) -> str:
+        """Write the event of a change, once for all connections."""
+        if self._last_event[0] is not change:
+            self._last_event = change, change.recorded or _update_event(change)
+        return self._last_event[1]
+
+
+def _snapshot_event(product: str, book: Book) -> str:
+    return _event("snapshot", product, book.changed_ns, book.bids(), book.asks())
+
+
+def _update_event(change: Change) -> str:
+    return _event("update", change.symbol, change.time_ns, change.bids, change.asks)
+
+
+def _event(
+    kind: str,
+    product: str,
+    time_ns: int | None,
+    bids: list[Level] | tuple[Level, ...],
+    asks: list[Level] | tuple[Level, ...],
+) -> str:
+    event_time = format_rfc3339(time_ns or 0, digits=6)
+    updates = [
+        {"side": side, "event_time": event_time, "price_level": price, "new_quantity": quantity}
+        for side, levels in (("bid", bids), ("offer", asks))
+        for price, quantity in levels
+    ]
+    return _encode({"type": kind, "product_id": product, "updates": updates})
+
+
+def _encode(message: object) -> str:
+    return msgspec.json.encode(message).decode()

@@ -1,0 +1,67 @@
+"""Everything that can be chosen about a sandbox."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import attrs
+
+__all__ = ["DEFAULT_INSTRUMENTS", "Options", "Venue"]
+
+
+class Venue(StrEnum):
+    """An exchange that the sandbox plays."""
+
+    BINANCE = "binance"
+    COINBASE = "coinbase"
+
+
+DEFAULT_INSTRUMENTS: Mapping[Venue, tuple[str, ...]] = {
+    Venue.BINANCE: ("BTC-USDT", "ETH-USDT"),
+    Venue.COINBASE: ("BTC-USD", "ETH-USD"),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """How a sandbox behaves; the defaults are a lively market with the venues' own limits."""
+
+    captures: tuple[Path, ...] = ()
+    """Files to play, in order. A venue with none plays nothing; with no file at all, both are markets."""
+    speed: float | None = 1.0
+    """How many times faster than recorded; None is as fast as the subscribers take it."""
+    wait_for: int = 1
+    """A recording starts when this many instruments of its venue are subscribed."""
+    snapshot_wait_seconds: float = 5.0
+    """How long a recording waits at a recorded snapshot for somebody to ask for it; 0 is not at all."""
+    seed: int = 1
+    instruments: Mapping[Venue, tuple[str, ...]] | None = None
+    """Instruments of each venue, canonical; None is the default of a market, or all that a recording has."""
+    rate: float | None = None
+    """Changes per second and instrument of a market; None is each venue's own: 10 for Binance, 20 for Coinbase."""
+    depth: Mapping[Venue, int] = attrs.field(factory=lambda: {Venue.BINANCE: 1200, Venue.COINBASE: 300})
+    """Levels a side that a market keeps, at least."""
+
+    ports: Mapping[Venue, int] = attrs.field(factory=dict)
+    """Port of each venue; 0 or absent is any free one."""
+    broker: bool = True
+    settings_file: Path | None = None
+    """Where to write the settings that lead here; None is a fresh temporary folder."""
+    truth_file: Path | None = None
+    truth_capacity: int = 20_000
+    """How many states of books are kept in memory; the oldest go first."""
+
+    outlet_frames: int = 256
+    """Frames that may wait for one connection before a recording slows down. A market goes on, and ..."""
+    overflow_frames: int = 8192
+    """... disconnects a connection for which this many wait."""
+    ping_interval_seconds: float = 20.0
+    ping_timeout_seconds: float = 60.0
+    binance_messages_per_second: int = 5
+    """Incoming messages that a Binance connection may send in a second, PING and PONG included."""
+    binance_streams: int = 1024
+    binance_weight_per_minute: int = 6000
+    coinbase_first_subscribe_seconds: float = 5.0
+    coinbase_heartbeat_seconds: float = 1.0
+    coinbase_level2_products: int = 30
+    """Products of `level2` that one connection may have."""

@@ -1,0 +1,242 @@
+"""Puts a sandbox together and runs it: sources, exchanges, web servers, broker, and the settings that lead to them."""
+
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import anyio
+import attrs
+import uvicorn
+import yaml
+from anyio.abc import TaskGroup
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from sandbox.broker import open_broker
+from sandbox.captures import Recording, load_recordings
+from sandbox.errors import InstrumentError, PortError
+from sandbox.exchanges.binance import BinanceExchange
+from sandbox.exchanges.binance_rest import BinanceRest
+from sandbox.exchanges.coinbase import CoinbaseExchange
+from sandbox.exchanges.coinbase_rest import CoinbaseRest
+from sandbox.exchanges.protocol import SandboxProtocol
+from sandbox.faults import Faults
+from sandbox.market_source import MarketSource
+from sandbox.options import DEFAULT_INSTRUMENTS, Options, Venue
+from sandbox.pace import Pace
+from sandbox.playing import BinancePlayer, CoinbasePlayer, Player
+from sandbox.source import Source
+from sandbox.truth import Truth
+
+__all__ = ["Endpoint", "Running", "serve"]
+
+_RATES = {Venue.BINANCE: 10.0, Venue.COINBASE: 20.0}
+_STOP_SECONDS = 5
+
+
+@attrs.frozen
+class Endpoint:
+    """Where one venue answers."""
+
+    websocket_url: str
+    """Binance: the base, to which a client adds `/stream`. Coinbase: the whole URL."""
+    rest_url: str
+    """The base before `/api/v3/...`."""
+    instruments: tuple[str, ...]
+    """Canonical symbols of what it has to tell."""
+
+
+@attrs.frozen
+class Running:
+    """A sandbox that answers."""
+
+    binance: Endpoint
+    coinbase: Endpoint
+    brokers: str | None
+    """Address of the embedded broker, `host:port`; None without one."""
+    settings_file: Path
+    truth: Truth
+    faults: Faults
+    sources: Mapping[Venue, Source]
+    """What stands behind each venue: a `MarketSource` or a `Player`."""
+
+    async def capture_ended(self, venue: Venue) -> None:
+        """Wait until a venue's recording has been played to its end; at once where there is none."""
+        source = self.sources[venue]
+        if isinstance(source, Player):
+            await source.ended.wait()
+
+    def settings(self) -> dict[str, object]:
+        """Give the settings that lead an application here."""
+        venues = {venue: _plain(getattr(self, venue)) for venue in ("binance", "coinbase")}
+        return {"venues": venues, **self._kafka()}
+
+    def addresses(self) -> dict[str, object]:
+        """Give what the command prints."""
+        return {
+            "binance": _plain(self.binance),
+            "coinbase": _plain(self.coinbase),
+            **self._kafka(),
+            "settings_file": str(self.settings_file),
+        }
+
+    def _kafka(self) -> dict[str, object]:
+        return {} if self.brokers is None else {"kafka": {"brokers": self.brokers}}
+
+
+def _plain(endpoint: Endpoint) -> dict[str, object]:
+    return {**attrs.asdict(endpoint), "instruments": list(endpoint.instruments)}
+
+
+@asynccontextmanager
+async def serve(options: Options) -> AsyncIterator[Running]:
+    """Run a sandbox on 127.0.0.1 for as long as the context is open; what it gives already answers.
+
+    Raises:
+        SandboxError: A capture can not be played, a port not be listened on, or the broker not be started.
+    """
+    try:
+        async with _serve(options) as running:
+            yield running
+    except BaseExceptionGroup as group:
+        # The one error that ended everything, an error of the caller's own block above all, goes on as it was.
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from group.exceptions[0].__cause__
+        raise
+
+
+@asynccontextmanager
+async def _serve(options: Options) -> AsyncIterator[Running]:
+    sources = _sources(options)
+    truth = Truth.open(options.truth_capacity, options.truth_file)
+    faults = Faults()
+    binance = BinanceExchange(Venue.BINANCE, sources[Venue.BINANCE], options, truth, faults)
+    coinbase = CoinbaseExchange(Venue.COINBASE, sources[Venue.COINBASE], options, truth, faults)
+    routes: dict[Venue, list[BaseRoute]] = {
+        Venue.BINANCE: [*binance.routes(), *BinanceRest(binance).routes()],
+        Venue.COINBASE: [*CoinbaseRest(coinbase).routes(), *coinbase.routes()],
+    }
+    async with AsyncExitStack() as stack:
+        stack.callback(truth.close)
+        sockets = {venue: stack.enter_context(_listen(options.ports.get(venue, 0))) for venue in Venue}
+        brokers = await stack.enter_async_context(open_broker()) if options.broker else None
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        for venue, listener in sockets.items():
+            await stack.enter_async_context(_web_server(tasks, Starlette(routes=routes[venue]), listener, options))
+        for exchange in (binance, coinbase):
+            stack.callback(exchange.source.close)
+            tasks.start_soon(exchange.source.run, exchange, name=f"{exchange.venue} source")
+        running = Running(
+            binance=_endpoint(Venue.BINANCE, sockets, sources, options),
+            coinbase=_endpoint(Venue.COINBASE, sockets, sources, options),
+            brokers=brokers,
+            settings_file=_settings_file(options),
+            truth=truth,
+            faults=faults,
+            sources=sources,
+        )
+        running.settings_file.write_text(yaml.safe_dump(running.settings(), sort_keys=False), encoding="utf-8")
+        yield running
+
+
+def _sources(options: Options) -> dict[Venue, Source]:
+    recordings = load_recordings(options.captures)
+    if options.captures:
+        return {venue: _player(recordings.get(venue), options) or _market(venue, (), options) for venue in Venue}
+    chosen = options.instruments if options.instruments is not None else DEFAULT_INSTRUMENTS
+    return {venue: _market(venue, chosen.get(venue, ()), options) for venue in Venue}
+
+
+def _player(recording: Recording | None, options: Options) -> Player | None:
+    match recording:
+        case None:
+            return None
+        case Recording(venue=Venue.BINANCE):
+            return BinancePlayer(recording, Pace(options.speed), options.wait_for, options.snapshot_wait_seconds)
+        case _:
+            return CoinbasePlayer(recording, Pace(options.speed), options.wait_for)
+
+
+def _market(venue: Venue, symbols: Sequence[str], options: Options) -> MarketSource:
+    rate = options.rate if options.rate is not None else _RATES[venue]
+    return MarketSource.open(venue, symbols, seed=options.seed, rate=rate, depth=options.depth[venue])
+
+
+@contextmanager
+def _listen(port: int) -> Iterator[socket.socket]:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with closing(listener):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortError(port, error.strerror) from error
+        yield listener
+
+
+class _Server(uvicorn.Server):
+    """A web server that leaves signals to whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _web_server(
+    tasks: TaskGroup, application: Starlette, listener: socket.socket, options: Options
+) -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        application,
+        http="h11",
+        ws=SandboxProtocol,
+        ws_ping_interval=options.ping_interval_seconds,
+        ws_ping_timeout=options.ping_timeout_seconds,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    stopped = anyio.Event()
+
+    async def run() -> None:
+        # A server that is cancelled leaves its connections open: it is told to stop, and then waited for.
+        with anyio.CancelScope(shield=True):
+            await server.serve(sockets=[listener])
+        stopped.set()
+
+    tasks.start_soon(run, name="web server")
+    while not server.started:  # noqa: ASYNC110 - it tells nobody when it has
+        await anyio.sleep(0.005)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        with anyio.move_on_after(_STOP_SECONDS, shield=True):
+            await stopped.wait()
+
+
+def _endpoint(
+    venue: Venue, sockets: Mapping[Venue, socket.socket], sources: Mapping[Venue, Source], options: Options
+) -> Endpoint:
+    port = sockets[venue].getsockname()[1]
+    listed = tuple(listing.symbol for listing in sources[venue].listings)
+    if options.captures and options.instruments is not None:
+        wanted = options.instruments.get(venue, ())
+        if missing := [symbol for symbol in wanted if symbol not in listed]:
+            raise InstrumentError(venue, listed, missing[0])
+        listed = tuple(wanted)
+    return Endpoint(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}", listed)
+
+
+def _settings_file(options: Options) -> Path:
+    if options.settings_file is not None:
+        options.settings_file.parent.mkdir(parents=True, exist_ok=True)
+        return options.settings_file
+    return Path(tempfile.mkdtemp(prefix="sandbox-")) / "settings.yaml"
