@@ -1,0 +1,159 @@
+"""The topic: made where it is missing, compared with the settings where it is there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+import attrs
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    IncompatibleBrokerVersion,
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+
+from app.adapters.kafka.client import KafkaCluster, explain
+from app.application.ports import Telemetry
+from app.domain.errors import BrokerError, TopicMismatch
+
+__all__ = ["KafkaTopic", "see_to"]
+
+_POLL_SECONDS = 0.1
+_APPEAR_SECONDS = 10.0
+_UNSUPPORTED = (IncompatibleBrokerVersion, NotImplementedError)
+_UNAUTHORIZED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
+
+
+@attrs.frozen
+class KafkaTopic:
+    """What the topic shall be like."""
+
+    name: str
+    create: bool = True
+    """Make it where it is missing. False leaves that to the broker, which may do it at the first use."""
+    partitions: int = 12
+    """For the topic's life: another number sends keys to other partitions."""
+    replication_factor: int = 1
+    min_insync_replicas: int = 1
+    """Copies that must be written before a record counts as delivered."""
+    retention_hours: float = 24.0
+    retention_bytes_per_partition: int = 1 << 30
+    max_message_bytes: int = 1 << 20
+
+    @property
+    def configuration(self) -> Mapping[str, tuple[str, str]]:
+        """Kafka's name of each topic setting, with its value and the setting of ours that it comes from."""
+        return {
+            "cleanup.policy": ("delete", "kafka.topics.books"),
+            "retention.ms": (str(int(self.retention_hours * 3_600_000)), "kafka.retention_hours"),
+            "retention.bytes": (str(self.retention_bytes_per_partition), "kafka.retention_bytes_per_partition"),
+            "min.insync.replicas": (str(self.min_insync_replicas), "kafka.min_insync_replicas"),
+            "max.message.bytes": (str(self.max_message_bytes), "kafka.max_message_bytes"),
+            "message.timestamp.type": ("CreateTime", "kafka.topics.books"),
+        }
+
+
+async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> int:
+    """Make the topic or check it; give the largest message that it takes, in bytes.
+
+    A number of partitions other than configured is an error. Anything else that differs is told and lived with: it was
+    decided by whoever made the topic. Nothing is checked that the broker does not tell, or not to us.
+
+    Raises:
+        TopicMismatch: it has another number of partitions.
+        BrokerError: it is missing and can not be made.
+    """
+    arguments: dict[str, Any] = cluster.arguments()
+    admin = AIOKafkaAdminClient(**arguments)
+    try:
+        await admin.start()
+        partitions = await _partitions(admin, topic.name)
+        if not partitions and topic.create:
+            await _create(admin, topic, telemetry)
+        if not partitions:
+            partitions = await _appearing(admin, topic.name)
+        if partitions != topic.partitions:
+            raise TopicMismatch(_mismatch(topic, partitions))
+        return await _compare(admin, topic, telemetry)
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+            await admin.close()
+
+
+async def _create(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> None:  # noqa: ANN401 - aiokafka has no types
+    configuration = {name: value for name, (value, _) in topic.configuration.items()}
+    new = NewTopic(topic.name, topic.partitions, topic.replication_factor, topic_configs=configuration)
+    try:
+        answer = await admin.create_topics([new])
+    except _UNSUPPORTED:
+        telemetry.note("the broker can not be asked to make a topic, leaving it to the first use", topic=topic.name)
+        return
+    _, code, *said = answer.topic_errors[0]
+    error = for_code(code)
+    if error in _UNAUTHORIZED:
+        hint = "create it, or allow the user to Create and Describe it"
+        raise BrokerError(f"topic {topic.name} does not exist and may not be made by this user: {hint}")
+    if error not in {NoError, TopicAlreadyExistsError}:
+        raise BrokerError(f"topic {topic.name} can not be made: {(said and said[0]) or explain(error())}")
+    if error is NoError:
+        telemetry.note("topic made", topic=topic.name, partitions=topic.partitions)
+
+
+async def _partitions(admin: Any, name: str) -> int:  # noqa: ANN401
+    """Count the partitions; 0 where there is no such topic: asking for all topics makes none, asking by name may."""
+    found = next((topic for topic in await admin.describe_topics() if topic["topic"] == name), None)
+    return len(found["partitions"]) if found is not None else 0
+
+
+async def _appearing(admin: Any, name: str) -> int:  # noqa: ANN401
+    """Wait until the topic is there with the same number of partitions twice; asking by name may make it."""
+    seen = -1
+    with anyio.move_on_after(_APPEAR_SECONDS):
+        while True:
+            (found,) = await admin.describe_topics([name])
+            error = for_code(found["error_code"])
+            if error in _UNAUTHORIZED:
+                raise BrokerError(f"topic {name} may not be seen by this user: allow it to Describe and Write it")
+            partitions: int = sum(partition["leader"] >= 0 for partition in found["partitions"])
+            if partitions and partitions == len(found["partitions"]) == seen:
+                return partitions
+            seen = partitions
+            await anyio.sleep(_POLL_SECONDS)
+    raise BrokerError(f"topic {name} does not exist: create it, or set kafka.create_topic to true")
+
+
+async def _compare(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> int:  # noqa: ANN401
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=dict.fromkeys(topic.configuration))
+    try:
+        (answer,) = await admin.describe_configs([resource])
+    except _UNSUPPORTED:
+        return topic.max_message_bytes
+    except KafkaError as error:
+        telemetry.warn("the topic's configuration can not be read", topic=topic.name, problem=explain(error))
+        return topic.max_message_bytes
+    _, _, _, _, entries = answer.resources[0]
+    found = {name: value for name, value, *_ in entries}
+    for name, (expected, setting) in topic.configuration.items():
+        if name in found and found[name] != expected:
+            telemetry.warn(
+                "the topic is not as configured, and stays so",
+                topic=topic.name,
+                setting=setting,
+                kafka_setting=name,
+                expected=expected,
+                received=found[name],
+            )
+    return int(found.get("max.message.bytes") or topic.max_message_bytes)
+
+
+def _mismatch(topic: KafkaTopic, partitions: int) -> str:
+    return (
+        f"topic {topic.name} has {partitions} partitions, kafka.partitions says {topic.partitions}: "
+        f"set kafka.partitions to {partitions}, or delete the topic or name another in kafka.topics.books "
+        "(its number of partitions can not change without moving keys)"
+    )
