@@ -7,15 +7,17 @@ manager, and what that yields is always usable.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol
 
 import attrs
 
 from app.domain.events import Event, Snapshot
 from app.domain.instrument import Instrument, Listing
+from app.domain.market import Market, Quote
 from app.domain.moment import Moment
 from app.domain.normalized import NormalizedBook
+from app.domain.proof import OrderProof
 
 __all__ = [
     "Clock",
@@ -23,8 +25,10 @@ __all__ = [
     "Delivered",
     "Display",
     "Moment",
+    "Network",
     "Publication",
     "Publisher",
+    "Reading",
     "Received",
     "Request",
     "Response",
@@ -191,11 +195,11 @@ class Connection(Protocol):
         raise NotImplementedError
 
 
-class Transport(Protocol):
-    """The way to the venues."""
+class Network(Protocol):
+    """An open way to the venues."""
 
     @abstractmethod
-    def open(self, url: str) -> AbstractAsyncContextManager[Connection]:
+    def connect(self, url: str) -> AbstractAsyncContextManager[Connection]:
         """Open a socket; leaving closes it.
 
         Raises:
@@ -210,6 +214,15 @@ class Transport(Protocol):
         Raises:
             RequestFailed: no answer with status 200 within the configured time.
         """
+        raise NotImplementedError
+
+
+class Transport(Protocol):
+    """What reaches the venues."""
+
+    @abstractmethod
+    def open(self) -> AbstractAsyncContextManager[Network]:
+        """Make ready; leaving closes all that is left."""
         raise NotImplementedError
 
 
@@ -301,6 +314,37 @@ class Subscriber(Protocol):
         Raises:
             BrokerUnavailable: no broker within the configured time.
         """
+        raise NotImplementedError
+
+
+@attrs.define
+class Reading:
+    """How the reading of the topic goes: what every view can say of itself."""
+
+    source: str
+    """Broker and topic."""
+    proof: OrderProof
+    started_at: Moment
+    records: int = 0
+    now: Moment | None = None
+
+
+class Display(Protocol):
+    """Where a person, or a program behind a pipe, sees the market."""
+
+    @abstractmethod
+    def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
+        """Show what just changed; ``market`` holds all the rest."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def refresh(self, market: Market, reading: Reading) -> None:
+        """Show the passing of time; called a few times a second."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def open(self) -> AbstractContextManager[None]:
+        """Take the terminal; leaving gives it back as it was found."""
         raise NotImplementedError
 
 

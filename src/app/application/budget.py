@@ -1,0 +1,56 @@
+"""How much of a venue's REST budget may be spent: one purse for all its instruments.
+
+Weight is spent from a bucket that fills evenly over a minute, so that the start of many instruments is spread and no burst
+of trouble empties the venue's own count. The venue's word (its used-weight header, a 429 or 418 with Retry-After) always wins.
+"""
+
+import anyio
+
+from app.application.ports import Clock
+
+__all__ = ["WeightBudget"]
+
+_MINUTE = 60.0
+_HOLD_WITHOUT_WORD_SECONDS = 60.0
+_BURST_SECONDS = 10.0
+"""The bucket holds so many seconds' worth."""
+
+
+class WeightBudget:
+    """A bucket of request weight, refilled evenly."""
+
+    def __init__(self, weight_per_minute: int, clock: Clock) -> None:
+        self._limit = weight_per_minute
+        self._rate = weight_per_minute / _MINUTE
+        self._burst = max(self._rate * _BURST_SECONDS, 1.0)
+        self._clock = clock
+        self._available = self._burst
+        self._counted_at = clock.now().mono
+        self._held_until = 0.0
+        self._turn = anyio.Lock()
+
+    async def spend(self, weight: int) -> None:
+        """Wait until so much may be spent, first come first served. Safe to cancel."""
+        async with self._turn:
+            while (wait := self._wait_for(weight)) > 0.0:
+                await anyio.sleep(wait)
+            self._available -= weight
+
+    def hold(self, seconds: float | None) -> None:
+        """The venue said to stop: spend nothing for so long; a minute where it gave no time."""
+        wait = _HOLD_WITHOUT_WORD_SECONDS if seconds is None else seconds
+        self._held_until = max(self._held_until, self._clock.now().mono + wait)
+
+    def learn(self, used: int | None) -> None:
+        """Take the venue's own count of this minute, which knows of other programs at the same address too."""
+        if used is not None and used > self._limit:
+            self._available = min(self._available, 0.0)
+
+    def _wait_for(self, weight: int) -> float:
+        now = self._clock.now().mono
+        self._available = min(self._burst, self._available + (now - self._counted_at) * self._rate)
+        self._counted_at = now
+        if now < self._held_until:
+            return self._held_until - now
+        missing = min(float(weight), self._burst) - self._available
+        return missing / self._rate if missing > 0.0 else 0.0

@@ -1,0 +1,104 @@
+"""From the topic to a display: every record proven in order, silence noticed, the market kept."""
+
+from collections.abc import Callable, Collection
+
+import anyio
+import attrs
+
+from app.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
+from app.domain.market import Market, Quote
+from app.domain.proof import OrderProof, Verdict
+
+__all__ = ["ConsumeRequest", "Consumer"]
+
+
+@attrs.frozen
+class ConsumeRequest:
+    """What is asked of one run of ``consume``."""
+
+    start: Start
+    group: str | None
+    keys: Collection[str] | None
+    """``exchange:symbol`` of the instruments wanted; None: all."""
+
+
+class Consumer:
+    """One run of ``consume``."""
+
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        market: Market,
+        display: Display,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        source: str,
+        refresh_seconds: float,
+    ) -> None:
+        """``source`` names broker and topic; ``refresh_seconds`` is how often passing time is shown."""
+        self._subscriber = subscriber
+        self._market = market
+        self._display = display
+        self._clock = clock
+        self._telemetry = telemetry
+        self._refresh_seconds = refresh_seconds
+        self._source = source
+        self.reading = Reading(source, OrderProof(), clock.now())
+
+    async def run(self, request: ConsumeRequest, stop: anyio.Event) -> None:
+        """Read and show until ``stop`` is set.
+
+        Raises:
+            BrokerError: reading can not go on.
+            BrokenPipeError: nobody reads what is shown any more.
+        """
+        async with self._subscriber.open(request.start, request.group) as subscription:
+            self._telemetry.note("reading", source=self._source, start=str(request.start.at))
+            with self._display.open():
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._refresh, name="refresh")
+                    tasks.start_soon(_cancel_when, stop, tasks.cancel_scope.cancel, name="stop")
+                    while True:
+                        delivered = await subscription.receive()
+                        now = self._clock.now()
+                        quotes: list[Quote] = []
+                        for each in delivered:
+                            if request.keys is not None and each.book.key not in request.keys:
+                                continue
+                            self._judge(self.reading.proof.check(each.book, each.offset), each.book.key)
+                            self.reading.records += 1
+                            quote = self._market.take(each.book, now)
+                            if quote is not None:
+                                quotes.append(quote)
+                        self.reading.now = now
+                        if quotes:
+                            self._display.show(quotes, self._market, self.reading)
+
+    def _judge(self, verdict: Verdict, key: str) -> None:
+        match verdict:
+            case Verdict.NEXT | Verdict.REREAD:
+                pass
+            case Verdict.HOLE:
+                self._telemetry.warn("records are missing", instrument=key)
+            case Verdict.DOUBLE:
+                self._telemetry.warn("a record came twice", instrument=key)
+            case Verdict.DISORDER:
+                self._telemetry.warn("records are out of order", instrument=key)
+            case Verdict.FOREIGN:
+                self._telemetry.warn("another producer still publishes this instrument", instrument=key)
+
+    async def _refresh(self) -> None:
+        while True:
+            await anyio.sleep(self._refresh_seconds)
+            now = self._clock.now()
+            self.reading.now = now
+            expired = self._market.expire(now)
+            if expired:
+                self._display.show(expired, self._market, self.reading)
+            self._display.refresh(self._market, self.reading)
+
+
+async def _cancel_when(stop: anyio.Event, cancel: Callable[[], None]) -> None:
+    await stop.wait()
+    cancel()

@@ -1,0 +1,194 @@
+"""From the venues to the topic: which instruments there are, one feed a connection, and the way through the outbox.
+
+The last thing of a run is said in order: feeds stop, every instrument gets its last record (``disconnected``, ``shutdown``),
+and what waits is delivered for as long as ``shutdown_timeout_seconds`` allows.
+"""
+
+import math
+from collections.abc import Sequence
+from random import Random
+
+import anyio
+import attrs
+from anyio.abc import TaskGroup
+
+from app.application.budget import WeightBudget
+from app.application.core import FeedCore, Started, Stopped, Ticked, Unopened
+from app.application.feeds import Feed, ReconnectSettings
+from app.application.outbox import Outbox
+from app.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport, Venue
+from app.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument, UsageError
+from app.domain.instrument import Instrument, Listing, find_listing
+from app.domain.normalized import BookState, Reason
+from app.domain.sync import Backoff, SyncSettings
+
+__all__ = ["ProduceSettings", "Producer", "VenuePlan"]
+
+_BATCH = 500
+
+
+@attrs.frozen
+class VenuePlan:
+    """A venue and what is wanted of it."""
+
+    venue: Venue
+    symbols: Sequence[str]
+    """Canonical symbols."""
+    sync: SyncSettings
+
+
+@attrs.frozen
+class ProduceSettings:
+    """Bounds of a run."""
+
+    reconnect: ReconnectSettings
+    connection_silence_seconds: float
+    shutdown_timeout_seconds: float
+
+
+class Producer:
+    """One run of ``produce``."""
+
+    def __init__(
+        self,
+        plans: Sequence[VenuePlan],
+        transport: Transport,
+        publisher: Publisher,
+        outbox: Outbox,
+        clock: Clock,
+        telemetry: Telemetry,
+        settings: ProduceSettings,
+    ) -> None:
+        self._plans = plans
+        self._transport = transport
+        self._publisher = publisher
+        self._outbox = outbox
+        self._clock = clock
+        self._telemetry = telemetry
+        self._settings = settings
+        self._random = Random()  # noqa: S311 - jitter, not a secret
+        self._feeds: list[Feed] = []
+        self._unlisted: dict[str, FeedCore] = {}
+        self._unresolved = len(plans)
+        self._found = 0
+        self._delivered = anyio.Event()
+
+    async def run(self, stop: anyio.Event) -> int:
+        """Produce until ``stop`` is set; gives how many records could not be delivered.
+
+        Raises:
+            BrokerError: the broker can not be used, at the start or for good.
+            UsageError: no venue lists anything of what was asked for.
+        """
+        async with self._publisher.open() as publication:
+            async with anyio.create_task_group() as delivering:
+                delivering.start_soon(self._deliver, publication, name="delivery")
+                async with self._transport.open() as network, anyio.create_task_group() as feeding:
+                    for plan in self._plans:
+                        feeding.start_soon(self._run_venue, plan, network, feeding, name=f"{plan.venue.name} feeds")
+                    await stop.wait()
+                    feeding.cancel_scope.cancel()
+                self._telemetry.note("stopping", waiting=len(self._outbox), in_flight=publication.undelivered)
+                for feed in self._feeds:
+                    feed.stop()
+                for core in self._unlisted.values():
+                    self._publish_states(core, Stopped())
+                self._outbox.close()
+                with anyio.move_on_after(self._settings.shutdown_timeout_seconds):
+                    await self._delivered.wait()
+                    await publication.flush()
+                delivering.cancel_scope.cancel()
+            return publication.undelivered + len(self._outbox)
+
+    async def _deliver(self, publication: Publication) -> None:
+        while books := await self._outbox.take(_BATCH):
+            await publication.publish(books)
+        self._delivered.set()
+
+    # venues
+
+    async def _run_venue(self, plan: VenuePlan, network: Network, tasks: TaskGroup) -> None:
+        venue = plan.venue
+        budget = WeightBudget(venue.weight_per_minute, self._clock)
+        listings = await self._list(plan, network, budget)
+        found = self._find(plan, listings)
+        self._unresolved -= 1
+        self._found += len(found)
+        if self._unresolved == 0 and self._found == 0:
+            raise UsageError("no venue lists any of the instruments asked for; see venues.*.instruments")
+        groups = math.ceil(len(found) / venue.instruments_per_connection)
+        for at in range(groups):
+            group = found[at::groups]
+            core = FeedCore(
+                venue,
+                [listing.instrument for listing in group],
+                plan.sync,
+                frame_silence_seconds=self._settings.connection_silence_seconds,
+                auctions=frozenset(each.instrument.native for each in group if each.is_crossing_legitimate),
+            )
+            feed = Feed(
+                core,
+                venue,
+                network,
+                budget,
+                self._clock,
+                self._telemetry,
+                self._settings.reconnect,
+                self._outbox.put,
+                self._random,
+            )
+            self._feeds.append(feed)
+            tasks.start_soon(feed.run, name=f"{venue.name} feed {at + 1} of {groups}")
+
+    def _find(self, plan: VenuePlan, listings: Sequence[Listing]) -> list[Listing]:
+        """Find what is asked for; an alias keeps the name it was asked for by."""
+        found: list[Listing] = []
+        for symbol in plan.symbols:
+            try:
+                listing = find_listing(plan.venue.name, symbol, listings)
+            except UnknownInstrument as error:
+                self._telemetry.warn(str(error))
+                continue
+            found.append(attrs.evolve(listing, instrument=attrs.evolve(listing.instrument, symbol=symbol)))
+        return found
+
+    async def _list(self, plan: VenuePlan, network: Network, budget: WeightBudget) -> Sequence[Listing]:
+        """Ask what the venue lists until it answers; as long as it does not, its instruments are ``disconnected``."""
+        venue = plan.venue
+        reconnect = self._settings.reconnect
+        backoff = Backoff(reconnect.initial_backoff_seconds, reconnect.max_backoff_seconds)
+        request = venue.listings_request()
+        while True:
+            try:
+                await budget.spend(request.weight)
+                response = await network.get(request)
+                listings = venue.read_listings(response.body)
+            except (RequestFailed, MalformedFrame) as error:
+                retry_after = error.retry_after_seconds if isinstance(error, RequestFailed) else None
+                self._telemetry.warn("could not ask what is listed", exchange=venue.name, problem=str(error))
+                self._say_unlisted(plan, error.reason)
+                await self._wait(plan, max(backoff.advance(), retry_after or 0.0))
+            else:
+                self._unlisted.pop(venue.name, None)
+                return listings
+
+    def _say_unlisted(self, plan: VenuePlan, reason: Reason) -> None:
+        core = self._unlisted.get(plan.venue.name)
+        if core is None:
+            instruments = [Instrument(plan.venue.name, symbol, symbol) for symbol in plan.symbols]
+            core = FeedCore(plan.venue, instruments, plan.sync, frame_silence_seconds=math.inf)
+            self._unlisted[plan.venue.name] = core
+            self._publish_states(core, Started())
+        self._publish_states(core, Unopened(reason))
+
+    async def _wait(self, plan: VenuePlan, seconds: float) -> None:
+        """Wait, with heartbeats."""
+        until = self._clock.now().mono + seconds
+        while (left := until - self._clock.now().mono) > 0.0:
+            await anyio.sleep(min(left, plan.sync.heartbeat_seconds))
+            self._publish_states(self._unlisted[plan.venue.name], Ticked())
+
+    def _publish_states(self, core: FeedCore, given: Started | Stopped | Ticked | Unopened) -> None:
+        for output in core.handle(given, self._clock.now()):
+            if isinstance(output, BookState):
+                self._outbox.put(output)

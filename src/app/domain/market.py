@@ -1,0 +1,97 @@
+"""The market as a reader of the topic sees it: the latest state of every instrument, and how far it can be relied on."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from app.domain.moment import Moment
+from app.domain.normalized import BookStatus, NormalizedBook, Reason
+from app.domain.top import TopOfBook
+
+__all__ = ["Market", "Quote"]
+
+_RATE_SECONDS = 5.0
+
+
+@attrs.frozen
+class Quote:
+    """One instrument's latest record as it can be relied on now."""
+
+    book: NormalizedBook
+    top: TopOfBook
+    status: BookStatus
+    """The record's own, or ``stale`` when its producer fell silent."""
+    reason: Reason | None
+    seen_at: float
+    """Monotonic seconds at which the record was read."""
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether the numbers can be shown."""
+        return self.status is BookStatus.LIVE
+
+
+@attrs.define
+class _Seen:
+    quote: Quote
+    updates: int = 0
+    rate: float = 0.0
+    counted_at: float = 0.0
+    at_count: int = 0
+
+
+class Market:
+    """Latest quotes by key."""
+
+    def __init__(self, stale_after_seconds: float, digits: int) -> None:
+        """A book without a record for ``stale_after_seconds`` is stale, whatever its last record said."""
+        self._stale_after = stale_after_seconds
+        self._digits = digits
+        self._seen: dict[str, _Seen] = {}
+
+    def take(self, book: NormalizedBook, now: Moment) -> Quote | None:
+        """Take a record; None when it is of an older run than what is known, and is not to be shown."""
+        seen = self._seen.get(book.key)
+        if seen is not None and book.run < seen.quote.book.run:
+            return None
+        quote = Quote(book, TopOfBook.of(book, self._digits), book.status, book.reason, now.mono)
+        if seen is None:
+            seen = self._seen[book.key] = _Seen(quote, counted_at=now.mono)
+        seen.quote = quote
+        seen.updates += 1
+        return quote
+
+    def expire(self, now: Moment) -> list[Quote]:
+        """Mark what has fallen silent as stale; gives those that just became so."""
+        expired: list[Quote] = []
+        for seen in self._seen.values():
+            quote = seen.quote
+            if quote.reason is not Reason.SHUTDOWN and quote.status is not BookStatus.STALE:
+                if now.mono - quote.seen_at < self._stale_after:
+                    continue
+                empty = attrs.evolve(quote.book, status=BookStatus.STALE, bids=(), asks=())
+                seen.quote = attrs.evolve(
+                    quote, status=BookStatus.STALE, reason=Reason.SILENCE, top=TopOfBook.of(empty, self._digits)
+                )
+                expired.append(seen.quote)
+        return expired
+
+    def quotes(self) -> list[Quote]:
+        """All quotes, by asset, then symbol, then exchange."""
+        return sorted(
+            (seen.quote for seen in self._seen.values()),
+            key=lambda quote: (quote.book.symbol.partition("-")[0], quote.book.symbol, quote.book.exchange),
+        )
+
+    def rates(self, now: Moment) -> dict[str, float]:
+        """Records a second of each key, over the last few seconds."""
+        for seen in self._seen.values():
+            span = now.mono - seen.counted_at
+            if span >= _RATE_SECONDS or (seen.rate == 0.0 and span >= 1.0):
+                seen.rate = (seen.updates - seen.at_count) / span
+                seen.counted_at, seen.at_count = now.mono, seen.updates
+        return {key: seen.rate for key, seen in self._seen.items()}
+
+    def keys(self) -> Iterable[str]:
+        """All keys seen."""
+        return self._seen.keys()

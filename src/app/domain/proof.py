@@ -1,0 +1,133 @@
+"""The proof that a reader has seen everything once and in order, from the records alone.
+
+Per key and run ``publish_seq`` counts 0, 1, 2, … without holes, so what a reader sees from its first record on must count
+on by one. Reading the same offset again (after a rebalance) is no double: a double is one number at two offsets.
+"""
+
+from collections import OrderedDict, deque
+from enum import StrEnum
+
+import attrs
+
+from app.domain.normalized import NormalizedBook
+
+__all__ = ["KeyProof", "OrderProof", "Verdict"]
+
+_RUNS_KEPT = 8
+_HOLES_KEPT = 1000
+
+
+class Verdict(StrEnum):
+    """What one record shows."""
+
+    NEXT = "next"
+    """As it must be, or the first of its key and run that is seen."""
+    REREAD = "reread"
+    """The same offset again: to be shown or ignored, nothing is proven or refuted."""
+    HOLE = "hole"
+    """Records before it are missing."""
+    DOUBLE = "double"
+    """Its number was seen at another offset."""
+    DISORDER = "disorder"
+    """It comes after a later one."""
+    FOREIGN = "foreign"
+    """Of a run older than the newest: another producer still publishes this instrument, or an old one's rest."""
+
+
+@attrs.define
+class _Run:
+    """What was seen of one run of one key; ``missing`` holds (first, last) of each hole, the newest ones."""
+
+    first_seq: int
+    next_seq: int
+    last_offset: int
+    last_epoch: int
+    missing: deque[tuple[int, int]] = attrs.field(factory=lambda: deque(maxlen=_HOLES_KEPT))
+
+    def is_missing(self, seq: int) -> bool:
+        """Tell whether this number is in a hole."""
+        return seq < self.first_seq or any(first <= seq <= last for first, last in self.missing)
+
+
+@attrs.define
+class KeyProof:
+    """What was seen of one key."""
+
+    records: int = 0
+    holes: int = 0
+    """Missing records."""
+    doubles: int = 0
+    disorder: int = 0
+    foreign: int = 0
+    rereads: int = 0
+    conflated: int = 0
+    newest_run: str = ""
+    runs: OrderedDict[str, _Run] = attrs.field(factory=OrderedDict)
+
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether all that was seen is complete, single and in order."""
+        return not (self.holes or self.doubles or self.disorder)
+
+
+class OrderProof:
+    """The proof over any number of keys; its memory is bounded by their number."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, KeyProof] = {}
+
+    @property
+    def holes(self) -> int:
+        """Missing records of all keys."""
+        return sum(key.holes for key in self.keys.values())
+
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether it holds for every key."""
+        return all(key.is_proven for key in self.keys.values())
+
+    def check(self, book: NormalizedBook, offset: int) -> Verdict:
+        """Take the next record as it was read from its partition."""
+        proof = self.keys.get(book.key)
+        if proof is None:
+            proof = self.keys[book.key] = KeyProof()
+        run = proof.runs.get(book.run)
+        if run is not None and offset <= run.last_offset:
+            proof.rereads += 1
+            return Verdict.REREAD
+        proof.records += 1
+        proof.conflated += book.conflated
+        verdict = self._follow(proof, run, book, offset)
+        if book.run < proof.newest_run:
+            proof.foreign += 1
+            return verdict if verdict is not Verdict.NEXT else Verdict.FOREIGN
+        proof.newest_run = book.run
+        return verdict
+
+    @staticmethod
+    def _follow(proof: KeyProof, run: _Run | None, book: NormalizedBook, offset: int) -> Verdict:
+        seq = book.publish_seq
+        if run is None:
+            proof.runs[book.run] = _Run(seq, seq + 1, offset, book.epoch)
+            while len(proof.runs) > _RUNS_KEPT:
+                proof.runs.popitem(last=False)
+            return Verdict.NEXT
+        run.last_offset = offset
+        if seq < run.next_seq:
+            if run.is_missing(seq):
+                proof.disorder += 1
+                return Verdict.DISORDER
+            proof.doubles += 1
+            return Verdict.DOUBLE
+        if seq > run.next_seq:
+            proof.holes += seq - run.next_seq
+            run.missing.append((run.next_seq, seq - 1))
+            verdict = Verdict.HOLE
+        elif book.epoch < run.last_epoch:
+            proof.disorder += 1
+            verdict = Verdict.DISORDER
+        else:
+            verdict = Verdict.NEXT
+        run.next_seq = seq + 1
+        run.last_epoch = book.epoch
+        return verdict
