@@ -72,11 +72,16 @@ class Kind:
     is_text: bool = False
 
 
-@attrs.frozen(repr=False)
 class Secret:
-    """A text that shows itself only when asked by name; any other way of writing it down gives `********`."""
+    """A text that shows itself only when asked by name; any other way of writing it down gives `********`.
 
-    _text: str
+    Deliberately no attrs class: `attrs.asdict` and cattrs would open it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def reveal(self) -> str:
         """Give the text itself, for the one call that needs it."""
@@ -84,6 +89,12 @@ class Secret:
 
     def __repr__(self) -> str:
         return MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
 
 def shown(value: object) -> str:

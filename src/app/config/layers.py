@@ -91,7 +91,7 @@ def read_file(path: Path, name: str) -> Layer:
         raise _unreadable(Origin(name, line), "unreadable YAML: expected UTF-8 text") from error
     except _YamlError as error:
         raise _unreadable(Origin(name, error.line), f"unreadable YAML: {error}") from error
-    if node is None:
+    if node is None or (isinstance(node, yaml.ScalarNode) and _scalar(node) is None):
         return Layer()
     if not isinstance(node, yaml.MappingNode):
         raise _unreadable(Origin(name, node.start_mark.line + 1), "expected a map of settings")

@@ -48,7 +48,7 @@ class Entry:
     @property
     def is_section(self) -> bool:
         """Whether settings stand below it."""
-        return is_map_of(self.form) or (self.form is not Secret and attrs.has(self.form))
+        return is_map_of(self.form) or attrs.has(self.form)
 
 
 def entry_at(path: Names) -> Entry | None:

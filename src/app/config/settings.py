@@ -165,7 +165,10 @@ class SecuritySettings:
         """Require all that the protocol needs, and nothing that it would not use."""
         for name in ("mechanism", "username", "password"):
             if self.protocol.is_authenticated and getattr(self, name) is None:
-                yield name, f"missing, protocol {self.protocol} needs it"
+                variable = (
+                    "; set APP__KAFKA__SECURITY__PASSWORD in the environment or .env" if name == "password" else ""
+                )
+                yield name, f"missing, protocol {self.protocol} needs it{variable}"
             if not self.protocol.is_authenticated and getattr(self, name) is not None:
                 yield name, f"expected protocol SASL_SSL or SASL_PLAINTEXT beside it, received {self.protocol}"
         for name in ("ca_file", "certificate_file", "key_file", "key_password"):
@@ -270,4 +273,4 @@ class Settings:
 def _at_most(record: attrs.AttrsInstance, name: str, bound: str) -> Iterator[tuple[str, str]]:
     value, limit = getattr(record, name), getattr(record, bound)
     if value > limit:
-        yield name, f"expected at most {bound} ({limit:g}), received {value:g}"
+        yield name, f"expected at most {bound} ({limit:.15g}), received {value:.15g}"

@@ -103,7 +103,9 @@ def _read_dotenv(path: Path) -> dict[str, Variable]:
         raise SettingsError([Fault(Origin(path.name), "", f"can not be read ({reason})")]) from error
     variables, faults = {}, []
     for binding in parse_stream(io.StringIO(text)):
-        origin = Origin(path.name, binding.original.line, is_environment=True)
+        text = binding.original.string
+        blank_lines = text[: len(text) - len(text.lstrip())].count("\n")
+        origin = Origin(path.name, binding.original.line + blank_lines, is_environment=True)
         if binding.error:
             faults.append(Fault(origin, "", "expected NAME=text"))
         elif binding.key is not None:

@@ -29,9 +29,9 @@ class Repeats:
     """Decides which lines are told now, and sums up the others.
 
     A warning or an error is told at once and begins a period. The same within it is counted, and told once at its
-    end, with the fields of the last; the next period begins there. What did not repeat is forgotten at the end of its period.
-    Lines below a warning always pass. At most 256 different warnings are remembered: the one not seen for longest gives
-    way, and its sum is told then.
+    end, with the fields of the last; the next period begins there. What did not repeat is forgotten at the end of its
+    period. Lines below a warning always pass. At most 256 different warnings are remembered: the one not seen for
+    longest gives way, and its sum is told then.
     """
 
     period_seconds: float
