@@ -11,9 +11,12 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
+    BrokerResponseError,
     IllegalSaslStateError,
+    IncompatibleBrokerVersion,
     KafkaError,
     SaslAuthenticationFailed,
+    UnsupportedCodecError,
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
@@ -32,6 +35,7 @@ _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 1.0
 _PROBE_SECONDS = 5.0
 
+_FINAL = (BrokerResponseError, IncompatibleBrokerVersion, UnsupportedCodecError)
 _REFUSED = (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
@@ -103,7 +107,7 @@ class KafkaCluster:
                     return await step()
                 except (KafkaError, OSError) as error:
                     problem = explain(error)
-                    if isinstance(error, KafkaError) and not error.retriable:
+                    if isinstance(error, _FINAL) and not error.retriable:
                         raise BrokerError(f"Kafka at {self.brokers} refuses: {problem}") from error
                 await anyio.sleep(_FIRST_WAIT_SECONDS)
         raise self.unavailable(problem)

@@ -319,10 +319,10 @@ class _KafkaPublication(Publication):
             self._progress.set()
 
     def _given_up(self) -> DeliveryFailed:
-        settings = self._settings
+        brokers, seconds = self._settings.cluster.brokers, self._settings.ride_out_seconds
         return DeliveryFailed(
-            f"Kafka at {settings.cluster.brokers} acknowledged nothing for {settings.ride_out_seconds:g} s "
-            f"(kafka.ride_out_seconds), {self._undelivered} records are not delivered: start the broker, then start again"
+            f"Kafka at {brokers} acknowledged nothing for {seconds:g} s (kafka.ride_out_seconds), "
+            f"{self._undelivered} records are not delivered: see to the broker, then start again"
         )
 
     def _made_anew(self, found: str) -> DeliveryFailed:
