@@ -261,6 +261,16 @@ def test_a_disabled_exchange_does_not_bind_the_others(faults: Faults) -> None:
             "(did you mean market.stale_after_heartbeats?)",
             id="in the wrong section",
         ),
+        pytest.param(
+            "depth: 3",
+            "config/local.yaml:1: depth: unknown setting (did you mean book.depth?)",
+            id="short, in the wrong section",
+        ),
+        pytest.param(
+            "kafka:\n  security:\n    zzz: 1",
+            "config/local.yaml:3: kafka.security.zzz: unknown setting",
+            id="nothing near in a section",
+        ),
         pytest.param("\nqqqq: 3", "config/local.yaml:2: qqqq: unknown setting", id="nothing near"),
         pytest.param(
             "venues:\n  coinbase:\n    instrument: []",
@@ -293,6 +303,13 @@ def test_every_fault_is_told_at_once_in_the_order_of_the_file(faults: Faults) ->
     places = [fault.split(": ")[0].removeprefix("config/local.yaml:") for fault in faults(text)]
 
     assert places == ["2", "3", "4", "6", "7", "9"]
+
+
+def test_settings_errors_end_the_program_with_status_2() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings("nowhere", environ={})
+
+    assert caught.value.exit_status == 2
 
 
 def test_a_key_missing_in_the_base_file_is_told(tmp_path: Path) -> None:

@@ -229,6 +229,10 @@ class TestVariables:
             pytest.param(
                 "APP_KAFKA__BROKERS", "unknown setting (did you mean APP__KAFKA__BROKERS?)", id="one _ in front"
             ),
+            pytest.param(
+                "APP__KAFAK__BROKRES", "kafak.brokres: unknown setting (did you mean APP__KAFKA__BROKERS?)", id="both"
+            ),
+            pytest.param("APP__KAFAK__Q", "kafak.q: unknown setting (did you mean APP__KAFKA?)", id="section only"),
             pytest.param("APP__QQQQ", "qqqq: unknown setting", id="nothing near"),
             pytest.param("APP__", "unknown setting", id="no name"),
             pytest.param(
@@ -359,7 +363,8 @@ class TestSecrets:
     @pytest.mark.parametrize(
         "environ",
         [
-            pytest.param({"APP__KAFKA__SECURITY": "{password: [hunter2]}"}, id="not text"),
+            pytest.param({"APP__KAFKA__SECURITY": "{password: [hunter2]}"}, id="list"),
+            pytest.param({"APP__KAFKA__SECURITY": "{password: 1234567, username: hunter2}"}, id="number"),
             pytest.param({"APP__KAFKA__SECURITY": "{pasword: hunter2}"}, id="misspelt in a map"),
             pytest.param({"APP__KAFKA__SECURITY__PASWORD": "hunter2"}, id="misspelt"),
             pytest.param({"APP__KAFKA__SECURITY": "{password: hunter2, }}"}, id="unreadable"),
@@ -367,7 +372,17 @@ class TestSecrets:
         ],
     )
     def test_a_secret_is_in_no_fault(self, folder: Folder, environ: Mapping[str, str]) -> None:
-        assert "hunter2" not in "\n".join(folder.faults(environ=environ))
+        told = "\n".join(folder.faults(environ=environ))
+
+        assert "hunter2" not in told
+        assert "1234567" not in told
+
+    def test_the_password_of_a_key_needs_a_certificate(self, folder: Folder) -> None:
+        environ = {"APP__KAFKA__SECURITY__KEY_PASSWORD": "hunter2", "APP__KAFKA__SECURITY__PROTOCOL": "SSL"}
+
+        (fault,) = folder.faults(environ=environ)
+
+        assert fault.endswith("kafka.security.certificate_file: missing, key_password needs it")
 
 
 def trees() -> st.SearchStrategy[object]:

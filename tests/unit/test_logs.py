@@ -263,6 +263,17 @@ class TestRepeats:
         ]
         assert repeats.admit(line("other 200"), 2) == []
 
+    def test_a_repetition_counts_as_seen(self) -> None:
+        repeats = Repeats(60)
+        for number in range(256):
+            repeats.admit(line(f"warning {number}"), 0)
+        repeats.admit(line("warning 0"), 1)
+
+        repeats.admit(line("one more"), 2)
+
+        assert repeats.admit(line("warning 0"), 3) == []
+        assert len(repeats.admit(line("warning 1"), 3)) == 1
+
     def test_next_due_is_when_the_first_period_with_repetitions_ends(self) -> None:
         repeats = Repeats(60)
         repeats.admit(line("a"), 0)

@@ -126,10 +126,7 @@ def _number(is_allowed: Callable[[float], bool]) -> Callable[[object], float | N
     def read(value: object) -> float | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        try:
-            number = float(value)
-        except OverflowError:
-            return None
+        number = float(value)
         return number if math.isfinite(number) and is_allowed(number) else None
 
     return read

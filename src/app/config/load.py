@@ -21,7 +21,8 @@ __all__ = ["DEFAULT_ENVIRONMENT", "LoadedSettings", "find_folder", "load_setting
 
 DEFAULT_ENVIRONMENT = "local"
 _BASE = "base.yaml"
-_HERE = Path(__file__).parent
+_SOURCES = Path(__file__).parents[3]
+_INSTALLED = Path(__file__).parent / "files"
 
 
 @attrs.frozen
@@ -74,7 +75,7 @@ def load_settings(
 
 def find_folder(working: Path) -> Path:
     """Find the folder of the settings files: in the working folder, beside the sources, or in the installed package."""
-    folders = (working / "config", *(above / "config" for above in _HERE.parents[2:3]), _HERE / "files")
+    folders = (working / "config", _SOURCES / "config", _INSTALLED)
     for folder in folders:
         if (folder / _BASE).is_file():
             return folder

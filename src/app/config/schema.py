@@ -112,15 +112,25 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 
 
 def _nearest(path: Names, values: object) -> Names | None:
-    """Find the path that was probably meant by one that does not exist: among its neighbours first, then everywhere."""
-    known = [name for name, _ in walk(values) if name != path]
+    """Find the path that was probably meant by one that does not exist.
+
+    Neighbours of a like name come first, then the same name in another section, then what reads alike as a whole; at
+    last the section itself is taken for what was misspelt.
+    """
+    above = entry_at(path[:-1])
+    if above is not None and not above.is_section:
+        return path[:-1]
+    known = [name for name, _ in walk(values) if name != path[: len(name)]]
     neighbours = {name[-1]: name for name in known if name[:-1] == path[:-1]}
     for match in difflib.get_close_matches(path[-1], neighbours, n=1):
         return neighbours[match]
+    namesakes = {".".join(name): name for name in known if name[-1] == path[-1]}
+    for match in difflib.get_close_matches(".".join(path), namesakes, n=1, cutoff=0):
+        return namesakes[match]
     everywhere = {".".join(name): name for name in known}
-    for match in difflib.get_close_matches(".".join(path), everywhere, n=1, cutoff=0.7):
+    for match in difflib.get_close_matches(".".join(path), everywhere, n=1, cutoff=0.8):
         return everywhere[match]
-    return _nearest(path[:-1], values) if path[:-1] and entry_at(path[:-1]) is None else None
+    return _nearest(path[:-1], values) if above is None else None
 
 
 def _children(entry: Entry, names: Names) -> dict[str, Entry]:

@@ -100,6 +100,8 @@ class TransportSettings:
     max_frame_bytes: Bytes
     max_pending_frames: Count
     max_pending_bytes: Bytes
+    ping_interval_seconds: Seconds
+    ping_timeout_seconds: Seconds
 
     def relations(self) -> Iterator[tuple[str, str]]:
         """Require room for the largest frame."""
