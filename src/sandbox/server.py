@@ -2,26 +2,23 @@
 
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
 import attrs
-import uvicorn
 import yaml
-from anyio.abc import TaskGroup
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from sandbox.broker import open_broker
 from sandbox.captures import Recording, load_recordings
-from sandbox.errors import InstrumentError, PortError
+from sandbox.errors import InstrumentError
 from sandbox.exchanges.binance import BinanceExchange
 from sandbox.exchanges.binance_rest import BinanceRest
 from sandbox.exchanges.coinbase import CoinbaseExchange
 from sandbox.exchanges.coinbase_rest import CoinbaseRest
-from sandbox.exchanges.protocol import SandboxProtocol
 from sandbox.faults import Faults
 from sandbox.market_source import MarketSource
 from sandbox.options import DEFAULT_INSTRUMENTS, Options, Venue
@@ -29,11 +26,11 @@ from sandbox.pace import Pace
 from sandbox.playing import BinancePlayer, CoinbasePlayer, Player
 from sandbox.source import Source
 from sandbox.truth import Truth
+from sandbox.web import listen, web_server
 
 __all__ = ["Endpoint", "Running", "serve"]
 
 _RATES = {Venue.BINANCE: 10.0, Venue.COINBASE: 20.0}
-_STOP_SECONDS = 5
 
 
 @attrs.frozen
@@ -120,12 +117,12 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
     }
     async with AsyncExitStack() as stack:
         stack.callback(truth.close)
-        sockets = {venue: stack.enter_context(_listen(options.ports.get(venue, 0))) for venue in Venue}
+        sockets = {venue: stack.enter_context(listen(options.ports.get(venue, 0))) for venue in Venue}
         brokers = await stack.enter_async_context(open_broker()) if options.broker else None
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         for venue, listener in sockets.items():
-            await stack.enter_async_context(_web_server(tasks, Starlette(routes=routes[venue]), listener, options))
+            await stack.enter_async_context(web_server(tasks, Starlette(routes=routes[venue]), listener, options))
         for exchange in (binance, coinbase):
             stack.callback(exchange.source.close)
             tasks.start_soon(exchange.source.run, exchange, name=f"{exchange.venue} source")
@@ -163,63 +160,6 @@ def _player(recording: Recording | None, options: Options) -> Player | None:
 def _market(venue: Venue, symbols: Sequence[str], options: Options) -> MarketSource:
     rate = options.rate if options.rate is not None else _RATES[venue]
     return MarketSource.open(venue, symbols, seed=options.seed, rate=rate, depth=options.depth[venue])
-
-
-@contextmanager
-def _listen(port: int) -> Iterator[socket.socket]:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    with closing(listener):
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise PortError(port, error.strerror) from error
-        yield listener
-
-
-class _Server(uvicorn.Server):
-    """A web server that leaves signals to whoever runs it."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _web_server(
-    tasks: TaskGroup, application: Starlette, listener: socket.socket, options: Options
-) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        application,
-        http="h11",
-        ws=SandboxProtocol,
-        ws_ping_interval=options.ping_interval_seconds,
-        ws_ping_timeout=options.ping_timeout_seconds,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
-    stopped = anyio.Event()
-
-    async def run() -> None:
-        # A server that is cancelled leaves its connections open: it is told to stop, and then waited for.
-        with anyio.CancelScope(shield=True):
-            await server.serve(sockets=[listener])
-        stopped.set()
-
-    tasks.start_soon(run, name="web server")
-    while not server.started:  # noqa: ASYNC110 - it tells nobody when it has
-        await anyio.sleep(0.005)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        with anyio.move_on_after(_STOP_SECONDS, shield=True):
-            await stopped.wait()
 
 
 def _endpoint(

@@ -51,6 +51,7 @@ class Exchange(Listener, Generic[C]):
         outlet = Outlet(self.options.outlet_frames, self.options.overflow_frames)
         connection = self.connection(name, websocket, outlet)
         self.connections[name] = connection
+        self.tell_source()
         try:
             await connection.serve()
         finally:
