@@ -3,6 +3,7 @@
 What cattrs raises is a tree of exception groups with notes on the way to each; here it becomes a flat list of `Fault`.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Protocol, get_args, get_origin, runtime_checkable
@@ -57,6 +58,7 @@ class _Relation(Exception):  # noqa: N818 - never leaves this module
         self.path = tuple(path.split("."))
 
 
+@functools.cache
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=True)
     converter.register_structure_hook_factory(attrs.has, lambda form: _record_hook(form, converter))
