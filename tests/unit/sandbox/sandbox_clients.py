@@ -1,0 +1,143 @@
+"""Naive clients of both venues: what they rebuild is compared with the sandbox's truth. They share no code with it."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from typing import Any
+
+import attrs
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from sandbox import Truth, TruthRecord
+
+__all__ = ["BinanceClient", "CoinbaseClient", "NaiveBook", "dial", "receive", "say", "until_closed"]
+
+Levels = list[tuple[str, str]]
+
+
+def dial(url: str, *, waiting_frames: int | None = None) -> AbstractAsyncContextManager[ClientConnection]:
+    """Open a WebSocket that takes frames of any size, and lets some of them wait: None is any number."""
+    return connect(url, max_size=None, max_queue=waiting_frames, ping_interval=None, proxy=None)
+
+
+async def say(websocket: ClientConnection, message: object) -> None:
+    """Send a JSON message."""
+    await websocket.send(json.dumps(message))
+
+
+async def receive(websocket: ClientConnection) -> Any:
+    """Receive a JSON message."""
+    return json.loads(await websocket.recv())
+
+
+async def until_closed(websocket: ClientConnection) -> AsyncIterator[str | bytes]:
+    """Give every frame until the server ends the connection, however it does."""
+    while True:
+        try:
+            yield await websocket.recv()
+        except ConnectionClosed:
+            return
+
+
+@attrs.define
+class NaiveBook:
+    """Dicts of levels, sorted when somebody looks."""
+
+    bids: dict[Decimal, tuple[str, str]] = attrs.field(factory=dict)
+    asks: dict[Decimal, tuple[str, str]] = attrs.field(factory=dict)
+
+    def apply(self, bids: Iterable[Iterable[str]], asks: Iterable[Iterable[str]]) -> None:
+        for side, levels in ((self.bids, bids), (self.asks, asks)):
+            for price, size in levels:
+                side.pop(Decimal(price), None)
+                if Decimal(size):
+                    side[Decimal(price)] = price, size
+
+    def top(self, count: int = 20) -> tuple[Levels, Levels]:
+        return (
+            [self.bids[price] for price in sorted(self.bids, reverse=True)[:count]],
+            [self.asks[price] for price in sorted(self.asks)[:count]],
+        )
+
+    @property
+    def is_crossed(self) -> bool:
+        return bool(self.bids and self.asks) and max(self.bids) >= min(self.asks)
+
+
+def best_of(record: TruthRecord) -> tuple[Levels, Levels]:
+    return record.bids, record.asks
+
+
+@attrs.define
+class BinanceClient:
+    """Splices a snapshot into diffs of one symbol, and counts what agrees with the truth."""
+
+    truth: Truth
+    symbol: str
+    book: NaiveBook | None = None
+    sequence: int = -1
+    agreed: int = 0
+    _early: list[dict[str, Any]] = attrs.field(factory=list)
+
+    def snapshot(self, body: dict[str, Any]) -> None:
+        self.book = NaiveBook()
+        self.book.apply(body["bids"], body["asks"])
+        self.sequence = body["lastUpdateId"]
+        for event in self._early:
+            self.diff(event)
+        self._early.clear()
+
+    def diff(self, event: dict[str, Any]) -> None:
+        if self.book is None:
+            self._early.append(event)
+            return
+        if event["u"] <= self.sequence:
+            return
+        assert event["U"] <= self.sequence + 1, "a gap"
+        self.book.apply(event["b"], event["a"])
+        self.sequence = event["u"]
+        (record,) = self.truth.find("binance", self.symbol, self.sequence)
+        assert best_of(record) == self.book.top()
+        assert record.event_time is not None
+        assert record.event_time // 1000 == event["E"]
+        assert not self.book.is_crossed
+        self.agreed += 1
+
+
+@attrs.define
+class CoinbaseClient:
+    """Follows one connection, frame by frame, and counts what agrees with the truth."""
+
+    truth: Truth
+    connection: str
+    books: dict[str, NaiveBook] = attrs.field(factory=dict)
+    expected: int = 0
+    agreed: int = 0
+
+    def frame(self, frame: dict[str, Any]) -> None:
+        assert frame["sequence_num"] == self.expected
+        self.expected += 1
+        if frame["channel"] != "l2_data":
+            return
+        for event in frame["events"]:
+            if event["type"] == "snapshot":
+                self.books[event["product_id"]] = NaiveBook()
+            levels = {
+                side: [
+                    (update["price_level"], update["new_quantity"])
+                    for update in event["updates"]
+                    if update["side"] == side
+                ]
+                for side in ("bid", "offer")
+            }
+            self.books[event["product_id"]].apply(levels["bid"], levels["offer"])
+        for event in frame["events"]:
+            found = self.truth.find("coinbase", event["product_id"], frame["sequence_num"])
+            (record,) = (record for record in found if record.connection == self.connection)
+            book = self.books[event["product_id"]]
+            assert best_of(record) == book.top()
+            assert record.frame_timestamp == frame["timestamp"]
+            assert not book.is_crossed
+            self.agreed += 1

@@ -1,0 +1,100 @@
+"""The sandbox as a process."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import anyio
+import pytest
+import yaml
+from confluent_kafka import Producer
+from sandbox_clients import dial, receive, say
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def _start(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "sandbox", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    settings_file, truth_file = tmp_path / "folder" / "settings.yaml", tmp_path / "truth"
+    with _start("--settings-file", str(settings_file), "--truth-file", str(truth_file), "--rate", "100") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        addresses = json.loads(process.stdout.readline())
+        assert addresses.pop("settings_file") == str(settings_file)
+        settings = yaml.safe_load(settings_file.read_text())
+        assert settings == {
+            "venues": {name: addresses[name] for name in ("binance", "coinbase")},
+            "kafka": addresses["kafka"],
+        }
+        assert addresses["coinbase"]["instruments"] == ["BTC-USD", "ETH-USD"]
+        with urlopen(f"{addresses['binance']['rest_url']}/api/v3/ping", timeout=10) as response:  # noqa: S310
+            assert response.read() == b"{}"
+        producer = Producer({"bootstrap.servers": addresses["kafka"]["brokers"]})
+        producer.produce("topic", b"hello")
+        assert producer.flush(10) == 0
+        process.send_signal(ending)
+        assert process.wait(10) == 0
+        assert process.stderr.read() == ""
+        assert process.stdout.read() == ""
+    records = [json.loads(line) for line in truth_file.read_text().splitlines()]
+    assert {record["symbol"] for record in records} == {"BTC-USDT", "ETH-USDT"}
+    assert all(len(record["bids"]) == len(record["asks"]) == 20 for record in records)
+
+
+def test_a_stop_in_the_middle_of_playing_to_clients_is_clean(excerpts: Path) -> None:
+    path = excerpts / "coinbase_ten_products_excerpt.gz"
+    with _start("--no-broker", "--capture", str(path)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        addresses = json.loads(process.stdout.readline())
+        assert "kafka" not in addresses
+        assert addresses["binance"]["instruments"] == []
+        assert len(addresses["coinbase"]["instruments"]) == 10
+
+        async def listen() -> None:
+            async with dial(addresses["coinbase"]["websocket_url"]) as websocket:
+                await say(websocket, {"type": "subscribe", "channel": "level2", "product_ids": ["SKL-USD"]})
+                while (await receive(websocket))["channel"] != "l2_data":
+                    pass
+                process.send_signal(signal.SIGINT)
+                await websocket.wait_closed()
+
+        anyio.run(listen)
+        assert process.wait(10) == 0
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--speed", "0"], "expected a number above 0, or max", id="speed"),
+        pytest.param(["--instruments", "kraken:BTC-USD"], "expected binance:BASE-QUOTE", id="instruments"),
+        pytest.param(["--capture", "/nowhere"], "does not exist", id="no such capture"),
+        pytest.param(["--capture", __file__], "expected [local time] and a JSON object", id="no capture"),
+        pytest.param(["--rate", "0"], "0.01", id="rate"),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_line(arguments: list[str], words: str) -> None:
+    with _start("--no-broker", *arguments) as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode in {1, 2}
+    assert words in " ".join(err.split())
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_the_help_has_examples() -> None:
+    with _start("--help") as process:
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "python -m sandbox --instruments binance:SOL-USDT" in out

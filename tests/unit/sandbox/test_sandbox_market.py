@@ -1,0 +1,72 @@
+"""The random market."""
+
+from decimal import Decimal
+from random import Random
+
+import pytest
+
+from sandbox.book import Book
+from sandbox.market import MarketBook, fixed_text, listing_of, trimmed_text
+
+
+def _market(seed: int, depth: int = 60) -> MarketBook:
+    random = Random(seed)
+    return MarketBook(listing_of("BTC-USDT", random), depth, random, fixed_text)
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "fixed", "trimmed"),
+    [
+        pytest.param(6183764, 2, "61837.64000000", "61837.64", id="a price"),
+        pytest.param(6183700, 2, "61837.00000000", "61837", id="a whole price"),
+        pytest.param(6411000, 0, "6411000.00000000", "6411000", id="no decimals"),
+        pytest.param(5, 5, "0.00005000", "0.00005", id="a small size"),
+        pytest.param(0, 5, "0.00000000", "0", id="a removal"),
+    ],
+)
+def test_numbers_are_written_as_each_venue_does(value: int, decimals: int, fixed: str, trimmed: str) -> None:
+    assert fixed_text(value, decimals) == fixed
+    assert trimmed_text(value, decimals) == trimmed
+
+
+def test_the_same_seed_gives_the_same_market() -> None:
+    ones, others, different = _market(3), _market(3), _market(4)
+    assert ones.open() == others.open() != different.open()
+    assert [ones.step() for _ in range(200)] == [others.step() for _ in range(200)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_market_is_never_crossed_and_keeps_its_depth(seed: int) -> None:
+    market, book = _market(seed), Book()
+    opening = market.open()
+    book.replace(opening.bids, opening.asks)
+    unknown_removed = idle = 0
+    for _ in range(2000):
+        step = market.step()
+        idle += not step
+        known = {Decimal(price) for price, _ in book.bids() + book.asks()}
+        changed = step.bids + step.asks
+        unknown_removed += sum(not Decimal(size) and Decimal(price) not in known for price, size in changed)
+        book.apply(step.bids, step.asks)
+        assert not book.is_crossed
+        assert len(book.bids()) >= 60
+        assert len(book.asks()) >= 60
+        assert len({price for price, _ in step.bids}) == len(step.bids)
+        assert [Decimal(price) for price, _ in step.bids] == sorted((Decimal(p) for p, _ in step.bids), reverse=True)
+        assert all(Decimal(price) % Decimal("0.01") == 0 for price, _ in changed)
+    assert unknown_removed > 10
+    assert idle > 10
+    assert book.bids(1) != list(opening.bids[:1])
+
+
+def test_a_leap_leaves_nothing_of_the_former_book() -> None:
+    market, book = _market(1), Book()
+    opening = market.open()
+    book.replace(opening.bids, opening.asks)
+    leap = market.leap(0.1)
+    book.apply(leap.bids, leap.asks)
+    assert not book.is_crossed
+    assert Decimal(book.bids()[-1][0]) > Decimal(opening.asks[-1][0])
+    step = market.step()
+    book.apply(step.bids, step.asks)
+    assert not book.is_crossed
