@@ -137,7 +137,8 @@ class Feed:
         try:
             with anyio.CancelScope() as self._connection_scope:
                 async with self._network.connect(url) as connection, anyio.create_task_group() as tasks:
-                    self._telemetry.note("connected", exchange=self._venue.name, url=url)
+                    if self._wait == self._reconnect.initial_backoff_seconds:
+                        self._telemetry.note("connected", exchange=self._venue.name, url=url)
                     self._messages.clear()
                     self.give(Opened(), self._clock.now())
                     tasks.start_soon(self._send, connection, name=f"{self._venue.name} sends")

@@ -2,15 +2,9 @@
 
 from enum import StrEnum
 
+from app.application.outbox import OutboxPolicy
+
 __all__ = ["Compression", "LogFormat", "LogLevel", "OutboxPolicy", "SaslMechanism", "SecurityProtocol"]
-
-
-class OutboxPolicy(StrEnum):
-    """What the outbox does when it is full."""
-
-    KEEP_UNTIL_FULL = "keep_until_full"
-    LATEST_ONLY = "latest_only"
-    BLOCK = "block"
 
 
 class Compression(StrEnum):

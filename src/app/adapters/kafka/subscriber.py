@@ -20,7 +20,7 @@ from app.domain.errors import BrokerError, MalformedRecord
 
 __all__ = ["KafkaSubscriber"]
 
-_TAKE_SECONDS = 1.0
+_TAKE_SECONDS = 0.5
 _STALL_SECONDS = 5.0
 _COMMIT_SECONDS = 1.0
 _COMMIT_TIMEOUT_SECONDS = 5.0
@@ -38,8 +38,9 @@ class KafkaSubscriber(Subscriber):
 
     In a group the partitions are shared out, and every record is handed to a member at least once: what a ``receive``
     handed out is committed once the next one is called or the subscription is left in peace: every second, before
-    partitions are given up, and at the end. After a crash, and with a partition that comes from another member, up to a second of records come
-    once more, with the same offsets. ``start`` counts where the group has committed nothing; where it has, it goes on from there.
+    partitions are given up, and at the end. After a crash, and with a partition that comes from another member, up to a
+    second of records come once more, with the same offsets. ``start`` counts where the group has committed nothing;
+    where it has, it goes on from there.
 
     Warm start: where reading begins at the end of a partition (``latest``) or where the group left off, the last
     ``warm_records_per_partition`` records before are read back, and the newest of each key comes first, with its old
@@ -110,6 +111,9 @@ class _KafkaSubscription(Subscription):
         self._is_member = is_member
         self._unplaced: frozenset[int] = frozenset()
         """Partitions that the group gave us, and that are not yet read from where they shall be."""
+        self._old: dict[int, tuple[int, int]] = {}
+        """By partition, where the broker can not look up times: an offset and a time in ms, older than both is passed
+        over."""
         self._warming: dict[int, _Warming] = {}
         self._positions: dict[int, int] = {}
         """Offset after the last record handed out, by partition."""
@@ -228,13 +232,22 @@ class _KafkaSubscription(Subscription):
                 case "earliest":
                     offsets = await self._consumer.beginnings(new)
                 case int(time):
-                    ends = await self._consumer.ends(new)
-                    found = await self._consumer.at_time(new, time // 1000)
-                    offsets = {each: ends[each] if (at := found[each]) is None else at for each in new}
+                    offsets = await self._at_time(new, time // 1000)
                 case _:
                     offsets = await self._consumer.ends(new)
             starts |= {partition: (offset, self._start.at == "latest") for partition, offset in offsets.items()}
         return starts
+
+    async def _at_time(self, partitions: frozenset[int], time_ms: int) -> Mapping[int, int]:
+        ends = await self._consumer.ends(partitions)
+        beginnings = await self._consumer.beginnings(partitions)
+        # Every record is younger than 1970: a broker that finds none (the embedded one) can not look up times.
+        oldest = await self._consumer.at_time(partitions, 0)
+        if any(oldest[each] is None and beginnings[each] < ends[each] for each in partitions):
+            self._old = {each: (ends[each], time_ms) for each in partitions}
+            return beginnings
+        found = await self._consumer.at_time(partitions, time_ms)
+        return {each: ends[each] if (at := found[each]) is None else at for each in partitions}
 
     def _read(self, taken: Mapping[int, Sequence[Message]]) -> list[Delivered]:
         delivered: list[Delivered] = []
@@ -273,7 +286,10 @@ class _KafkaSubscription(Subscription):
 
     def _decoded(self, partition: int, messages: Iterable[Message]) -> list[Delivered]:
         delivered = []
+        below, before_ms = self._old.get(partition, (0, 0))
         for message in messages:
+            if message.offset < below and message.timestamp < before_ms:
+                continue
             try:
                 book = decode(message.value)
             except MalformedRecord as error:

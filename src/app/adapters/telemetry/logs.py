@@ -19,7 +19,8 @@ class LogTelemetry(Telemetry):
         logger.bind(**fields).info(message)
 
     def warn(self, message: str, **fields: object) -> None:
-        logger.bind(**fields).warning(message)
+        whose = fields.get("instrument") or fields.get("exchange") or ""
+        logger.bind(repeat_key=f"{message} {whose}", **fields).warning(message)
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         self.counters[(name, *labels.values())] += amount

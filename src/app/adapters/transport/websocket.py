@@ -283,7 +283,7 @@ def _judge(status: int) -> tuple[Reason, str]:
     """Say what a refusing HTTP status means here, and what to do."""
     match status:
         case 429 | 418:
-            meaning = "too many requests" if status == httpx.codes.TOO_MANY_REQUESTS else "banned for too many requests"
+            meaning = "too many requests" if status == 429 else "banned for too many requests"
             return Reason.RATE_LIMITED, f"HTTP {status}, {meaning}"
         case 451:
             return Reason.REJECTED, "HTTP 451, not served in this region; set another host in venues.*.{websocket_url,rest_url}"

@@ -56,12 +56,12 @@ class _Other(msgspec.Struct):
     """
 
     stream: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     e: str | None = None
     id: int | str | None = None
     code: int | None = None
     msg: str | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw()
 
 
 class _Body(msgspec.Struct):
@@ -137,14 +137,14 @@ class BinanceSession(VenueSession):
 
     def _read_other(self, frame: bytes) -> Sequence[Event]:
         other = decode(_other, frame, native=_native_of(frame))
-        if other.data is not None:
+        if other.data:
             return self._read_data(other.data, frame)
         if other.e == "serverShutdown":
             return (Departing(),)
         if other.e is not None:
             return self._read_data(msgspec.Raw(frame), frame)
         asked = self._requested.pop(other.id, None) if isinstance(other.id, int) else None
-        if other.code is not None or other.error is not None:
+        if other.code is not None or other.error:
             answer = other.msg or cut(other.error or frame)
             return tuple(Refused(answer, native) for native in asked) if asked else (Refused(answer),)
         return (Accepted(asked),) if asked is not None else ()

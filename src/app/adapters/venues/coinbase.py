@@ -54,7 +54,7 @@ class _Frame(msgspec.Struct):
 
     channel: str | None = None
     sequence_num: int | None = None
-    events: msgspec.Raw | None = None
+    events: msgspec.Raw = msgspec.Raw()
     type: str | None = None
     message: str | None = None
     reason: str | None = None
@@ -136,10 +136,10 @@ class CoinbaseSession(VenueSession):
             return ()
         events: list[Event] = [Numbered(number)]
         if outer.channel == "l2_data":
-            if outer.events is None:
+            if not outer.events:
                 raise MalformedFrame(f"expected events, received {cut(frame)}")
             events.extend(_book_event(event, number) for event in decode(_book_events, outer.events))
-        elif outer.channel == "subscriptions" and outer.events is not None:
+        elif outer.channel == "subscriptions" and outer.events:
             for acknowledged in decode(_acknowledgement, outer.events):
                 events.append(Accepted(frozenset(acknowledged.subscriptions.get("level2", ()))))
         return events

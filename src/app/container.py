@@ -1,0 +1,273 @@
+"""The composition root: the only module that knows every other, and the only one that imports dependency_injector.
+
+It constructs and does nothing else: what must be opened is opened by the application, inside its own scopes. Providers are
+typed functions, so that mypy sees what is handed to whom, and one test builds every provider for every settings file.
+"""
+
+import secrets
+from datetime import UTC, datetime
+
+from dependency_injector import containers, providers
+
+from app.adapters.clock import SystemClock
+from app.adapters.console.lines import JsonDisplay, LinesDisplay
+from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.publisher import KafkaPublisher
+from app.adapters.kafka.security import Security
+from app.adapters.kafka.subscriber import KafkaSubscriber
+from app.adapters.kafka.topics import KafkaTopic
+from app.adapters.telemetry.logs import LogTelemetry
+from app.adapters.transport.websocket import HttpTransport, TransportSettings
+from app.adapters.venues import DIALECTS
+from app.adapters.venues.wire import Endpoint
+from app.application.consume import Consumer
+from app.application.feeds import ReconnectSettings
+from app.application.outbox import Outbox, OutboxPolicy
+from app.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport, Venue
+from app.application.produce import Producer, ProduceSettings, VenuePlan
+from app.config import Settings, VenueSettings
+from app.domain.errors import UsageError
+from app.domain.market import Market
+from app.domain.sync import SyncSettings
+
+__all__ = ["Container"]
+
+_UNWEIGHED_PER_MINUTE = 60
+_DEFAULT_SNAPSHOT_LIMIT = 1000
+
+
+def make_run(clock: Clock) -> str:
+    """Name a run: sortable as text by its start, unique by chance."""
+    started = datetime.fromtimestamp(clock.now().wall / 1e6, UTC)
+    return f"{started:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(4)}"
+
+
+def make_venue(name: str, settings: VenueSettings) -> Venue:
+    """Make one venue of its stanza."""
+    dialect = DIALECTS.get(settings.dialect)
+    if dialect is None:
+        known = ", ".join(sorted(DIALECTS))
+        raise UsageError(f"venues.{name}.dialect: expected one of {known}, received {settings.dialect!r}")
+    weight = settings.request_weight_per_minute
+    if weight is None:
+        weight = int((settings.requests_per_second or 1.0) * _UNWEIGHED_PER_MINUTE)
+    return dialect(
+        Endpoint(
+            name=name,
+            websocket_url=settings.websocket_url,
+            rest_url=settings.rest_url,
+            instruments_per_connection=settings.instruments_per_connection,
+            messages_per_second=settings.messages_per_second,
+            request_weight_per_minute=weight,
+        )
+    )
+
+
+def make_plans(settings: Settings) -> list[VenuePlan]:
+    """Plan every enabled venue."""
+    return [
+        VenuePlan(make_venue(name, venue), venue.instruments, make_sync_settings(settings, venue))
+        for name, venue in settings.venues.items()
+        if venue.enabled and venue.instruments
+    ]
+
+
+def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings:
+    """Give the bounds of trust for one venue's books."""
+    book = settings.book
+    return SyncSettings(
+        depth=book.depth,
+        heartbeat_seconds=book.heartbeat_seconds,
+        first_data_timeout_seconds=book.first_data_timeout_seconds,
+        stream_silence_seconds=book.stream_silence_seconds,
+        join_quiet_seconds=book.join_quiet_seconds,
+        max_buffered_events=book.max_buffered_events,
+        reseed_below_levels=book.reseed_below_levels,
+        snapshot_limit=venue.snapshot_limit or _DEFAULT_SNAPSHOT_LIMIT,
+        snapshot_retry_initial_seconds=book.snapshot_retry_initial_seconds,
+        snapshot_retry_max_seconds=book.snapshot_retry_max_seconds,
+        crossed_limit=book.crossed_limit,
+        audit_seconds=book.audit_seconds,
+    )
+
+
+def make_transport(settings: Settings, clock: Clock) -> Transport:
+    """Reach venues over the network."""
+    transport = settings.transport
+    return HttpTransport(
+        TransportSettings(
+            connect_timeout_seconds=transport.connect_timeout_seconds,
+            request_timeout_seconds=transport.request_timeout_seconds,
+            max_frame_bytes=transport.max_frame_bytes,
+            max_pending_frames=transport.max_pending_frames,
+            max_pending_bytes=transport.max_pending_bytes,
+            ping_interval_seconds=transport.ping_interval_seconds,
+            ping_timeout_seconds=transport.ping_timeout_seconds,
+        ),
+        clock,
+    )
+
+
+def make_cluster(settings: Settings) -> KafkaCluster:
+    """Say where the brokers are and how they are spoken to."""
+    kafka, security = settings.kafka, settings.kafka.security
+    return KafkaCluster(
+        brokers=",".join(kafka.brokers),
+        client_id=kafka.client_id,
+        security=Security(
+            protocol=security.protocol,
+            mechanism=security.mechanism,
+            username=security.username,
+            password=security.password.reveal() if security.password else None,
+            ca_file=security.ca_file,
+            certificate_file=security.certificate_file,
+            key_file=security.key_file,
+            key_password=security.key_password.reveal() if security.key_password else None,
+        ),
+        connect_timeout_seconds=kafka.connect_timeout_seconds,
+    )
+
+
+def make_topic(settings: Settings) -> KafkaTopic:
+    """Say what the topic shall be like."""
+    kafka = settings.kafka
+    return KafkaTopic(
+        name=kafka.topics.books,
+        create=kafka.create_topic,
+        partitions=kafka.partitions,
+        replication_factor=kafka.replication_factor,
+        min_insync_replicas=kafka.min_insync_replicas,
+        retention_hours=kafka.retention_hours,
+        retention_bytes_per_partition=kafka.retention_bytes_per_partition,
+        max_message_bytes=kafka.max_message_bytes,
+    )
+
+
+def make_publisher(
+    settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, clock: Clock, telemetry: Telemetry
+) -> Publisher:
+    """Deliver to Kafka."""
+    kafka = settings.kafka
+    return KafkaPublisher(
+        cluster=cluster,
+        topic=topic,
+        clock=clock,
+        telemetry=telemetry,
+        compression=kafka.compression,
+        linger_milliseconds=kafka.linger_milliseconds,
+        max_batch_bytes=kafka.max_batch_bytes,
+        max_in_flight_records=kafka.max_in_flight_records,
+        ride_out_seconds=kafka.ride_out_seconds,
+    )
+
+
+def make_subscriber(
+    settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry
+) -> Subscriber:
+    """Read from Kafka."""
+    consumer = settings.kafka.consumer
+    return KafkaSubscriber(
+        cluster=cluster,
+        topic=topic.name,
+        telemetry=telemetry,
+        max_poll_records=consumer.max_poll_records,
+        session_timeout_seconds=consumer.session_timeout_seconds,
+        warm_records_per_partition=consumer.warm_start_records,
+    )
+
+
+def make_outbox(settings: Settings, run: str) -> Outbox:
+    """Make room between the books and the broker."""
+    outbox = settings.outbox
+    if outbox.policy is OutboxPolicy.BLOCK:
+        raise UsageError("outbox.policy: block is for replays; live feeds can not wait, choose keep_until_full or latest_only")
+    return Outbox(
+        run, policy=outbox.policy, max_records=outbox.max_records, max_bytes=outbox.max_bytes
+    )
+
+
+def make_producer(
+    settings: Settings,
+    plans: list[VenuePlan],
+    transport: Transport,
+    publisher: Publisher,
+    outbox: Outbox,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> Producer:
+    """Make one run of ``produce``."""
+    reconnect = settings.reconnect
+    return Producer(
+        plans,
+        transport,
+        publisher,
+        outbox,
+        clock,
+        telemetry,
+        ProduceSettings(
+            reconnect=ReconnectSettings(
+                initial_backoff_seconds=reconnect.initial_backoff_seconds,
+                max_backoff_seconds=reconnect.max_backoff_seconds,
+                backoff_multiplier=reconnect.backoff_multiplier,
+                jitter=reconnect.jitter,
+            ),
+            connection_silence_seconds=settings.book.connection_silence_seconds,
+            shutdown_timeout_seconds=settings.shutdown_timeout_seconds,
+        ),
+    )
+
+
+def make_market(settings: Settings) -> Market:
+    """Keep what a reader sees."""
+    return Market(
+        stale_after_seconds=settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds,
+        digits=settings.market.spread_percent_digits,
+    )
+
+
+def make_consumer(
+    settings: Settings,
+    subscriber: Subscriber,
+    market: Market,
+    display: Display,
+    clock: Clock,
+    telemetry: Telemetry,
+) -> Consumer:
+    """Make one run of ``consume``."""
+    return Consumer(
+        subscriber,
+        market,
+        display,
+        clock,
+        telemetry,
+        source=f"{','.join(settings.kafka.brokers)} {settings.kafka.topics.books}",
+        refresh_seconds=1.0 / settings.view.refresh_per_second,
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """All there is, by role. ``settings`` and ``view`` come from the command line."""
+
+    settings = providers.Dependency(instance_of=Settings)
+    view = providers.Object("lines")
+
+    clock = providers.Singleton(SystemClock)
+    telemetry = providers.Singleton(LogTelemetry)
+    run = providers.Singleton(make_run, clock)
+
+    plans = providers.Singleton(make_plans, settings)
+    transport = providers.Singleton(make_transport, settings, clock)
+    cluster = providers.Singleton(make_cluster, settings)
+    topic = providers.Singleton(make_topic, settings)
+    publisher = providers.Singleton(make_publisher, settings, cluster, topic, clock, telemetry)
+    subscriber = providers.Singleton(make_subscriber, settings, cluster, topic, telemetry)
+    outbox = providers.Singleton(make_outbox, settings, run)
+    producer = providers.Factory(make_producer, settings, plans, transport, publisher, outbox, clock, telemetry)
+
+    display = providers.Selector(
+        view,
+        lines=providers.Singleton(LinesDisplay),
+        json=providers.Singleton(JsonDisplay),
+    )
+    market = providers.Singleton(make_market, settings)
+    consumer = providers.Factory(make_consumer, settings, subscriber, market, display, clock, telemetry)
