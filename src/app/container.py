@@ -1,7 +1,8 @@
 """The composition root: the only module that knows every other, and the only one that imports dependency_injector.
 
-It constructs and does nothing else: what must be opened is opened by the application, inside its own scopes. Providers are
-typed functions, so that mypy sees what is handed to whom, and one test builds every provider for every settings file.
+It constructs and does nothing else: what must be opened is opened by the application, inside its own scopes.
+Providers are typed functions, so that mypy sees what is handed to whom, and one test builds every provider for every
+settings file.
 """
 
 import secrets
@@ -161,9 +162,7 @@ def make_publisher(
     )
 
 
-def make_subscriber(
-    settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry
-) -> Subscriber:
+def make_subscriber(settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> Subscriber:
     """Read from Kafka."""
     consumer = settings.kafka.consumer
     return KafkaSubscriber(
@@ -180,10 +179,10 @@ def make_outbox(settings: Settings, run: str) -> Outbox:
     """Make room between the books and the broker."""
     outbox = settings.outbox
     if outbox.policy is OutboxPolicy.BLOCK:
-        raise UsageError("outbox.policy: block is for replays; live feeds can not wait, choose keep_until_full or latest_only")
-    return Outbox(
-        run, policy=outbox.policy, max_records=outbox.max_records, max_bytes=outbox.max_bytes
-    )
+        raise UsageError(
+            "outbox.policy: block is for replays; live feeds can not wait, choose keep_until_full or latest_only"
+        )
+    return Outbox(run, policy=outbox.policy, max_records=outbox.max_records, max_bytes=outbox.max_bytes)
 
 
 def make_producer(

@@ -1,7 +1,8 @@
 """How much of a venue's REST budget may be spent: one purse for all its instruments.
 
-Weight is spent from a bucket that fills evenly over a minute, so that the start of many instruments is spread and no burst
-of trouble empties the venue's own count. The venue's word (its used-weight header, a 429 or 418 with Retry-After) always wins.
+Weight is spent from a bucket that fills evenly over a minute, so that the start of many instruments is spread and no
+burst of trouble empties the venue's own count. The venue's word (its used-weight header, a 429 or 418 with
+Retry-After) always wins.
 """
 
 import anyio
@@ -32,7 +33,7 @@ class WeightBudget:
     async def spend(self, weight: int) -> None:
         """Wait until so much may be spent, first come first served. Safe to cancel."""
         async with self._turn:
-            while (wait := self._wait_for(weight)) > 0.0:
+            while (wait := self._wait_for(weight)) > 0.0:  # noqa: ASYNC110 - time passing is what is waited for
                 await anyio.sleep(wait)
             self._available -= weight
 

@@ -1,8 +1,8 @@
 """The pure heart of a feed: everything that decides, between what comes in and what is to be done.
 
-``FeedCore.handle(input, moment)`` takes one input (frames, a connection opened or closed, an answer or its failure, time
-passing, the program stopping) and gives the effects: states to publish, books to fetch, messages to send, a connection
-to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
+``FeedCore.handle(input, moment)`` takes one input (frames, a connection opened or closed, an answer or its failure,
+time passing, the program stopping) and gives the effects: states to publish, books to fetch, messages to send, a
+connection to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ from app.domain.sync import BookSync, Effect, Fetch, Reconnect, Renew, SyncSetti
 __all__ = [
     "Closed",
     "FeedCore",
-    "Fetched",
     "FetchFailed",
+    "Fetched",
     "Frames",
     "Input",
     "Opened",
@@ -306,7 +306,9 @@ class FeedCore:
         try:
             snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
         except MalformedFrame as error:
-            self._effects.append(Tell("an answer could not be read", {"instrument": fetch.instrument.key, "problem": str(error)}))
+            self._effects.append(
+                Tell("an answer could not be read", {"instrument": fetch.instrument.key, "problem": str(error)})
+            )
             sync.fetch_failed(fetch.serial, Reason.MALFORMED, None, now)
             return
         sync.fetched(fetch.serial, snapshot, now)

@@ -1,7 +1,7 @@
 """What joins a venue's core to its sockets: opening, reading, fetching, waiting, and nothing that decides.
 
-One ``Feed`` carries one connection's instruments. Between the socket and the outbox nothing is awaited but the next batch
-of frames, so neither a slow broker nor a slow REST answer can stall a reader.
+One ``Feed`` carries one connection's instruments. Between the socket and the outbox nothing is awaited but the next
+batch of frames, so neither a slow broker nor a slow REST answer can stall a reader.
 """
 
 from collections import deque

@@ -3,12 +3,12 @@
 The contract, in one place:
 
 - ``put`` never waits (but under ``BLOCK``, where ``has_room`` must be awaited before): a slow broker stalls no reader.
-- There is room for ``max_records`` and ``max_bytes`` (an estimate of the encoded size), and beyond that for two records of
-  every instrument, so that each can always say its last state.
+- There is room for ``max_records`` and ``max_bytes`` (an estimate of the encoded size), and beyond that for two
+  records of every instrument, so that each can always say its last state.
 - While there is room every record is kept, in the order of its instrument.
-- When there is none (``KEEP_UNTIL_FULL``), or always (``LATEST_ONLY``), at most two records of an instrument wait: the newest
-  that is not live, and the newest live one after it. Those merged away are counted in the ``conflated`` of the record that
-  follows them; ``epoch`` still shows that the book left ``live``.
+- When there is none (``KEEP_UNTIL_FULL``), or always (``LATEST_ONLY``), at most two records of an instrument wait:
+  the newest that is not live, and the newest live one after it. Those merged away are counted in the ``conflated`` of
+  the record that follows them; ``epoch`` still shows that the book left ``live``.
 - ``publish_seq`` is given when a record is taken out: 0, 1, 2, … per key, without holes, whatever was merged.
 - What is taken out leaves in turns between the instruments, so that a busy one does not starve the others.
 """

@@ -1,7 +1,7 @@
 """From the venues to the topic: which instruments there are, one feed a connection, and the way through the outbox.
 
-The last thing of a run is said in order: feeds stop, every instrument gets its last record (``disconnected``, ``shutdown``),
-and what waits is delivered for as long as ``shutdown_timeout_seconds`` allows.
+The last thing of a run is said in order: feeds stop, every instrument gets its last record (``disconnected``,
+``shutdown``), and what waits is delivered for as long as ``shutdown_timeout_seconds`` allows.
 """
 
 import math
@@ -66,7 +66,7 @@ class Producer:
         self._clock = clock
         self._telemetry = telemetry
         self._settings = settings
-        self._random = Random()  # noqa: S311 - jitter, not a secret
+        self._random = Random()
         self._feeds: list[Feed] = []
         self._unlisted: dict[str, FeedCore] = {}
         self._unresolved = len(plans)

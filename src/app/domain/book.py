@@ -1,9 +1,9 @@
 """An order book that can be kept at the speed of the venues, and that knows how far it can be trusted.
 
-Each side is a dict of levels and a sorted list of the keys of its best ones. A key is the price as a number, negated for
-bids so that both sides sort best first; it only orders and identifies. What leaves the book is the venue's own text.
-A key is a binary float, which is safe because decimal numbers of up to 15 significant digits never share one; a price
-with more is refused as invalid.
+Each side is a dict of levels and a sorted list of the keys of its best ones. A key is the price as a number, negated
+for bids so that both sides sort best first; it only orders and identifies. What leaves the book is the venue's own
+text. A key is a binary float, which is safe because decimal numbers of up to 15 significant digits never share one; a
+price with more is refused as invalid.
 """
 
 from bisect import bisect_left, insort
@@ -117,8 +117,8 @@ class BookSide:
 
     def find_difference(self, other: "BookSide") -> tuple[Level | None, Level | None] | None:
         """Find the best price at which both know the truth and disagree."""
-        known_to = min(self._known_to, other._known_to)
-        ours, theirs = self._levels, other._levels
+        known_to = min(self._known_to, other._known_to)  # noqa: SLF001 - one of our own
+        ours, theirs = self._levels, other._levels  # noqa: SLF001
         for key in sorted(key for key in ours.keys() | theirs.keys() if key <= known_to):
             mine, yours = ours.get(key), theirs.get(key)
             if mine is None or yours is None or not _is_same_size(mine, yours):
@@ -222,7 +222,13 @@ def _check(levels: Sequence[Level]) -> None:
         return
     text = "|".join(chain.from_iterable(levels))
     digits = text.replace(".", "").replace("|", "")
-    if not (digits.isdecimal() and digits.isascii()) or "|." in text or ".|" in text or text[0] == "." or text[-1] == ".":
+    if (
+        not (digits.isdecimal() and digits.isascii())
+        or "|." in text
+        or ".|" in text
+        or text[0] == "."
+        or text[-1] == "."
+    ):
         raise InvalidLevel(f"expected plain decimal prices and sizes, received {_first_bad(levels)!r}")
 
 
@@ -246,5 +252,7 @@ def _key(price: str) -> float:
     if len(price) > _SAFE_TEXT:
         plain = price.strip("0") if "." in price else price.lstrip("0")
         if len(plain.replace(".", "").strip("0")) > _SAFE_DIGITS:
-            raise InvalidLevel(f"expected a price of at most {_SAFE_DIGITS} significant digits, received {price[:40]!r}")
+            raise InvalidLevel(
+                f"expected a price of at most {_SAFE_DIGITS} significant digits, received {price[:40]!r}"
+            )
     return float(price)

@@ -1,7 +1,7 @@
 """Continuity by counting frames: one number per connection, snapshots in band, over every channel.
 
-The procedure, after what is measured on Coinbase Advanced Trade (its document says the number counts per product; it does
-not: it counts every frame of the connection, acknowledgements and heartbeats included, from 0):
+The procedure, after what is measured on Coinbase Advanced Trade (its document says the number counts per product; it
+does not: it counts every frame of the connection, acknowledgements and heartbeats included, from 0):
 
     1. A connection is opened and subscribed; its first frame has number 0.
     2. Each frame's number is exactly one more than the last one's. A hole, a repeat or a step back: some frame of some

@@ -55,7 +55,9 @@ class UnknownInstrument(UsageError):
     def __init__(self, exchange: str, symbol: str, *, nearest: str | None = None, state: str | None = None) -> None:
         """``nearest`` is a listed symbol of a like name; ``state`` is the venue's word where it lists but halts it."""
         hint = f" (did you mean {nearest}?)" if nearest else ""
-        what = f"{exchange} lists no {symbol}{hint}" if state is None else f"{exchange} does not trade {symbol}: {state}"
+        what = (
+            f"{exchange} lists no {symbol}{hint}" if state is None else f"{exchange} does not trade {symbol}: {state}"
+        )
         super().__init__(what)
         self.exchange = exchange
         self.symbol = symbol

@@ -41,7 +41,8 @@ class Listing:
     is_tradable: bool
     state: str
     aliases: tuple[str, ...] = ()
-    """Other canonical symbols under which the venue accepts the same market (Coinbase: ``BTC-USDC`` for ``BTC-USD``)."""
+    """Other canonical symbols under which the venue accepts the same market (Coinbase: ``BTC-USDC`` for
+    ``BTC-USD``)."""
     is_crossing_legitimate: bool = False
     """An auction is on: bids and asks may overlap without anything being lost."""
 

@@ -1,4 +1,6 @@
-"""The market as a reader of the topic sees it: the latest state of every instrument, and how far it can be relied on."""
+"""The market as a reader of the topic sees it: the latest state of every instrument, and how far it can be relied
+on.
+"""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,7 @@
 """The proof that a reader has seen everything once and in order, from the records alone.
 
-Per key and run ``publish_seq`` counts 0, 1, 2, … without holes, so what a reader sees from its first record on must count
-on by one. Reading the same offset again (after a rebalance) is no double: a double is one number at two offsets.
+Per key and run ``publish_seq`` counts 0, 1, 2, … without holes, so what a reader sees from its first record on must
+count on by one. Reading the same offset again (after a rebalance) is no double: a double is one number at two offsets.
 """
 
 from collections import OrderedDict, deque

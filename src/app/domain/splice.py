@@ -6,15 +6,18 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
     1. The stream is subscribed first.
     2. Every event is buffered; the buffer has no hole, or starts anew behind it.
     3. A snapshot is fetched once the venue has acknowledged the subscription, or an event came.
-    4. A snapshot that ends before the buffer begins (``id + 1 < U`` of the first) is too old: fetch again, keep the buffer.
+    4. A snapshot that ends before the buffer begins (``id + 1 < U`` of the first) is too old: fetch again, keep the
+       buffer.
     5. The book is the snapshot. Buffered events with ``u <= id`` are dropped, the others applied by step 6.
-    6. An event with ``u <= local`` is stale: dropped. ``U > local + 1``: events are missing, go back to step 2 with this
-       event. Else ``U <= local + 1 <= u``: apply it, local becomes ``u``. Sizes are absolute, so an overlap is harmless.
-    7. The book is live once an event has joined by step 6, or when after a quiet second the venue still gives the same id.
+    6. An event with ``u <= local`` is stale: dropped. ``U > local + 1``: events are missing, go back to step 2 with
+       this event. Else ``U <= local + 1 <= u``: apply it, local becomes ``u``. Sizes are absolute, so an overlap is
+       harmless.
+    7. The book is live once an event has joined by step 6, or when after a quiet second the venue still gives the
+       same id.
 
 A live book is checked against a second snapshot now and then (``_Check``): both are brought to the same id and compared
-as far as both know. That is at once the audit of the content, the probe of a silent stream (an id that the venue already
-has must reach us within a second), and the re-seed of a book whose known depth has worn down.
+as far as both know. That is at once the audit of the content, the probe of a silent stream (an id that the venue
+already has must reach us within a second), and the re-seed of a book whose known depth has worn down.
 """
 
 from collections import deque
@@ -144,7 +147,9 @@ class SplicedSync(BookSync):
             self._begin_check(Purpose.RESEED, now)
 
     def _tell_hole(self, local: int, change: Change) -> None:
-        self._tell("changes are missing", expected=local + 1, received=change.first_id, missing=change.first_id - local - 1)
+        self._tell(
+            "changes are missing", expected=local + 1, received=change.first_id, missing=change.first_id - local - 1
+        )
 
     def _join(self, now: Moment) -> None:
         self._phase = _Phase.JOINED

@@ -2,8 +2,8 @@
 
 A ``BookSync`` lives as long as the program, through any number of connections. Its inputs are methods that take the
 moment they happened; its effects are collected in a list that the caller drains: a ``BookState`` is to be published, a
-``Fetch`` to be asked of the venue's REST interface, a ``Renew`` or ``Reconnect`` to be done to the connection. It reads no
-clock and does no I/O, so the same inputs always give the same effects.
+``Fetch`` to be asked of the venue's REST interface, a ``Renew`` or ``Reconnect`` to be done to the connection. It
+reads no clock and does no I/O, so the same inputs always give the same effects.
 
 Two rules of continuity build on it: ``splice.SplicedSync`` (id ranges per instrument, snapshots fetched) and
 ``counted.CountedSync`` (frames numbered per connection, snapshots in band).

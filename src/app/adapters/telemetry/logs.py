@@ -10,7 +10,9 @@ __all__ = ["LogTelemetry"]
 
 
 class LogTelemetry(Telemetry):
-    """Notes are INFO, warnings WARNING with repetitions summed by the log's own sink; counters are kept and told on request."""
+    """Notes are INFO, warnings WARNING with repetitions summed by the log's own sink; counters are kept and told on
+    request.
+    """
 
     def __init__(self) -> None:
         self.counters: Counter[tuple[str, ...]] = Counter()

@@ -286,7 +286,10 @@ def _judge(status: int) -> tuple[Reason, str]:
             meaning = "too many requests" if status == 429 else "banned for too many requests"
             return Reason.RATE_LIMITED, f"HTTP {status}, {meaning}"
         case 451:
-            return Reason.REJECTED, "HTTP 451, not served in this region; set another host in venues.*.{websocket_url,rest_url}"
+            return (
+                Reason.REJECTED,
+                "HTTP 451, not served in this region; set another host in venues.*.{websocket_url,rest_url}",
+            )
         case 403:
             return Reason.REJECTED, "HTTP 403, refused by the venue's firewall"
         case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -310,5 +313,3 @@ def _say(error: BaseException) -> str:
             return f"TLS failed: {seen.reason or seen}"
         seen = seen.__cause__ or seen.__context__
     return str(error) or type(error).__name__
-
-

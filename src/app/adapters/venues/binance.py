@@ -1,8 +1,8 @@
 """Binance spot, and Binance.US, which speaks the same.
 
-A combined stream of ``@depth@100ms`` diffs, subscribed by message; snapshots from ``/api/v3/depth``, joined by the rule of
-``domain.splice``. After binance-spot-api-docs ``web-socket-streams.md`` and ``rest-api.md``; where real streams differ from
-their words, as real streams do.
+A combined stream of ``@depth@100ms`` diffs, subscribed by message; snapshots from ``/api/v3/depth``, joined by the
+rule of ``domain.splice``. After binance-spot-api-docs ``web-socket-streams.md`` and ``rest-api.md``; where real
+streams differ from their words, as real streams do.
 """
 
 import json
@@ -32,7 +32,8 @@ _HEAD = 80
 
 class _Depth(msgspec.Struct, gc=False):
     """``{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000",
-    "0.00000000"]],"a":[["61837.64000000","1.54698000"]]}``: E is ms, U and u the first and last update id, sizes absolute.
+    "0.00000000"]],"a":[["61837.64000000","1.54698000"]]}``: E is ms, U and u the first and last update id, sizes
+    absolute.
     """
 
     e: str
@@ -221,5 +222,3 @@ def _native_of(frame: bytes) -> str | None:
     """Tell whose depth frame this is from its first bytes, even when the rest is damaged."""
     found = _STREAM_OF.search(frame[:_HEAD])
     return found.group(1).decode().upper() if found else None
-
-

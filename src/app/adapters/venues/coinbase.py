@@ -48,8 +48,8 @@ class _Subscriptions(msgspec.Struct):
 
 
 class _Frame(msgspec.Struct):
-    """``{"channel":"l2_data","timestamp":"…","sequence_num":0,"events":[…]}``; errors are ``{"type":"error","message":"…"}``
-    and have no number.
+    """``{"channel":"l2_data","timestamp":"…","sequence_num":0,"events":[…]}``; errors are
+    ``{"type":"error","message":"…"}`` and have no number.
     """
 
     channel: str | None = None
@@ -140,8 +140,10 @@ class CoinbaseSession(VenueSession):
                 raise MalformedFrame(f"expected events, received {cut(frame)}")
             events.extend(_book_event(event, number) for event in decode(_book_events, outer.events))
         elif outer.channel == "subscriptions" and outer.events:
-            for acknowledged in decode(_acknowledgement, outer.events):
-                events.append(Accepted(frozenset(acknowledged.subscriptions.get("level2", ()))))
+            events.extend(
+                Accepted(frozenset(acknowledged.subscriptions.get("level2", ())))
+                for acknowledged in decode(_acknowledgement, outer.events)
+            )
         return events
 
 
