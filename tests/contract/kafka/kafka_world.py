@@ -1,0 +1,190 @@
+"""What the Kafka tests share: books to send, an operator who listens, and brokers to send to."""
+
+import itertools
+import os
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.publisher import KafkaPublisher
+from app.adapters.kafka.subscriber import KafkaSubscriber
+from app.adapters.kafka.topics import KafkaTopic
+from app.application.ports import Clock, Delivered, Publication, Subscription, Telemetry
+from app.domain.moment import Moment
+from app.domain.normalized import BookStatus, NormalizedBook
+
+__all__ = [
+    "KAFKA_BROKER",
+    "RUN",
+    "FakeTelemetry",
+    "ProcessBroker",
+    "SystemClock",
+    "World",
+    "book",
+    "free_port",
+    "process_broker",
+    "publish",
+    "read",
+    "sequences",
+]
+
+KAFKA_BROKER = Path(__file__).resolve().parents[4] / "shared" / "tools" / "kafka-broker"
+"""Runs a real broker as a process, where it is there."""
+
+RUN = "20240808T000000Z-1f2e3d"
+_LEVELS = tuple((f"{60000 + level}.12000000", f"0.{level:08d}") for level in range(20))
+
+
+def book(symbol: str, publish_seq: int, *, run: str = RUN) -> NormalizedBook:
+    """Make a live book of 20 levels a side."""
+    now = time.time_ns() // 1000
+    return NormalizedBook(
+        "binance", symbol, BookStatus.LIVE, None, 1, _LEVELS, _LEVELS, now, now, 1, 1, run, publish_seq, 0
+    )
+
+
+class SystemClock(Clock):
+    """The real time."""
+
+    def now(self) -> Moment:
+        return Moment(time.time_ns() // 1000, time.monotonic())
+
+
+@attrs.define
+class FakeTelemetry(Telemetry):
+    """Remembers what it was told."""
+
+    notes: list[tuple[str, dict[str, object]]] = attrs.field(factory=list)
+    warnings: list[tuple[str, dict[str, object]]] = attrs.field(factory=list)
+    counters: dict[str, int] = attrs.field(factory=dict)
+
+    def note(self, message: str, **fields: object) -> None:
+        self.notes.append((message, fields))
+
+    def warn(self, message: str, **fields: object) -> None:
+        self.warnings.append((message, fields))
+
+    def count(self, name: str, amount: int = 1, **_labels: str) -> None:
+        self.counters[name] = self.counters.get(name, 0) + amount
+
+    def noted(self, message: str) -> list[dict[str, object]]:
+        """Give the fields of the notes that start so."""
+        return [fields for said, fields in self.notes if said.startswith(message)]
+
+    def warned(self, message: str) -> list[dict[str, object]]:
+        """Give the fields of the warnings that start so."""
+        return [fields for said, fields in self.warnings if said.startswith(message)]
+
+
+@attrs.define
+class World:
+    """One broker and one topic of its own, and whoever writes to and reads from it."""
+
+    cluster: KafkaCluster
+    partitions: int = 4
+    can_create: bool = True
+    topic: str = attrs.field(factory=lambda: f"books-{uuid.uuid4().hex[:12]}")
+    telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
+
+    @classmethod
+    def at(cls, brokers: str, **settings: object) -> "World":
+        """Take the broker at an address; settings are those of the cluster."""
+        cluster = KafkaCluster(brokers, **({"connect_timeout_seconds": 15.0} | settings))  # type: ignore[arg-type]
+        return cls(cluster)
+
+    def publisher(self, **settings: object) -> KafkaPublisher:
+        """Make a publisher; settings are its own."""
+        topic = KafkaTopic(self.topic, create=self.can_create, partitions=self.partitions)
+        arguments = {"topic": topic, "clock": SystemClock(), "telemetry": self.telemetry} | settings
+        return KafkaPublisher(self.cluster, **arguments)  # type: ignore[arg-type]
+
+    def subscriber(self, **settings: object) -> KafkaSubscriber:
+        """Make a subscriber; settings are its own."""
+        arguments = {"session_timeout_seconds": 6.0} | settings
+        return KafkaSubscriber(self.cluster, self.topic, self.telemetry, **arguments)  # type: ignore[arg-type]
+
+
+async def publish(publication: Publication, symbols: Sequence[str], numbers: range) -> None:
+    """Publish the records of these numbers of each symbol, and wait until they are delivered."""
+    for number in numbers:
+        await publication.publish([book(symbol, number) for symbol in symbols])
+    await publication.flush()
+
+
+async def read(subscription: Subscription, count: int, *, seconds: float = 20) -> list[Delivered]:
+    """Read until so many records have come."""
+    delivered: list[Delivered] = []
+    with anyio.fail_after(seconds):
+        while len(delivered) < count:
+            delivered += await subscription.receive()
+    return delivered
+
+
+def sequences(delivered: Sequence[Delivered]) -> dict[str, list[int]]:
+    """List the publish_seq of each symbol, as read."""
+    found: dict[str, list[int]] = {}
+    for one in delivered:
+        found.setdefault(one.book.symbol, []).append(one.book.publish_seq)
+    return found
+
+
+def free_port() -> int:
+    """Find a port with a free neighbour above."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+@attrs.define
+class ProcessBroker:
+    """A real broker as a process of its own, that can crash, hang and come back with its data."""
+
+    home: Path
+    port: int = attrs.field(factory=free_port)
+    properties: tuple[str, ...] = ()
+
+    @property
+    def brokers(self) -> str:
+        """Its address."""
+        return f"127.0.0.1:{self.port}"
+
+    def command(self, *words: str) -> None:
+        """Run the tool."""
+        environment = os.environ | {"KAFKA_HOME": str(self.home)}
+        subprocess.run([KAFKA_BROKER, *words], env=environment, check=True, capture_output=True, timeout=90)
+
+    def start(self) -> None:
+        """Start it, again after an end, and wait until it answers."""
+        properties = itertools.chain.from_iterable(("--property", line) for line in self.properties)
+        self.command("start", "--port", str(self.port), *properties)
+
+    async def does(self, word: str) -> None:
+        """Start, stop, kill, pause or resume it, without holding the loop."""
+        await anyio.to_thread.run_sync(self.start if word == "start" else lambda: self.command(word))
+
+
+@contextmanager
+def process_broker(home: Path, *properties: str) -> Iterator[ProcessBroker]:
+    """Run a broker, and end it and its data."""
+    broker = ProcessBroker(home, properties=properties)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.command("kill")
+        broker.command("wipe")

@@ -1,0 +1,90 @@
+"""Groups of readers on a real broker: what is committed, and what a rebalance may not do."""
+
+import anyio
+import pytest
+from tests.contract.kafka.kafka_world import World, publish, read, sequences
+
+from app.application.ports import Start
+
+pytestmark = [pytest.mark.anyio, pytest.mark.broker, pytest.mark.timeout(90)]
+
+SYMBOLS = [f"S{number}-USD" for number in range(10)]
+EARLIEST = Start("earliest")
+
+
+async def test_a_member_that_crashes_leaves_what_it_was_handed_last_to_be_read_again(broker_world: World) -> None:
+    async with broker_world.publisher().open() as publication:
+        await publish(publication, ["S0-USD"], range(6))
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is the crash
+        async with broker_world.subscriber(max_poll_records=2).open(EARLIEST, broker_world.topic) as subscription:
+            assert [one.book.publish_seq for one in await subscription.receive()] == [0, 1]
+            assert [one.book.publish_seq for one in await subscription.receive()] == [2, 3]
+            raise ZeroDivisionError
+    async with broker_world.subscriber().open(EARLIEST, broker_world.topic) as subscription:
+        assert sequences(await read(subscription, 4)) == {"S0-USD": [2, 3, 4, 5]}
+
+
+async def test_a_group_that_starts_warm_is_shown_every_key_at_once(broker_world: World) -> None:
+    async with broker_world.publisher().open() as publication:
+        await publish(publication, SYMBOLS, range(5))
+        async with broker_world.subscriber().open(EARLIEST, broker_world.topic) as subscription:
+            await read(subscription, 5 * len(SYMBOLS))
+        await publish(publication, SYMBOLS, range(5, 6))
+        async with broker_world.subscriber(warm_records_per_partition=100).open(
+            EARLIEST, broker_world.topic
+        ) as subscription:
+            delivered = await read(subscription, 2 * len(SYMBOLS))
+    assert sequences(delivered) == {symbol: [4, 5] for symbol in SYMBOLS}
+
+
+async def test_partitions_are_shared_out_and_every_record_reaches_some_member(broker_world: World) -> None:
+    """One member, then three, then one, while records are published; what is read twice has the same offset."""
+    broker_world.partitions = 12
+    by_offset: dict[tuple[int, int], tuple[str, int]] = {}
+    last = 600
+    handed: list[int] = []
+
+    async def member(stay: anyio.Event) -> None:
+        reader = broker_world.subscriber()
+        handed.append(0)
+        me = len(handed) - 1
+        async with reader.open(EARLIEST, broker_world.topic) as subscription:
+            while not stay.is_set():
+                with anyio.move_on_after(0.2):
+                    for one in await subscription.receive():
+                        handed[me] += 1
+                        place = one.partition, one.offset
+                        assert by_offset.setdefault(place, (one.book.symbol, one.book.publish_seq)) == (
+                            one.book.symbol,
+                            one.book.publish_seq,
+                        )
+
+    async def produce(done: anyio.Event) -> None:
+        async with broker_world.publisher().open() as publication:
+            for number in range(last):
+                await publish(publication, SYMBOLS, range(number, number + 1))
+                await anyio.sleep(0.02)
+        done.set()
+
+    def read_of(symbol: str) -> set[int]:
+        return {number for name, number in by_offset.values() if name == symbol}
+
+    published, forever, leave = anyio.Event(), anyio.Event(), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(produce, published)
+        tasks.start_soon(member, forever)
+        await anyio.sleep(3)
+        tasks.start_soon(member, leave)
+        tasks.start_soon(member, leave)
+        await anyio.sleep(5)
+        assert handed[1]
+        assert handed[2]
+        leave.set()
+        await published.wait()
+        with anyio.fail_after(20):
+            while any(len(read_of(symbol)) < last for symbol in SYMBOLS):  # noqa: ASYNC110
+                await anyio.sleep(0.1)
+        forever.set()
+    assert {symbol: read_of(symbol) for symbol in SYMBOLS} == {symbol: set(range(last)) for symbol in SYMBOLS}
+    # Only what was not yet committed when a partition changed hands is handed out once more.
+    assert sum(handed) - len(by_offset) < len(by_offset) / 4

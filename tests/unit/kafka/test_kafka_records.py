@@ -1,0 +1,224 @@
+"""The record's bytes: what is written, what is read, and that the JSON Schema says the same."""
+
+import json
+from pathlib import Path
+
+import attrs
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.adapters.kafka.records import HEADERS, decode, encode, json_schema
+from app.domain.errors import MalformedRecord
+from app.domain.normalized import BookStatus, NormalizedBook, Reason
+
+_GOLDEN = Path(__file__).parent / "golden"
+_V1 = sorted(_GOLDEN.glob("v1/*.json"))
+_RUN = "20240808T000000Z-1f2e3d"
+_VALIDATOR = jsonschema.Draft202012Validator(json.loads(json_schema()))
+
+LIVE = NormalizedBook(
+    exchange="binance",
+    symbol="BTC-USDT",
+    status=BookStatus.LIVE,
+    reason=None,
+    status_since=1723075200000000,
+    bids=(("55133.99000000", "3.19263000"), ("55133.98000000", "0.00100000")),
+    asks=(("55134.00000000", "2.65411000"), ("55134.01000000", "0.00011000"), ("55134.37000000", "0.10000000")),
+    event_time=1723075200114000,
+    received_time=1723075200131007,
+    sequence=50123456789,
+    epoch=1,
+    run=_RUN,
+    publish_seq=17,
+    conflated=0,
+)
+GAP = attrs.evolve(
+    LIVE,
+    status=BookStatus.GAP,
+    reason=Reason.SEQUENCE,
+    status_since=1723075300000000,
+    bids=(),
+    asks=(),
+    event_time=1723075299900000,
+    received_time=1723075299950000,
+    sequence=50123459999,
+    publish_seq=700,
+)
+SYNCING = NormalizedBook(
+    "binance", "ETH-USDT", BookStatus.SYNCING, None, 1723075199000000, (), (), None, None, None, 0, _RUN, 0, 0
+)
+
+
+@st.composite
+def books(draw: st.DrawFn) -> NormalizedBook:
+    """Draw a book as the domain promises it."""
+    status = draw(st.sampled_from(BookStatus))
+    is_live = status is BookStatus.LIVE
+    decimals = st.from_regex(r"[0-9]{1,12}(\.[0-9]{1,18})?", fullmatch=True)
+    sides = st.lists(st.tuples(decimals, decimals), max_size=20).map(tuple) if is_live else st.just(())
+    reasons = st.sampled_from(Reason)
+    times = st.integers(0, 2**53)
+    return NormalizedBook(
+        exchange=draw(st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)),
+        symbol=draw(st.from_regex(r"[A-Z0-9]{1,12}-[A-Z0-9]{1,12}", fullmatch=True)),
+        status=status,
+        reason=None if is_live else draw(reasons | st.none() if status is BookStatus.SYNCING else reasons),
+        status_since=draw(times),
+        bids=draw(sides),
+        asks=draw(sides),
+        event_time=draw(times | st.none()),
+        received_time=draw(times | st.none()),
+        sequence=draw(st.integers(0, 2**63 - 1) | st.none()),
+        epoch=draw(st.integers(1 if is_live else 0, 2**31)),
+        run=draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)),
+        publish_seq=draw(st.integers(0, 2**53)),
+        conflated=draw(st.integers(0, 2**31)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "book"),
+    [pytest.param("live", LIVE, id="live"), pytest.param("gap", GAP, id="gap"), pytest.param("syncing_first", SYNCING)],
+)
+def test_encode_of_a_known_book_gives_the_golden_bytes(name: str, book: NormalizedBook) -> None:
+    assert encode(book) == (_GOLDEN / "v1" / f"{name}.json").read_bytes()
+
+
+@pytest.mark.parametrize("golden", _V1, ids=lambda path: path.stem)
+def test_golden_records_are_read_and_written_back_byte_for_byte(golden: Path) -> None:
+    assert encode(decode(golden.read_bytes())) == golden.read_bytes()
+
+
+def test_golden_records_hold_every_status() -> None:
+    assert {decode(golden.read_bytes()).status for golden in _V1} == set(BookStatus)
+
+
+@pytest.mark.parametrize("golden", [*_V1, _GOLDEN / "future.json"], ids=lambda path: path.stem)
+def test_golden_records_fit_the_schema(golden: Path) -> None:
+    _VALIDATOR.validate(json.loads(golden.read_bytes()))
+
+
+def test_a_future_record_with_more_fields_is_read_without_them() -> None:
+    assert decode((_GOLDEN / "future.json").read_bytes()) == attrs.evolve(LIVE, schema_version=2)
+
+
+def test_headers_name_schema_version_and_content_type() -> None:
+    assert HEADERS == [
+        ("schema", b"normalized_book"),
+        ("schema_version", b"1"),
+        ("content-type", b"application/json"),
+    ]
+
+
+def test_fields_stand_in_the_documented_order() -> None:
+    assert list(json.loads(encode(LIVE))) == json.loads(json_schema())["required"]
+
+
+def test_schema_is_itself_valid() -> None:
+    jsonschema.Draft202012Validator.check_schema(json.loads(json_schema()))
+
+
+@given(books())
+def test_what_was_encoded_is_decoded_as_it_was(book: NormalizedBook) -> None:
+    assert decode(encode(book)) == book
+
+
+@given(books())
+def test_every_encoded_book_fits_the_schema(book: NormalizedBook) -> None:
+    _VALIDATOR.validate(json.loads(encode(book)))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_book_or_a_malformed_record(value: bytes) -> None:
+    with pytest.raises(MalformedRecord):
+        decode(value)
+
+
+_anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_a_record_with_one_field_changed_gives_a_book_or_a_malformed_record(data: st.DataObject) -> None:
+    fields = json.loads(encode(LIVE))
+    fields[data.draw(st.sampled_from(sorted(fields)))] = data.draw(_anything)
+    try:
+        book = decode(json.dumps(fields).encode("utf-8", "surrogatepass"))
+    except MalformedRecord:
+        return
+    assert book.is_live or not (book.bids or book.asks)
+
+
+@pytest.mark.parametrize("cut", range(0, len(encode(GAP)), 7))
+def test_a_record_cut_short_is_malformed(cut: int) -> None:
+    with pytest.raises(MalformedRecord):
+        decode(encode(GAP)[:cut])
+
+
+@pytest.mark.parametrize("missing", json.loads(json_schema())["required"])
+def test_a_record_without_a_field_is_malformed_for_reader_and_schema(missing: str) -> None:
+    fields = json.loads(encode(LIVE))
+    del fields[missing]
+    assert not _VALIDATOR.is_valid(fields)
+    with pytest.raises(MalformedRecord, match=missing):
+        decode(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"bids": [[55133.99, "1"]]}, id="a price that is a number"),
+        pytest.param({"bids": [["55133.99"]]}, id="a level without size"),
+        pytest.param({"bids": [["1", "1", "1"]]}, id="a level of three"),
+        pytest.param({"asks": None}, id="a side that is null"),
+        pytest.param({"publish_seq": "17"}, id="a number as text"),
+        pytest.param({"publish_seq": 1.5}, id="a broken number"),
+        pytest.param({"status": "halted"}, id="an unknown status"),
+        pytest.param({"status": "gap", "reason": "boredom", "bids": [], "asks": []}, id="an unknown reason"),
+        pytest.param({"status": "gap", "reason": "sequence"}, id="levels in a book with a gap"),
+        pytest.param({"reason": "audit"}, id="a live book with a reason"),
+        pytest.param({"schema_version": 0}, id="a version before the first"),
+        pytest.param({"exchange": None}, id="no exchange"),
+    ],
+)
+def test_a_record_against_the_contract_is_malformed_for_reader_and_schema(changes: dict[str, object]) -> None:
+    fields = json.loads(encode(LIVE)) | changes
+    assert not _VALIDATOR.is_valid(fields)
+    with pytest.raises(MalformedRecord):
+        decode(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"symbol": "BTCUSDT"}, id="a symbol in one word"),
+        pytest.param({"bids": [["1e5", "1"]]}, id="a price with an exponent"),
+        pytest.param({"bids": [["1", "-1"]]}, id="a negative size"),
+        pytest.param({"bids": [["1", "1"]] * 21}, id="21 levels"),
+        pytest.param({"epoch": 0}, id="live before the first epoch"),
+        pytest.param({"publish_seq": -1}, id="a negative count"),
+    ],
+)
+def test_the_schema_refuses_what_the_reader_leaves_to_it(changes: dict[str, object]) -> None:
+    assert not _VALIDATOR.is_valid(json.loads(encode(LIVE)) | changes)
+
+
+def test_a_record_without_a_value_is_malformed() -> None:
+    with pytest.raises(MalformedRecord, match="no value"):
+        decode(None)
+
+
+def test_a_record_nested_too_deep_is_malformed() -> None:
+    with pytest.raises(MalformedRecord):
+        decode(b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+
+
+def test_the_problem_of_a_huge_record_is_told_in_short() -> None:
+    with pytest.raises(MalformedRecord) as caught:
+        decode(json.dumps(json.loads(encode(LIVE)) | {"status": "x" * 10_000}).encode())
+    assert len(str(caught.value)) <= 200
