@@ -97,7 +97,7 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 @click.option("--binance-port", type=click.IntRange(0, 65535), default=0, help="0 is any free one.")
 @click.option("--coinbase-port", type=click.IntRange(0, 65535), default=0, help="0 is any free one.")
 @click.option("--ping-interval", type=click.FloatRange(0.1), default=20.0, help="Seconds between the servers' pings.")
-def main(  # noqa: PLR0913 - one argument an option
+def main(
     *,
     captures: tuple[Path, ...],
     speed: float | str,

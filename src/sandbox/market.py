@@ -58,7 +58,7 @@ def listing_of(symbol: str, random: Random) -> Listing:
     """List an instrument with a tick that leaves its book plenty of room."""
     base, _, quote = symbol.partition("-")
     price = opening_price(base, random)
-    decimals = 2 if price > 1000 else 4 if price > 1 else 6  # noqa: PLR2004 - sizes of prices, not settings
+    decimals = 2 if price > 1000 else 4 if price > 1 else 6
     return Listing(base, quote, decimals, 5)
 
 
@@ -116,7 +116,7 @@ class MarketBook:
     def _trade(self, bids: Changes, asks: Changes) -> None:
         """Somebody takes the best levels of a side, and the other side follows."""
         count = self._random.randint(1, 4)
-        rises = self._random.random() < 0.5 or self._bids[0] < self.depth * 2  # noqa: PLR2004 - even chances
+        rises = self._random.random() < 0.5 or self._bids[0] < self.depth * 2
         for _ in range(count):
             if rises:
                 asks[self._asks.pop(0)] = 0
@@ -129,16 +129,16 @@ class MarketBook:
 
     def _touch(self, bids: Changes, asks: Changes) -> None:
         """Set, insert or remove one level, most often near the best."""
-        buys = self._random.random() < 0.5  # noqa: PLR2004 - even chances
+        buys = self._random.random() < 0.5
         prices, changes = (self._bids, bids) if buys else (self._asks, asks)
         index = min(int(self._random.expovariate(1 / 15)), len(prices) - 1)
         price = prices[-1 - index] if buys else prices[index]
         what = self._random.random()
-        if what < 0.5:  # noqa: PLR2004 - shares of what happens
+        if what < 0.5:
             self._set(prices, changes, price)
-        elif what < 0.75:  # noqa: PLR2004
+        elif what < 0.75:
             self._set(prices, changes, price + (-1 if buys else 1) * self._random.randint(1, 10))
-        elif what < 0.95 and len(prices) > self.depth:  # noqa: PLR2004
+        elif what < 0.95 and len(prices) > self.depth:
             prices.remove(price)
             changes[price] = 0
         else:

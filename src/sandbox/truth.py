@@ -70,7 +70,7 @@ class Truth:
             self._file.close()
             self._file = None
 
-    def record(  # noqa: PLR0913 - a record has that many fields
+    def record(
         self, venue: Venue, symbol: str, book: Book, *, sequence: int, connection: str | None, timestamp: str | None
     ) -> None:
         """Keep the state that a book has at this moment."""

@@ -116,6 +116,6 @@ def _property_name(params: object, count: int) -> list[Any]:
 
 def _new_value(params: object) -> bool:
     values = _property_name(params, 2)
-    if len(values) < 2 or not isinstance(values[1], bool):  # noqa: PLR2004 - a name and a value
+    if len(values) < 2 or not isinstance(values[1], bool):
         raise _RefusedError(1, "Invalid value type: expected Boolean")
     return values[1]

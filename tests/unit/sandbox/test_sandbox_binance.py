@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from sandbox_clients import BinanceClient, dial, receive, say, until_closed
+from tests.unit.sandbox.sandbox_clients import BinanceClient, dial, receive, say, until_closed
 from websockets.exceptions import ConnectionClosed
 
 from sandbox import Options, serve

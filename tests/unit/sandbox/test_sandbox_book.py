@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sandbox_clients import NaiveBook
+from tests.unit.sandbox.sandbox_clients import NaiveBook
 
 from sandbox.book import Book
 

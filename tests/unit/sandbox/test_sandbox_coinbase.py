@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_clients import CoinbaseClient, dial, receive, say
+from tests.unit.sandbox.sandbox_clients import CoinbaseClient, dial, receive, say
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 

@@ -11,14 +11,14 @@ import anyio
 import pytest
 import yaml
 from confluent_kafka import Producer
-from sandbox_clients import dial, receive, say
+from tests.unit.sandbox.sandbox_clients import dial, receive, say
 
 pytestmark = pytest.mark.timeout(30)
 
 
 def _start(*arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "sandbox", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

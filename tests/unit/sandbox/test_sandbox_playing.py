@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 from anyio.abc import TaskGroup
-from sandbox_clients import BinanceClient, CoinbaseClient, dial, receive, say
+from tests.unit.sandbox.sandbox_clients import BinanceClient, CoinbaseClient, dial, receive, say
 from websockets.asyncio.client import ClientConnection
 
 from sandbox import Options, Running, Venue, serve
