@@ -11,12 +11,13 @@ import anyio
 import attrs
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.structs import OffsetAndMetadata
 
 from app.adapters.kafka.client import KafkaCluster
 
 __all__ = ["Consumer", "Message"]
 
-_CLOSE_SECONDS = 3.0
+_CLOSE_SECONDS = 2.0
 _HEARTBEATS_A_SESSION = 3
 
 
@@ -36,6 +37,12 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
     async def find(self, topic: str) -> int:
         everything = await self._client.fetch_all_metadata()
         return len(everything.partitions_for_topic(topic) or ())
+
+    async def keep(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit once. ``commit()`` tries without end and, cancelled, leaves a task behind."""
+        kept = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}
+        await self._coordinator.ensure_coordinator_known()
+        await self._coordinator._do_commit_offsets(self._subscription.subscription.assignment, kept)  # noqa: SLF001
 
     async def abandon(self) -> None:
         names = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task", "_reset_committed_task")
@@ -138,8 +145,8 @@ class Consumer:
         return offset
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Keep the offsets of the group's next records."""
-        await self._consumer.commit({self._of(partition): offset for partition, offset in offsets.items()})
+        """Keep the offsets of the group's next records; tried once. Safe to cancel."""
+        await self._consumer.keep({self._of(partition): offset for partition, offset in offsets.items()})
 
     def seek(self, partition: int, offset: int) -> None:
         """Go on from there."""

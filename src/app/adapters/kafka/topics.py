@@ -61,8 +61,8 @@ class KafkaTopic:
 async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> int:
     """Make the topic or check it; give the largest message that it takes, in bytes.
 
-    A number of partitions other than configured is an error. Anything else that differs is told and lived with: it was
-    decided by whoever made the topic. Nothing is checked that the broker does not tell, or not to us.
+    A number of partitions other than configured is an error. Anything else that differs is told and lived with, for it
+    was decided by whoever made the topic. Nothing is checked that the broker does not tell, or not to us.
 
     Raises:
         TopicMismatch: it has another number of partitions.
@@ -139,14 +139,16 @@ async def _compare(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> int: 
     _, _, _, _, entries = answer.resources[0]
     found = {name: value for name, value, *_ in entries}
     for name, (expected, setting) in topic.configuration.items():
-        if name in found and found[name] != expected:
+        received = found.get(name, expected)
+        is_enough = name == "max.message.bytes" and int(received) >= int(expected)
+        if received != expected and not is_enough:
             telemetry.warn(
                 "the topic is not as configured, and stays so",
                 topic=topic.name,
                 setting=setting,
                 kafka_setting=name,
                 expected=expected,
-                received=found[name],
+                received=received,
             )
     return int(found.get("max.message.bytes") or topic.max_message_bytes)
 
