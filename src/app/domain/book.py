@@ -19,9 +19,11 @@ from app.domain.normalized import Level, Levels
 
 __all__ = ["BookSide", "Difference", "InvalidLevel", "OrderBook", "is_same_ladder"]
 
-_SAFE_TEXT = 16
-"""A text of 16 characters, point included, holds at most 15 digits."""
+_SAFE_TEXT = 15
+"""A text of so many characters holds at most as many digits."""
 _SAFE_DIGITS = 15
+_LONGEST_TEXT = 40
+"""A longer text could be a number that ``float`` takes for zero or for infinity."""
 
 
 class InvalidLevel(ValueError):
@@ -75,8 +77,13 @@ class BookSide:
         sign = self._sign
         fresh: dict[float, Level] = {}
         for level in levels:
+            key = sign * _key(level[0])
             if float(level[1]) != 0.0:
-                fresh[sign * _key(level[0])] = level
+                fresh[key] = level
+            elif len(level[1]) > _LONGEST_TEXT:
+                raise _too_long(level[1])
+            else:
+                fresh.pop(key, None)
         self._levels = fresh
         self._known_to = max(fresh) if limit is not None and fresh and len(levels) >= limit else inf
         self._fill_window()
@@ -91,8 +98,11 @@ class BookSide:
             price, size = level
             key = sign * (float(price) if len(price) <= _SAFE_TEXT else _key(price))
             if key > known_to:
+                float(size)  # what is not kept is to be readable all the same
                 continue
             if float(size) == 0.0:
+                if len(size) > _LONGEST_TEXT:
+                    raise _too_long(size)
                 if book.pop(key, None) is None:
                     continue
                 if key <= edge:
@@ -250,9 +260,15 @@ def _first_bad(levels: Sequence[Level]) -> str:
 def _key(price: str) -> float:
     """Turn a price into a number that no other price shares."""
     if len(price) > _SAFE_TEXT:
+        if len(price) > _LONGEST_TEXT:
+            raise _too_long(price)
         plain = price.strip("0") if "." in price else price.lstrip("0")
         if len(plain.replace(".", "").strip("0")) > _SAFE_DIGITS:
             raise InvalidLevel(
                 f"expected a price of at most {_SAFE_DIGITS} significant digits, received {price[:40]!r}"
             )
     return float(price)
+
+
+def _too_long(text: str) -> InvalidLevel:
+    return InvalidLevel(f"expected a number of at most {_LONGEST_TEXT} characters, received {text[:_LONGEST_TEXT]!r}…")

@@ -1,0 +1,23 @@
+"""What all tests share: the event loop, and how hard the properties are tried."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from tests.support.effort import PROFILE
+
+settings.register_profile(
+    PROFILE,
+    deadline=None,
+    max_examples=1000 if PROFILE == "thorough" else 60,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+    database=None if "CI" in os.environ else settings().database,
+)
+settings.load_profile(PROFILE)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run on asyncio, as the program does."""
+    return "asyncio"
