@@ -179,9 +179,9 @@ class ProcessBroker:
 
 
 @contextmanager
-def process_broker(home: Path, *properties: str) -> Iterator[ProcessBroker]:
+def process_broker(home: Path, *properties: str, port: int | None = None) -> Iterator[ProcessBroker]:
     """Run a broker, and end it and its data."""
-    broker = ProcessBroker(home, properties=properties)
+    broker = ProcessBroker(home, port or free_port(), properties)
     broker.start()
     try:
         yield broker

@@ -12,10 +12,14 @@ from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
     BrokerResponseError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
     IllegalSaslStateError,
     IncompatibleBrokerVersion,
+    KafkaConnectionError,
     KafkaError,
     SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
     UnsupportedCodecError,
     UnsupportedSaslMechanismError,
 )
@@ -25,7 +29,7 @@ from app.adapters.kafka.security import PLAINTEXT, Security
 from app.application.ports import Telemetry
 from app.domain.errors import BrokerError, BrokerUnavailable
 
-__all__ = ["HINT", "KafkaCluster", "explain"]
+__all__ = ["HINT", "UNAUTHORIZED", "KafkaCluster", "explain"]
 
 HINT = "Start one with: docker-compose up -d redpanda, or set KAFKA_BROKERS"
 
@@ -34,6 +38,11 @@ T = TypeVar("T")
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 1.0
 _PROBE_SECONDS = 5.0
+
+_RIGHTS = "give it Describe and Write on the topic to publish, Describe and Read to consume"
+
+UNAUTHORIZED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
+"""What a missing permission looks like."""
 
 _FINAL = (BrokerResponseError, IncompatibleBrokerVersion, UnsupportedCodecError)
 _REFUSED = (
@@ -107,10 +116,19 @@ class KafkaCluster:
                     return await step()
                 except (KafkaError, OSError) as error:
                     problem = explain(error)
+                    if isinstance(error, UNAUTHORIZED):
+                        raise BrokerError(
+                            f"Kafka at {self.brokers} does not allow {self.user} this: {_RIGHTS}"
+                        ) from error
                     if isinstance(error, _FINAL) and not error.retriable:
                         raise BrokerError(f"Kafka at {self.brokers} refuses: {problem}") from error
                 await anyio.sleep(_FIRST_WAIT_SECONDS)
         raise self.unavailable(problem)
+
+    @property
+    def user(self) -> str:
+        """Who we are to the broker, as part of a line."""
+        return self.security.username or "this user"
 
     def unavailable(self, problem: str) -> BrokerUnavailable:
         """Make the error that says that nobody answers and what to do."""
@@ -156,15 +174,22 @@ class KafkaCluster:
         return None
 
     def _describe(self, error: BaseException) -> str:
-        if isinstance(error, TimeoutError):
-            return f"no answer within {min(_PROBE_SECONDS, self.request_timeout_seconds):g} s"
-        if isinstance(error, socket.gaierror):
-            return "its name is not known"
-        if isinstance(error, OSError):
-            return "connection refused" if "Connect call failed" in str(error) else error.strerror or str(error)
-        if isinstance(error, KafkaError) and "closed" in str(error):
-            return f"it hangs up at once (is kafka.security.protocol {self.security.protocol} right?)"
-        return explain(error)
+        match error:
+            case TimeoutError():
+                return f"no answer within {min(_PROBE_SECONDS, self.request_timeout_seconds):g} s"
+            case socket.gaierror():
+                return "its name is not known"
+            case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError() | ssl.SSLEOFError():
+                return self._hangs_up()
+            case OSError():
+                return "connection refused" if "Connect call failed" in str(error) else error.strerror or explain(error)
+            case KafkaConnectionError():
+                return self._hangs_up()
+            case _:
+                return explain(error)
+
+    def _hangs_up(self) -> str:
+        return f"it hangs up at once (is kafka.security.protocol {self.security.protocol} right?)"
 
 
 def explain(error: BaseException) -> str:

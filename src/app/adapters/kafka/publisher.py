@@ -19,7 +19,7 @@ from aiokafka.errors import (
     UnknownProducerId,
 )
 
-from app.adapters.kafka.client import KafkaCluster, explain
+from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.adapters.kafka.partitioner import partition_of
 from app.adapters.kafka.producer import Acknowledgement, IdempotentProducer
 from app.adapters.kafka.records import HEADERS, encode
@@ -227,7 +227,7 @@ class _KafkaPublication(Publication):
                 acknowledged = await self._producer.send(batch, lane.partition)
             except KafkaError as error:
                 # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
-                if _is_fatal(error):
+                if isinstance(error, UNAUTHORIZED):
                     self._fail(self._describe(error, size))
                     return
                 await anyio.sleep(_RETRY_SECONDS)
@@ -338,14 +338,9 @@ class _KafkaPublication(Publication):
                 hint = "raise the topic's max.message.bytes, or lower kafka.max_batch_bytes"
                 what = f"refuses {size} bytes as too large: {hint}"
             case TopicAuthorizationFailedError() | ClusterAuthorizationFailedError():
-                who = self._settings.cluster.security.username or "this user"
-                what = f"does not allow {who} to write: give it Write and Describe on the topic"
+                what = f"does not allow {self._settings.cluster.user} to write: give it Write and Describe on the topic"
             case OutOfOrderSequenceNumber() | UnknownProducerId():
                 what = "has lost records that it had acknowledged: see to its disks, then start again"
             case _:
                 what = f"refuses records for good ({explain(error)}): see the broker's log, then start again"
         return DeliveryFailed(f"topic {name}: Kafka at {self._settings.cluster.brokers} {what}")
-
-
-def _is_fatal(error: KafkaError) -> bool:
-    return isinstance(error, TopicAuthorizationFailedError | ClusterAuthorizationFailedError)

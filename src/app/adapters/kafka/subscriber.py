@@ -12,7 +12,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from app.adapters.kafka.client import KafkaCluster, explain
+from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.adapters.kafka.consumer import Consumer, Message
 from app.adapters.kafka.records import decode
 from app.application.ports import Delivered, Start, Subscriber, Subscription, Telemetry
@@ -177,7 +177,7 @@ class _KafkaSubscription(Subscription):
             try:
                 await self._consumer.commit(offsets)
             except KafkaError as error:
-                if isinstance(error, GroupAuthorizationFailedError | TopicAuthorizationFailedError):
+                if isinstance(error, UNAUTHORIZED):
                     raise self._failure(error) from error
             else:
                 self._committed |= offsets
@@ -342,8 +342,7 @@ class _KafkaSubscription(Subscription):
         return "it answers, but gives no records"
 
     def _failure(self, error: KafkaError) -> BrokerError:
-        settings = self._settings
-        who = settings.cluster.security.username or "this user"
+        settings, who = self._settings, self._settings.cluster.user
         match error:
             case TopicAuthorizationFailedError():
                 what = f"does not allow {who} to read topic {settings.topic}: give it Read and Describe on the topic"

@@ -8,16 +8,14 @@ import attrs
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
     KafkaError,
     NoError,
     TopicAlreadyExistsError,
-    TopicAuthorizationFailedError,
     for_code,
 )
 
-from app.adapters.kafka.client import KafkaCluster, explain
+from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.application.ports import Telemetry
 from app.domain.errors import BrokerError, TopicMismatch
 
@@ -26,7 +24,6 @@ __all__ = ["KafkaTopic", "see_to"]
 _POLL_SECONDS = 0.1
 _APPEAR_SECONDS = 10.0
 _UNSUPPORTED = (IncompatibleBrokerVersion, NotImplementedError)
-_UNAUTHORIZED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 
 @attrs.frozen
@@ -95,7 +92,7 @@ async def _create(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> None: 
         return
     _, code, *said = answer.topic_errors[0]
     error = for_code(code)
-    if error in _UNAUTHORIZED:
+    if error in UNAUTHORIZED:
         hint = "create it, or allow the user to Create and Describe it"
         raise BrokerError(f"topic {topic.name} does not exist and may not be made by this user: {hint}")
     if error not in {NoError, TopicAlreadyExistsError}:
@@ -117,7 +114,7 @@ async def _appearing(admin: Any, name: str) -> int:  # noqa: ANN401
         while True:
             (found,) = await admin.describe_topics([name])
             error = for_code(found["error_code"])
-            if error in _UNAUTHORIZED:
+            if error in UNAUTHORIZED:
                 raise BrokerError(f"topic {name} may not be seen by this user: allow it to Describe and Write it")
             partitions: int = sum(partition["leader"] >= 0 for partition in found["partitions"])
             if partitions and partitions == len(found["partitions"]) == seen:
