@@ -6,21 +6,27 @@ settings file.
 """
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from dependency_injector import containers, providers
 
 from app.adapters.clock import SystemClock
+from app.adapters.console.board import MessageBoard
 from app.adapters.console.lines import JsonDisplay, LinesDisplay
+from app.adapters.console.screen import TableDisplay
 from app.adapters.kafka.client import KafkaCluster
 from app.adapters.kafka.publisher import KafkaPublisher
 from app.adapters.kafka.security import Security
 from app.adapters.kafka.subscriber import KafkaSubscriber
 from app.adapters.kafka.topics import KafkaTopic
+from app.adapters.processes import ProcessChildren
 from app.adapters.telemetry.logs import LogTelemetry
 from app.adapters.transport.websocket import HttpTransport, TransportSettings
 from app.adapters.venues import DIALECTS
 from app.adapters.venues.wire import Endpoint
+from app.application.children import Children
 from app.application.consume import Consumer
 from app.application.feeds import ReconnectSettings
 from app.application.outbox import Outbox, OutboxPolicy
@@ -31,10 +37,11 @@ from app.domain.errors import UsageError
 from app.domain.market import Market
 from app.domain.sync import SyncSettings
 
-__all__ = ["Container"]
+__all__ = ["Container", "make_children"]
 
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
+_CHILD_STOP_MARGIN_SECONDS = 5.0
 
 
 def make_run(clock: Clock) -> str:
@@ -244,11 +251,17 @@ def make_consumer(
     )
 
 
+def make_children(settings: Settings, folder: Path, environ: Mapping[str, str]) -> Children:
+    """Start programs as processes, with their logs in a folder; each may take as long to end as it promises itself."""
+    return ProcessChildren(folder, environ, settings.shutdown_timeout_seconds + _CHILD_STOP_MARGIN_SECONDS)
+
+
 class Container(containers.DeclarativeContainer):
-    """All there is, by role. ``settings`` and ``view`` come from the command line."""
+    """All there is, by role. ``settings``, ``view`` and ``title`` come from the command line."""
 
     settings = providers.Dependency(instance_of=Settings)
     view = providers.Object("lines")
+    title = providers.Object("Market data")
 
     clock = providers.Singleton(SystemClock)
     telemetry = providers.Singleton(LogTelemetry)
@@ -263,10 +276,12 @@ class Container(containers.DeclarativeContainer):
     outbox = providers.Singleton(make_outbox, settings, run)
     producer = providers.Factory(make_producer, settings, plans, transport, publisher, outbox, clock, telemetry)
 
+    board = providers.Singleton(MessageBoard)
     display = providers.Selector(
         view,
         lines=providers.Singleton(LinesDisplay),
         json=providers.Singleton(JsonDisplay),
+        table=providers.Singleton(TableDisplay, title, board, clock),
     )
     market = providers.Singleton(make_market, settings)
     consumer = providers.Factory(make_consumer, settings, subscriber, market, display, clock, telemetry)

@@ -1,0 +1,139 @@
+"""Options that several commands share, and what the words given to them mean."""
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+from app.application.ports import Start
+from app.config import LoadedSettings, load_settings
+from app.container import Container
+from app.domain.errors import UsageError
+from app.logs import LogOutput, configure_logging
+
+__all__ = [
+    "Program",
+    "examples",
+    "load",
+    "parse_instruments",
+    "parse_start",
+    "start_log",
+    "view_or_default",
+    "with_settings",
+    "with_view",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_INSTRUMENT = re.compile(r"^[a-z0-9_]+:[A-Z0-9]+-[A-Z0-9]+$")
+_SPAN = re.compile(r"^-(\d+(?:\.\d+)?)([smhd])$")
+_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@attrs.frozen
+class Program:
+    """What every command starts from."""
+
+    loaded: LoadedSettings
+    container: Container
+    log: LogOutput
+
+
+def examples(*commands: str) -> str:
+    """Write what stands below a command's options: one line an example."""
+    return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
+
+
+def with_settings(command: F) -> F:
+    """Give a command the options that choose its settings."""
+    for option in (
+        click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="One setting, above all else."),
+        click.option(
+            "--config",
+            "config_files",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A settings file laid over the environment's; may be given again.",
+        ),
+        click.option("--env", metavar="NAME", help="Which config/NAME.yaml; default APP_ENV, else local."),
+    ):
+        command = option(command)
+    return command
+
+
+def with_view(command: F) -> F:
+    """Give a command the choice of how the market is shown."""
+    return click.option(
+        "--view",
+        type=click.Choice(["table", "lines", "json"]),
+        help="How to show it.  [default: table on a terminal, else lines]",
+    )(command)
+
+
+def view_or_default(view: str | None) -> str:
+    """Choose the view: a table needs a terminal that can be drawn on; anything else gets lines."""
+    can_draw = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    if view == "table" and not can_draw:
+        click.echo("stdout is no terminal that a table can be drawn on: lines instead", err=True)
+    return "lines" if view in (None, "table") and not can_draw else view or "table"
+
+
+def load(env: str | None, config_files: Sequence[Path], overrides: Sequence[str], view: str = "lines") -> Program:
+    """Read the settings, start the log, and make the container.
+
+    Raises:
+        SettingsError: with every fault of every source.
+    """
+    loaded = load_settings(env, config_files, overrides)
+    container = Container(settings=loaded.settings)
+    container.view.override(view)
+    return Program(loaded, container, start_log(loaded, container, view))
+
+
+def start_log(loaded: LoadedSettings, container: Container, view: str) -> LogOutput:
+    """Write the log to stderr; where a table is drawn on the same terminal, by way of it."""
+    log = loaded.settings.log
+    stream = container.board() if view == "table" and sys.stderr.isatty() else sys.stderr
+    return configure_logging(log.level, log.format, stream, repeat_seconds=log.repeat_seconds)
+
+
+def parse_instruments(text: str | None) -> frozenset[str] | None:
+    """Read ``binance:BTC-USDT,coinbase:BTC-USD``.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    if text is None:
+        return None
+    keys = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for key in keys:
+        if not _INSTRUMENT.match(key):
+            raise UsageError(f"--instruments: expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {key!r}")
+    return keys
+
+
+def parse_start(text: str) -> Start:
+    """Read where reading begins: ``latest``, ``earliest``, an ISO time, or a span such as ``-15m``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if text in ("latest", "earliest"):
+        return Start(text)
+    span = _SPAN.match(text)
+    if span:
+        seconds = float(span.group(1)) * _SPAN_SECONDS[span.group(2)]
+        return Start(int((datetime.now(UTC).timestamp() - seconds) * 1_000_000))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text!r}"
+        raise UsageError(problem) from error
+    return Start(int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1_000_000))

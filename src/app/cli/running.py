@@ -1,0 +1,78 @@
+"""Runs a job until it is done or a signal asks it to stop."""
+
+import math
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+from anyio.abc import TaskStatus
+
+from app.domain.errors import AppError
+from app.logs import LogOutput
+
+__all__ = ["run"]
+
+T = TypeVar("T")
+
+_SECOND_SIGNAL_SECONDS = 1.0
+
+
+def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
+    """Run until it is done or a signal asks it to stop; a second signal, a moment later, ends it at once.
+
+    One Ctrl-C may reach a process twice, by its terminal and by a wrapper that passes it on: that is one wish, not two.
+
+    Raises:
+        AppError: what went wrong, where a person can do something about it.
+        BrokenPipeError: nobody reads what is written any more.
+    """
+    results: list[T] = []
+
+    async def main() -> None:
+        stop = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+
+            async def watch(*, task_status: TaskStatus[None]) -> None:
+                with anyio.open_signal_receiver(*_stopping_signals()) as signals:
+                    task_status.started()
+                    stopped_at = math.inf
+                    async for _ in signals:
+                        if not stop.is_set():
+                            stopped_at = anyio.current_time()
+                            stop.set()
+                        elif anyio.current_time() - stopped_at > _SECOND_SIGNAL_SECONDS:
+                            tasks.cancel_scope.cancel()
+
+            await tasks.start(watch)
+            results.append(await job(stop))
+            tasks.cancel_scope.cancel()
+
+    try:
+        anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise _single(group) from group
+    finally:
+        log.close()
+    if not results:
+        raise AppError("ended by a second signal before the end was clean")
+    return results[0]
+
+
+def _stopping_signals() -> list[signal.Signals]:
+    """Ctrl-C, SIGTERM, and the closing of the terminal, unless nohup has said not to mind that one."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Find the one error that a person can do something about; a bug stays what it is."""
+    leaves: list[BaseException] = [group]
+    while any(isinstance(leaf, BaseExceptionGroup) for leaf in leaves):
+        leaves = [
+            part for leaf in leaves for part in (leaf.exceptions if isinstance(leaf, BaseExceptionGroup) else (leaf,))
+        ]
+    ours = [leaf for leaf in leaves if isinstance(leaf, (AppError, BrokenPipeError))]
+    return ours[0] if len(ours) == len(leaves) else group

@@ -1,0 +1,64 @@
+"""The two halves of the river: ``produce`` and ``consume``."""
+
+from pathlib import Path
+
+import click
+
+from app.application.consume import ConsumeRequest
+from app.cli.options import examples, load, parse_instruments, parse_start, view_or_default, with_settings, with_view
+from app.cli.running import run
+from app.domain.errors import AppError
+
+__all__ = ["consume", "produce"]
+
+
+@click.command(
+    epilog=examples(
+        "python -m app produce",
+        "python -m app produce --env production",
+        "python -m app produce --set 'venues.binance.instruments=[BTC-USDT, SOL-USDT]'",
+    )
+)
+@with_settings
+def produce(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+    """Follow the venues and publish their books until Ctrl-C."""
+    program = load(env, config_files, overrides)
+    producer = program.container.producer()
+    undelivered = run(producer.run, program.log)
+    if undelivered:
+        seconds = program.loaded.settings.shutdown_timeout_seconds
+        raise AppError(f"{undelivered} records could not be delivered within {seconds:g} s (shutdown_timeout_seconds)")
+
+
+@click.command(
+    epilog=examples(
+        "python -m app consume",
+        "python -m app consume --view json --instruments coinbase:BTC-USD",
+        "python -m app consume --from -15m --view lines | head -3",
+    )
+)
+@with_settings
+@with_view
+@click.option("--from", "start", metavar="WHEN", help="latest, earliest, an ISO time, or a span such as -15m.")
+@click.option("--instruments", metavar="VENUE:SYMBOL,...", help="Only these: binance:BTC-USDT,coinbase:BTC-USD.")
+@click.option("--group", metavar="NAME", help="Share the topic with other members of this consumer group.")
+def consume(
+    env: str | None,
+    config_files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    view: str | None,
+    start: str | None,
+    instruments: str | None,
+    group: str | None,
+) -> None:
+    """Read the topic and show best bid and ask, mid and spread of every instrument.
+
+    Without --group all partitions are read and nothing is committed: two terminals both show the whole market.
+    """
+    program = load(env, config_files, overrides, view_or_default(view))
+    settings = program.loaded.settings.kafka.consumer
+    request = ConsumeRequest(
+        parse_start(start or settings.start), group or settings.group, parse_instruments(instruments)
+    )
+    consumer = program.container.consumer()
+    run(lambda stop: consumer.run(request, stop), program.log)
