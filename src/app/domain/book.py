@@ -97,16 +97,15 @@ class BookSide:
         for level in levels:
             price, size = level
             key = sign * (float(price) if len(price) <= _SAFE_TEXT else _key(price))
-            if key > known_to:
-                float(size)  # what is not kept is to be readable all the same
-                continue
             if float(size) == 0.0:
                 if len(size) > _LONGEST_TEXT:
                     raise _too_long(size)
-                if book.pop(key, None) is None:
+                if key > known_to or book.pop(key, None) is None:
                     continue
                 if key <= edge:
                     del keys[bisect_left(keys, key)]
+            elif key > known_to:
+                continue
             else:
                 if key not in book and key <= edge:
                     insort(keys, key)

@@ -184,6 +184,15 @@ def test_text_that_is_no_plain_decimal_is_refused_by_name(bad: str, where: str, 
     assert repr(bad) in str(refusal.value)
 
 
+def test_a_level_is_refused_alike_whether_it_is_kept_or_lies_beyond_what_is_known() -> None:
+    near, far = OrderBook(5), OrderBook(5)
+    near.replace([("10", "1")], [("11", "1")], limit=1)
+    far.replace([("10", "1"), ("1", "1")], [("11", "1")], limit=2)
+    for book in (near, far):
+        with pytest.raises(InvalidLevel):
+            book.apply([("2", "0." + "0" * 60)], [])
+
+
 @given(st.text(max_size=12), st.text(max_size=12))
 @example("0", "0")
 @example("000.000", "1")
