@@ -178,7 +178,8 @@ class _KafkaPublication(Publication):
                 self._work.set()
         lane.waiting.append((timestamp, key, value))
         lane.waiting_bytes += len(value)
-        if lane.waiting_bytes >= self._settings.max_batch_bytes:
+        full = self._settings.max_batch_bytes
+        if lane.waiting_bytes >= full > lane.waiting_bytes - len(value):
             self._work.set()
         self._undelivered += 1
 
