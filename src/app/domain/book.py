@@ -7,11 +7,12 @@ price with more is refused as invalid.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from heapq import nsmallest
 from itertools import chain
 from math import inf
+from operator import neg
 
 import attrs
 
@@ -19,6 +20,7 @@ from app.domain.normalized import Level, Levels
 
 __all__ = ["BookSide", "Difference", "InvalidLevel", "OrderBook", "is_same_ladder"]
 
+_PLAIN = b"0123456789."
 _SAFE_TEXT = 15
 """A text of so many characters holds at most as many digits."""
 _SAFE_DIGITS = 15
@@ -74,42 +76,35 @@ class BookSide:
 
     def replace(self, levels: Sequence[Level], limit: int | None) -> None:
         """Take a snapshot's side in place of all that was known; ``limit`` is how many levels it could hold."""
-        sign = self._sign
         fresh: dict[float, Level] = {}
-        for level in levels:
-            key = sign * _key(level[0])
-            if float(level[1]) != 0.0:
+        for key, size, level in zip(*_numbers(levels, self._sign), levels, strict=True):
+            if size:
                 fresh[key] = level
-            elif len(level[1]) > _LONGEST_TEXT:
-                raise _too_long(level[1])
             else:
                 fresh.pop(key, None)
         self._levels = fresh
         self._known_to = max(fresh) if limit is not None and fresh and len(levels) >= limit else inf
         self._fill_window()
 
-    def apply(self, levels: Iterable[Level]) -> bool:
+    def apply(self, levels: Sequence[Level]) -> bool:
         """Set and remove levels; tell whether one of the best ``depth`` may have changed."""
-        book, keys, sign = self._levels, self._keys, self._sign
+        if not levels:
+            return False
+        book, keys = self._levels, self._keys
         edge, known_to, depth = self._edge, self._known_to, self._depth
         top_edge = keys[depth - 1] if len(keys) >= depth else inf
         touched = False
-        for level in levels:
-            price, size = level
-            key = sign * (float(price) if len(price) <= _SAFE_TEXT else _key(price))
-            if float(size) == 0.0:
-                if len(size) > _LONGEST_TEXT:
-                    raise _too_long(size)
-                if key > known_to or book.pop(key, None) is None:
-                    continue
-                if key <= edge:
-                    del keys[bisect_left(keys, key)]
-            elif key > known_to:
+        for key, size, level in zip(*_numbers(levels, self._sign), levels, strict=True):
+            if key > known_to:
                 continue
-            else:
+            if size:
                 if key not in book and key <= edge:
                     insort(keys, key)
                 book[key] = level
+            elif book.pop(key, None) is None:
+                continue
+            elif key <= edge:
+                del keys[bisect_left(keys, key)]
             if key <= top_edge:
                 touched = True
         if edge != inf and len(keys) < depth:
@@ -160,13 +155,8 @@ class OrderBook:
         Raises:
             InvalidLevel: the book is then not to be used any more.
         """
-        _check(bids)
-        _check(asks)
-        try:
-            self.bids.replace(bids, limit)
-            self.asks.replace(asks, limit)
-        except ValueError as error:
-            raise _refusal(error, bids, asks) from error
+        self.bids.replace(bids, limit)
+        self.asks.replace(asks, limit)
 
     def apply(self, bids: Sequence[Level], asks: Sequence[Level]) -> bool:
         """Apply one event's absolute sizes, zero removing; tell whether the top may have changed.
@@ -176,13 +166,8 @@ class OrderBook:
         Raises:
             InvalidLevel: the book is then not to be used any more.
         """
-        _check(bids)
-        _check(asks)
-        try:
-            touched = self.bids.apply(bids)
-            return self.asks.apply(asks) or touched
-        except ValueError as error:
-            raise _refusal(error, bids, asks) from error
+        touched = self.bids.apply(bids)
+        return self.asks.apply(asks) or touched
 
     @property
     def is_crossed(self) -> bool:
@@ -225,27 +210,31 @@ def _is_same_size(left: Level, right: Level) -> bool:
     return left[1] == right[1] or Decimal(left[1]) == Decimal(right[1])
 
 
-def _check(levels: Sequence[Level]) -> None:
-    """Refuse whatever is no plain decimal text, all levels at once: ``float`` alone would take 1e5, nan, -1 and 1_0."""
+def _numbers(levels: Sequence[Level], sign: int) -> tuple[list[float], list[float]]:
+    """Turn levels into keys and sizes, all at once.
+
+    ``float`` alone would take 1e5, nan, -1, 1_0 and more: whatever is no plain decimal text is refused first.
+    """
     if not levels:
-        return
-    text = "|".join(chain.from_iterable(levels))
-    digits = text.replace(".", "").replace("|", "")
-    if (
-        not (digits.isdecimal() and digits.isascii())
-        or "|." in text
-        or ".|" in text
-        or text[0] == "."
-        or text[-1] == "."
-    ):
-        raise InvalidLevel(f"expected plain decimal prices and sizes, received {_first_bad(levels)!r}")
+        return [], []
+    prices, sizes = zip(*levels, strict=True)
+    text = f"{'.'.join(prices)}.{'.'.join(sizes)}"  # an empty text, ".5" and "5." show as two points in a row
+    if not text.isascii() or text.encode().translate(None, _PLAIN) or ".." in text or text[0] == "." or text[-1] == ".":
+        raise _not_plain(levels)
+    longest = max(map(len, prices))
+    if longest > _LONGEST_TEXT or max(map(len, sizes)) > _LONGEST_TEXT:
+        raise InvalidLevel(f"expected numbers of at most {_LONGEST_TEXT} characters, received longer ones")
+    try:
+        keys = [sign * _key(price) for price in prices] if longest > _SAFE_TEXT else list(map(float, prices))
+        if sign < 0 and longest <= _SAFE_TEXT:
+            keys = list(map(neg, keys))
+        return keys, list(map(float, sizes))
+    except ValueError as error:
+        raise error if isinstance(error, InvalidLevel) else _not_plain(levels) from error
 
 
-def _refusal(error: ValueError, bids: Sequence[Level], asks: Sequence[Level]) -> InvalidLevel:
-    """Name the level that ``float`` did not take, in the words of the check that looks at all at once."""
-    if isinstance(error, InvalidLevel):
-        return error
-    return InvalidLevel(f"expected plain decimal prices and sizes, received {_first_bad([*bids, *asks])!r}")
+def _not_plain(levels: Sequence[Level]) -> InvalidLevel:
+    return InvalidLevel(f"expected plain decimal prices and sizes, received {_first_bad(levels)!r}")
 
 
 def _first_bad(levels: Sequence[Level]) -> str:
@@ -257,17 +246,8 @@ def _first_bad(levels: Sequence[Level]) -> str:
 
 
 def _key(price: str) -> float:
-    """Turn a price into a number that no other price shares."""
-    if len(price) > _SAFE_TEXT:
-        if len(price) > _LONGEST_TEXT:
-            raise _too_long(price)
-        plain = price.strip("0") if "." in price else price.lstrip("0")
-        if len(plain.replace(".", "").strip("0")) > _SAFE_DIGITS:
-            raise InvalidLevel(
-                f"expected a price of at most {_SAFE_DIGITS} significant digits, received {price[:40]!r}"
-            )
+    """Turn a price of many characters into a number that no other price shares."""
+    plain = price.strip("0") if "." in price else price.lstrip("0")
+    if len(plain.replace(".", "").strip("0")) > _SAFE_DIGITS:
+        raise InvalidLevel(f"expected a price of at most {_SAFE_DIGITS} significant digits, received {price!r}")
     return float(price)
-
-
-def _too_long(text: str) -> InvalidLevel:
-    return InvalidLevel(f"expected a number of at most {_LONGEST_TEXT} characters, received {text[:_LONGEST_TEXT]!r}…")

@@ -266,7 +266,9 @@ class SplicedSync(BookSync):
         self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
         if check.purpose is Purpose.RESEED:
             self._book = check.book
-            self._check_at = now.mono + self._settings.snapshot_retry_initial_seconds
+            known = self._book.known_levels
+            if known is not None and known < self._settings.reseed_below_levels:
+                self._check_at = now.mono + self._check_backoff.advance()
         if self._phase is _Phase.JOINING:  # step 7, without an event
             self._join(now)
         elif self.status is not BookStatus.LIVE:
