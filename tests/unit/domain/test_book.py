@@ -79,7 +79,7 @@ def test_a_side_of_many_levels_keeps_its_best_ones_sorted_whatever_comes(
 ) -> None:
     random = Random(f"{sign} {count}")
     side, naive = BookSide(sign, 20), NaiveSide(best_is_highest=sign < 0)
-    middle = 10 * count
+    middle = 100_000 + 10 * count
     whole = [(f"{middle + sign * ticks}.0", "1") for ticks in random.sample(range(count * 4), count)]
     side.replace(whole, limit)
     naive.replace(whole, limit)
