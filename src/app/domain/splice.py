@@ -78,12 +78,14 @@ class SplicedSync(BookSync):
         self._heard_at = 0.0
         self._audit_at = inf
         self._is_first_attempt = True
+        self._shown_id = -1
 
     # inputs
 
     def opened(self, now: Moment) -> None:
         super().opened(now)
         self._phase = _Phase.BUFFERING  # step 2
+        self._shown_id = -1
         self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         self._is_first_attempt = True
 
@@ -135,6 +137,7 @@ class SplicedSync(BookSync):
         except InvalidLevel as error:
             self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
             self._lose(Reason.MALFORMED, now)
+            self._shown_id = change.last_id
             return
         if self._phase is _Phase.JOINING:  # step 7
             self._join(now)
@@ -186,8 +189,9 @@ class SplicedSync(BookSync):
         if sequence is None:
             self._ask_snapshot(now)
             return
-        if self._buffer and sequence + 1 < self._buffer[0].first_id:  # step 4
-            self._tell("a snapshot is too old", received=sequence, expected_at_least=self._buffer[0].first_id - 1)
+        oldest = self._buffer[0].first_id - 1 if self._buffer else self._shown_id
+        if sequence < oldest:  # step 4
+            self._tell("a snapshot is too old", received=sequence, expected_at_least=oldest)
             self._ask_snapshot(now)
             return
         try:
@@ -335,6 +339,8 @@ class SplicedSync(BookSync):
     def _restart(self, now: Moment) -> None:
         """Go back to step 2: nothing that stands is used again."""
         was_idle = self._phase is _Phase.IDLE
+        if self._phase in (_Phase.JOINING, _Phase.JOINED) and self.sequence is not None:
+            self._shown_id = self.sequence
         self._forget(now)
         if not was_idle:
             self._phase = _Phase.BUFFERING

@@ -307,6 +307,31 @@ def test_a_snapshot_newer_than_all_that_is_buffered_waits_for_the_event_that_joi
     assert bench.last.sequence == 301
 
 
+@pytest.mark.parametrize("trouble", ["crossed", "malformed"])
+def test_a_snapshot_older_than_what_the_stream_has_shown_is_too_old_however_often_it_comes(trouble: str) -> None:
+    bench = Bench(bounds(crossed_limit=9))
+    bench.go_live()
+    bench.change(102, 110, bids=[("101", "1" if trouble == "crossed" else "one")])
+    for _ in range(4):
+        bench.answer(109)
+        bench.wait(10)
+        assert bench.status[0] is BookStatus.GAP
+    bench.answer(110)
+    bench.change(111, 111)
+    assert bench.status == (BookStatus.LIVE, None)
+
+
+def test_the_ids_of_one_connection_say_nothing_of_the_next(bench: Bench) -> None:
+    bench.go_live(5000)
+    bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+    bench.sync.opened(bench.clock.moment)
+    bench.sync.accepted(bench.clock.moment)
+    bench.drain()
+    bench.answer(100)
+    bench.change(101, 101)
+    assert bench.status == (BookStatus.LIVE, None)
+
+
 def test_a_hole_inside_the_buffer_starts_it_anew_behind_the_hole(bench: Bench) -> None:
     bench.open()
     bench.change(200, 205)

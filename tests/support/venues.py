@@ -1,0 +1,82 @@
+"""The two venues for tests: on addresses that lead nowhere, and frames as they write them."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from app.adapters.venues.binance import Binance
+from app.adapters.venues.coinbase import Coinbase
+from app.adapters.venues.wire import Endpoint
+from app.domain.instrument import Instrument
+from app.domain.normalized import Level
+
+__all__ = ["BINANCE", "COINBASE", "binance_book", "binance_event", "coinbase_event", "coinbase_frame", "instrument"]
+
+BINANCE = Binance(
+    Endpoint(
+        name="binance",
+        websocket_url="ws://127.0.0.1:9",
+        rest_url="http://127.0.0.1:9",
+        instruments_per_connection=200,
+        messages_per_second=4,
+        request_weight_per_minute=3000,
+    )
+)
+COINBASE = Coinbase(
+    Endpoint(
+        name="coinbase",
+        websocket_url="ws://127.0.0.1:9/ws",
+        rest_url="http://127.0.0.1:9",
+        instruments_per_connection=10,
+        messages_per_second=6,
+        request_weight_per_minute=240,
+    )
+)
+
+
+def instrument(key: str) -> Instrument:
+    """Make an instrument of its key: ``binance:BTC-USDT``."""
+    exchange, _, symbol = key.partition(":")
+    return Instrument(exchange, symbol, symbol.replace("-", "") if exchange == "binance" else symbol)
+
+
+def binance_event(
+    native: str, first: int, last: int, bids: Sequence[Level], asks: Sequence[Level], time_ms: int = 1_700_000_000_000
+) -> bytes:
+    """Write a diff event in the combined stream."""
+    event = {"e": "depthUpdate", "E": time_ms, "s": native, "U": first, "u": last, "b": list(bids), "a": list(asks)}
+    return _json({"stream": f"{native.lower()}@depth@100ms", "data": event})
+
+
+def binance_book(last_id: int, bids: Sequence[Level], asks: Sequence[Level]) -> bytes:
+    """Write the body of a depth snapshot."""
+    return _json({"lastUpdateId": last_id, "bids": list(bids), "asks": list(asks)})
+
+
+def coinbase_event(
+    kind: str,
+    product: str,
+    bids: Sequence[Level],
+    asks: Sequence[Level],
+    time: str = "2026-08-24T22:34:13.483122Z",
+    *,
+    ask_side: str = "offer",
+) -> dict[str, Any]:
+    """Make one event of an l2_data frame."""
+    updates = [
+        {"side": side, "event_time": time, "price_level": price, "new_quantity": size}
+        for side, levels in (("bid", bids), (ask_side, asks))
+        for price, size in levels
+    ]
+    return {"type": kind, "product_id": product, "updates": updates}
+
+
+def coinbase_frame(number: int, events: Sequence[dict[str, Any]], channel: str = "l2_data") -> bytes:
+    """Write one frame."""
+    time = datetime(2026, 8, 24, 22, 34, 13, tzinfo=UTC).isoformat().replace("+00:00", ".793075885Z")
+    return _json({"channel": channel, "timestamp": time, "sequence_num": number, "events": list(events)})
+
+
+def _json(message: object) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()
