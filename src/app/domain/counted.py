@@ -55,7 +55,6 @@ class CountedSync(BookSync):
         self._is_accepted = False
         self._snapshot_by = inf
         self._snapshot_wait = Backoff(settings.first_data_timeout_seconds, _MAX_SNAPSHOT_WAIT_SECONDS)
-        self._heard_at = 0.0
         self._probe_at = inf
         self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._differs_until = inf
@@ -86,18 +85,22 @@ class CountedSync(BookSync):
         self._hear(now)
         if not self._stands:  # step 4
             return
+        frame, time = self.sequence, self._event_time
         try:
             self._apply(change)
         except InvalidLevel as error:
             self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
             self._lose(Reason.MALFORMED, now)
             return
+        is_same_frame_or_empty = change.last_id == frame or not (change.bids or change.asks)
+        if is_same_frame_or_empty and time is not None:  # the largest of a frame counts; no levels, no change
+            self._event_time = max(time, change.event_time or time)
         if self.status is not BookStatus.LIVE:
             self._touched = True
 
     def _hear(self, now: Moment) -> None:
         self._received_time = now.wall
-        self._heard_at = now.mono
+        self._awaited = None  # an answer may be older than what is heard now
         self._probe_at = now.mono + self._settings.stream_silence_seconds
         self._differs_until = inf
 

@@ -1,0 +1,435 @@
+"""The rule of numbered frames for one book: snapshots in band, rebuilding by a new connection, probes of silence."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import TypeVar
+
+import attrs
+import pytest
+from tests.support.bounds import HandClock, bounds
+from tests.support.rules import RecordRules
+
+from app.domain.counted import CountedSync, FrameCounter
+from app.domain.events import Change, Snapshot
+from app.domain.instrument import Instrument
+from app.domain.normalized import BookState, BookStatus, Level, Reason
+from app.domain.sync import Effect, Fetch, Purpose, Reconnect, SyncSettings
+
+BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
+BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]
+ASKS: Sequence[Level] = [("101", "1"), ("101.5", "1"), ("102", "1"), ("103", "1")]
+T = TypeVar("T")
+
+
+@attrs.define
+class Bench:
+    """One book under the rule, its inputs as short commands, its effects since the last look."""
+
+    settings: SyncSettings = attrs.field(factory=bounds)
+    may_cross: bool = False
+    clock: HandClock = attrs.field(factory=HandClock)
+    effects: list[Effect] = attrs.field(factory=list)
+    sync: CountedSync = attrs.field(init=False)
+    rules: RecordRules = attrs.field(init=False)
+    seen: list[Effect] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.sync = CountedSync(BTC, self.settings, self.effects, may_cross=self.may_cross)
+        self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
+
+    def drain(self) -> None:
+        self.rules.take_all(self.effects, self.clock.moment)
+        self.seen += self.effects
+        self.effects.clear()
+
+    def look(self, kind: type[T]) -> list[T]:
+        """Take the effects of one kind since the last look; forget the others."""
+        found = [effect for effect in self.seen if isinstance(effect, kind)]
+        self.seen.clear()
+        return found
+
+    def open(self) -> None:
+        self.sync.opened(self.clock.moment)
+        self.drain()
+
+    def frame(self, *events: Change | Snapshot) -> None:
+        for event in events:
+            if isinstance(event, Change):
+                self.sync.change(event, self.clock.moment)
+            else:
+                self.sync.snapshot(event, self.clock.moment)
+        self.sync.settle(self.clock.moment)
+        self.drain()
+
+    def wait(self, seconds: float) -> None:
+        """Let at least so much time pass, in ticks of an eighth of a second."""
+        for _ in range(ceil(seconds * 8)):
+            self.sync.tick(self.clock.advance(0.125))
+            self.drain()
+
+    def go_live(self, number: int = 0) -> None:
+        self.sync.start(self.clock.moment)
+        self.open()
+        self.frame(snapshot(number))
+        assert self.status == (BookStatus.LIVE, None)
+        self.look(object)
+
+    def probe(self) -> Fetch:
+        """Let the book be silent until it is probed."""
+        self.look(object)
+        self.wait(self.settings.stream_silence_seconds)
+        (fetch,) = self.look(Fetch)
+        assert fetch.purpose is Purpose.PROBE
+        return fetch
+
+    def answer(self, fetch: Fetch, bids: Sequence[Level] = BIDS, asks: Sequence[Level] = ASKS) -> None:
+        self.sync.fetched(fetch.serial, Snapshot("BTC-USD", None, bids, asks, None, fetch.levels), self.clock.moment)
+        self.drain()
+
+    @property
+    def status(self) -> tuple[BookStatus, Reason | None]:
+        return self.sync.status, self.sync.reason
+
+    @property
+    def last(self) -> BookState:
+        return self.rules.keys[BTC.key].last
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def snapshot(
+    number: int, bids: Sequence[Level] = BIDS, asks: Sequence[Level] = ASKS, time: int | None = 1_000
+) -> Snapshot:
+    return Snapshot("BTC-USD", number, bids, asks, time)
+
+
+def change(number: int, bids: Sequence[Level] = (), asks: Sequence[Level] = (), time: int | None = 2_000) -> Change:
+    return Change("BTC-USD", number, number, bids, asks, time)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_next"),
+    [
+        pytest.param([0, 1, 2, 3], [True] * 4, id="one by one from zero"),
+        pytest.param([1], [False], id="does not begin at zero"),
+        pytest.param([0, 1, 3], [True, True, False], id="hole"),
+        pytest.param([0, 1, 1], [True, True, False], id="repeat"),
+        pytest.param([0, 1, 2, 1], [True, True, True, False], id="step back"),
+        pytest.param([0, 1, 0], [True, True, False], id="begins again"),
+    ],
+)
+def test_frames_count_from_zero_and_by_one(numbers: list[int], is_next: list[bool]) -> None:
+    counter = FrameCounter()
+    assert [counter.is_next(number) for number in numbers] == is_next
+
+
+def test_a_snapshot_makes_a_book_live_whether_it_was_acknowledged_or_not(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    assert bench.status == (BookStatus.SYNCING, None)
+    bench.frame(snapshot(0))
+    assert (bench.last.status, bench.last.sequence, bench.last.epoch) == (BookStatus.LIVE, 0, 1)
+    assert bench.last.bids == (("100", "1"), ("99.5", "1"), ("99", "1"))
+    assert bench.last.event_time == 1_000
+
+
+def test_changes_before_the_first_snapshot_mean_nothing_but_that_the_venue_speaks(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    heard = bench.clock.advance(1)
+    bench.frame(change(0, [("50", "1")]))
+    assert bench.status == (BookStatus.SYNCING, None)
+    bench.wait(5)
+    assert (bench.last.sequence, bench.last.event_time) == (None, None)
+    assert bench.last.received_time == heard.wall
+    bench.frame(snapshot(1, [("10", "1")], []))
+    assert bench.last.bids == (("10", "1"),)
+
+
+def test_a_second_snapshot_replaces_the_book_without_leaving_live(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, [("100.5", "4")]))
+    bench.frame(snapshot(2, [("90", "1"), ("95.0", "2")], [("96", "1")]))
+    assert (bench.last.bids, bench.last.asks) == ((("95.0", "2"), ("90", "1")), (("96", "1"),))
+    assert (bench.last.status, bench.last.epoch, bench.last.sequence) == (BookStatus.LIVE, 1, 2)
+
+
+def test_a_snapshot_in_any_order_is_sorted(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.frame(snapshot(0, BIDS[::-1], [*ASKS[2:], *ASKS[:2]]))
+    assert (bench.last.bids, bench.last.asks) == (tuple(BIDS[:3]), tuple(ASKS[:3]))
+
+
+def test_a_frame_of_several_events_is_one_record_with_the_largest_time_among_them(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(
+        change(1, [("100", "2")], time=5_000),
+        change(1, [("100", "3")], [("101", "0")], time=9_000),
+        change(1, [("100.5", "1")], time=7_000),
+        change(1, time=None),
+    )
+    (state,) = bench.look(BookState)
+    assert state.bids[:2] == (("100.5", "1"), ("100", "3"))
+    assert (state.sequence, state.event_time) == (1, 9_000)
+
+
+def test_the_time_of_a_frame_is_its_own_even_when_the_venues_clock_goes_back(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, [("100", "2")], time=9_000))
+    bench.frame(change(2, [("100", "3")], time=7_000))
+    assert bench.last.event_time == 7_000
+
+
+def test_a_frame_without_levels_is_taken_and_changes_neither_the_book_nor_its_time(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, time=None))
+    assert bench.look(BookState) == []
+    bench.wait(5)
+    assert (bench.last.sequence, bench.last.event_time) == (1, 1_000)
+    assert bench.last.status is BookStatus.LIVE
+
+
+def test_levels_without_a_time_make_the_time_unknown(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, [("100", "2")], time=None))
+    assert bench.last.event_time is None
+
+
+def test_sequence_is_that_of_the_last_frame_that_held_the_book(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(7, [("100", "2")]))
+    bench.frame(change(12, [("50", "2")]))
+    bench.wait(5)
+    assert bench.last.sequence == 12
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "change"])
+def test_a_number_that_is_none_refutes_the_book_and_wants_a_new_connection(bench: Bench, kind: str) -> None:
+    bench.go_live()
+    bad: list[Level] = [("1e5", "1")]
+    bench.frame(snapshot(1, bad) if kind == "snapshot" else change(1, bad))
+    assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
+    assert bench.look(Reconnect) == [Reconnect(Reason.MALFORMED)]
+    bench.frame(change(2, [("100", "2")]))
+    assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
+    assert bench.last.bids == ()
+
+
+def test_a_refuted_book_stays_a_gap_through_the_reconnect_and_is_live_by_the_next_snapshot(bench: Bench) -> None:
+    bench.go_live()
+    bench.sync.refuse(Reason.SEQUENCE, bench.clock.moment, was_depth=False)
+    bench.drain()
+    assert bench.look(Reconnect) == [Reconnect(Reason.SEQUENCE)]
+    bench.sync.detached(bench.clock.advance(1))
+    bench.open()
+    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE)
+    bench.frame(change(0, [("100", "7")]))
+    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE)
+    bench.frame(snapshot(1, [("60", "1")], [("61", "1")]))
+    assert bench.status == (BookStatus.LIVE, None)
+    assert (bench.last.bids, bench.last.epoch, bench.last.sequence) == ((("60", "1"),), 2, 1)
+
+
+# crossing
+
+
+CROSS: list[Level] = [("101.5", "1")]
+
+
+def test_a_crossed_book_is_rebuilt_twice_and_the_third_time_it_is_held_until_it_uncrosses(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, CROSS))
+    for _ in range(2):
+        assert bench.status == (BookStatus.GAP, Reason.CROSSED)
+        assert bench.look(Reconnect) == [Reconnect(Reason.CROSSED)]
+        bench.sync.detached(bench.clock.advance(1))
+        bench.open()
+        bench.frame(snapshot(0, [*BIDS, *CROSS]))
+    assert bench.status == (BookStatus.GAP, Reason.CROSSED)
+    assert bench.look(Reconnect) == [], "the others of the connection go on"
+    bench.frame(change(1, [("100", "3")]))
+    assert bench.look(BookState) == []
+    bench.frame(change(2, [("101.5", "0")]))
+    assert bench.status == (BookStatus.LIVE, None)
+    assert (bench.last.bids[0], bench.last.epoch) == (("100", "3"), 2)
+
+
+def test_a_book_in_an_auction_is_held_from_the_first_crossing() -> None:
+    bench = Bench(may_cross=True)
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.frame(snapshot(0, [*BIDS, *CROSS]))
+    assert bench.status == (BookStatus.GAP, Reason.CROSSED)
+    assert bench.look(Reconnect) == []
+    bench.frame(change(1, [("101.5", "0")]))
+    assert bench.status == (BookStatus.LIVE, None)
+
+
+def test_crossing_between_the_levels_of_one_frame_is_none(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, CROSS), change(1, [], [("101", "0"), ("101.5", "0")]))
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.bids[0] == CROSS[0]
+
+
+def test_crossings_are_counted_anew_after_a_minute_of_being_live(bench: Bench) -> None:
+    bench.go_live()
+    for number in (1, 2):
+        bench.frame(change(number, CROSS))
+        bench.sync.detached(bench.clock.moment)
+        bench.open()
+        bench.frame(snapshot(0))
+        assert bench.status == (BookStatus.LIVE, None)
+    for step in range(61):
+        bench.clock.advance(1)
+        bench.frame(change(1 + step, [("50", str(1 + step))]))
+    bench.look(object)
+    bench.frame(change(100, CROSS))
+    assert bench.look(Reconnect) == [Reconnect(Reason.CROSSED)]
+
+
+# silence
+
+
+def test_a_silent_book_that_equals_the_venues_own_stays_live(bench: Bench) -> None:
+    bench.go_live()
+    for _ in range(3):
+        bench.answer(bench.probe())
+        assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.epoch == 1
+
+
+def test_a_silent_book_that_differs_and_hears_nothing_for_a_second_is_stale_and_rebuilt(bench: Bench) -> None:
+    bench.go_live()
+    bench.answer(bench.probe(), [("100", "2"), *BIDS[1:]])
+    bench.wait(0.875)
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.wait(0.125)
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+    assert bench.look(Reconnect) == [Reconnect(Reason.SILENCE)]
+    bench.sync.detached(bench.clock.moment)
+    bench.open()
+    assert bench.status == (BookStatus.SYNCING, Reason.SILENCE)
+
+
+def test_a_silent_book_that_differs_and_then_hears_its_frame_stays_live(bench: Bench) -> None:
+    bench.go_live()
+    bench.answer(bench.probe(), [("100", "2"), *BIDS[1:]])
+    bench.frame(change(1, [("100", "2")]))
+    bench.wait(5)
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.look(Reconnect) == []
+
+
+def test_an_answer_older_than_what_the_stream_said_meanwhile_proves_nothing(bench: Bench) -> None:
+    bench.go_live()
+    probe = bench.probe()
+    bench.frame(change(1, [("100", "2")]))
+    bench.answer(probe)
+    bench.wait(5)
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.look(Reconnect) == []
+
+
+def test_a_silent_book_is_stale_when_its_probe_fails_and_live_again_when_one_agrees(bench: Bench) -> None:
+    bench.go_live()
+    probe = bench.probe()
+    bench.sync.fetch_failed(probe.serial, Reason.UNAVAILABLE, None, bench.clock.moment)
+    bench.drain()
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+    bench.look(object)
+    bench.wait(0.5)
+    (again,) = bench.look(Fetch)
+    bench.answer(again)
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.epoch == 2
+
+
+def test_a_stale_book_is_live_again_when_its_frame_comes(bench: Bench) -> None:
+    bench.go_live()
+    probe = bench.probe()
+    bench.sync.fetch_failed(probe.serial, Reason.RATE_LIMITED, 60.0, bench.clock.moment)
+    bench.drain()
+    bench.frame(change(1, [("50", "2")]))
+    assert bench.status == (BookStatus.LIVE, None)
+
+
+def test_a_probe_that_can_not_be_read_counts_as_failed(bench: Bench) -> None:
+    bench.go_live()
+    bench.answer(bench.probe(), [("ten", "2")])
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+
+
+def test_a_failed_probe_is_repeated_when_the_venue_allows_it(bench: Bench) -> None:
+    bench.go_live()
+    probe = bench.probe()
+    bench.sync.fetch_failed(probe.serial, Reason.RATE_LIMITED, 4.0, bench.clock.moment)
+    bench.drain()
+    bench.wait(3.875)
+    assert bench.look(Fetch) == []
+    bench.wait(0.125)
+    assert len(bench.look(Fetch)) == 1
+
+
+# a snapshot that does not come
+
+
+def test_an_accepted_instrument_without_a_snapshot_is_tried_on_another_connection(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    waits: list[float] = []
+    for _ in range(4):
+        bench.open()
+        bench.sync.accepted(bench.clock.moment)
+        opened = bench.clock.moment.mono
+        while not bench.look(Reconnect):
+            bench.wait(0.125)
+        waits.append(bench.clock.moment.mono - opened)
+        assert bench.status == (BookStatus.SYNCING, Reason.SILENCE)
+        bench.sync.detached(bench.clock.moment)
+    assert waits == [10.0, 20.0, 40.0, 80.0], "not every few seconds: the others of the connection pay for it"
+    bench.open()
+    bench.frame(snapshot(0))
+    bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+    bench.open()
+    bench.sync.accepted(bench.clock.moment)
+    bench.look(object)
+    bench.wait(10)
+    assert bench.look(Reconnect) == [Reconnect(Reason.SILENCE)]
+
+
+def test_an_instrument_that_was_not_accepted_is_said_to_be_rejected_and_the_others_go_on(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.wait(30)
+    assert bench.status == (BookStatus.SYNCING, Reason.REJECTED)
+    assert bench.look(Reconnect) == []
+
+
+@pytest.mark.parametrize("end", ["closed", "silent", "stopped"])
+def test_the_end_of_a_connection_empties_the_book_and_keeps_its_numbers(bench: Bench, end: str) -> None:
+    bench.go_live()
+    bench.frame(change(9, [("100", "2")]))
+    match end:
+        case "closed":
+            bench.sync.closed(Reason.CONNECTION, bench.clock.advance(1))
+        case "silent":
+            bench.sync.silent(bench.clock.advance(1))
+        case _:
+            bench.sync.stopped(bench.clock.advance(1))
+    bench.drain()
+    expected = {
+        "closed": (BookStatus.DISCONNECTED, Reason.CONNECTION),
+        "silent": (BookStatus.STALE, Reason.SILENCE),
+        "stopped": (BookStatus.DISCONNECTED, Reason.SHUTDOWN),
+    }
+    assert bench.status == expected[end]
+    assert (bench.last.bids, bench.last.sequence, bench.last.epoch) == ((), 9, 1)
+    if end != "stopped":
+        bench.open()
+        assert bench.status == (BookStatus.SYNCING, expected[end][1])
+        bench.frame(change(0, [("100", "2")]))
+        assert bench.last.status is BookStatus.SYNCING
