@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from decimal import Decimal
+from heapq import nlargest, nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,8 @@ class NaiveRebuild:
     """The book that the recorded snapshot and diffs make, as simply as can be."""
 
     def __init__(self) -> None:
-        self.bids: dict[str, str] = {}
-        self.asks: dict[str, str] = {}
+        self.bids: dict[Decimal, tuple[str, str]] = {}
+        self.asks: dict[Decimal, tuple[str, str]] = {}
         self.sequence = -1
         self._early: list[dict[str, Any]] = []
 
@@ -90,7 +91,9 @@ class NaiveRebuild:
         """Take the next recorded frame."""
         if frame.is_snapshot:
             snapshot = json.loads(frame.payload)
-            self.bids, self.asks = dict(snapshot["bids"]), dict(snapshot["asks"])
+            self.bids, self.asks = (
+                {Decimal(price): (price, size) for price, size in snapshot[side]} for side in ("bids", "asks")
+            )
             self.sequence = snapshot["lastUpdateId"]
             for event in self._early:
                 self._apply(event)
@@ -106,16 +109,17 @@ class NaiveRebuild:
             return
         for side, changes in ((self.bids, event["b"]), (self.asks, event["a"])):
             for price, size in changes:
-                side.pop(price, None)
+                key = Decimal(price)
+                side.pop(key, None)
                 if Decimal(size):
-                    side[price] = size
+                    side[key] = (price, size)
         self.sequence = event["u"]
 
     def sorted(self, levels: int) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Give the best levels of both sides, best first."""
-        bids = sorted(self.bids.items(), key=lambda level: -Decimal(level[0]))
-        asks = sorted(self.asks.items(), key=lambda level: Decimal(level[0]))
-        return bids[:levels], asks[:levels]
+        bids = [self.bids[price] for price in nlargest(levels, self.bids)]
+        asks = [self.asks[price] for price in nsmallest(levels, self.asks)]
+        return bids, asks
 
     def depth(self, levels: int) -> bytes:
         """Answer ``/depth`` as the venue would."""
@@ -160,6 +164,6 @@ class CoinbaseCapture:
                     if size:
                         side[price] = size
                 tops.setdefault(product, []).append(
-                    (tuple(sorted(bids.items(), reverse=True)[:20]), tuple(sorted(asks.items())[:20]))
+                    (tuple(nlargest(20, bids.items())), tuple(nsmallest(20, asks.items())))
                 )
         return cls(tops)

@@ -1,0 +1,83 @@
+"""What is checked, and how: ``nox`` runs the four defaults, ``nox -l`` lists all."""
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["lint", "types", "imports", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+def _install(session: nox.Session) -> None:
+    session.install("-q", "-r", "requirements-dev.lock")
+    session.install("-q", "--no-deps", "-e", ".")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and layout."""
+    _install(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of app and sandbox, strictly."""
+    _install(session)
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that imports go inwards only, and the other contracts of the architecture."""
+    _install(session)
+    session.run("lint-imports")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests that need no network, no Docker and no captures; those with captures run where they are."""
+    _install(session)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run the tests that need a real broker: Redpanda by testcontainers, or TEST_KAFKA_BROKERS."""
+    _install(session)
+    session.run("pytest", "-m", "integration", "tests/integration", *session.posargs)
+
+
+@nox.session
+def broker(session: nox.Session) -> None:
+    """Run the tests that kill, pause and secure a broker of their own (../shared/tools/kafka-broker)."""
+    _install(session)
+    session.run("pytest", "-m", "broker", "tests", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure the branches that the default tests reach; the floor is in pyproject.toml and only rises."""
+    _install(session)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    session.run("coverage", "combine", "-q")
+    session.run("coverage", "report")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the hot path on the real captures, beside the bare cost of decoding and encoding in the same run."""
+    _install(session)
+    session.run("python", "-m", "tests.benchmarks.hot_path", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Pin every requirement anew, with hashes, for Python 3.11 and newer."""
+    session.install("-q", "uv")
+    for extra, name in (([], "requirements.lock"), (["--group", "dev"], "requirements-dev.lock")):
+        session.run(
+            *("uv", "pip", "compile", "pyproject.toml", *extra, "--universal", "--python-version", "3.11"),
+            *("--generate-hashes", "--no-emit-index-url", "--upgrade", "-q", "-o", name),
+        )
