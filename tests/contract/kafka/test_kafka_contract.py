@@ -6,7 +6,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from confluent_kafka import Producer
+from aiokafka.conn import create_conn
+from aiokafka.protocol.fetch import FetchRequest
+from confluent_kafka import Message, Producer
 from tests.contract.kafka.kafka_world import RUN, World, book, publish, read, sequences
 
 from app.adapters.kafka.partitioner import partition_of
@@ -60,10 +62,40 @@ async def test_a_record_has_key_headers_time_and_partition_as_documented(world: 
         assert 0 <= record.timestamp * 1000 - found.received_time + 1000 < 5_000_000
 
 
-@pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
-async def test_every_compression_is_read_back(world: World, compression: str) -> None:
+async def test_partitions_are_those_that_another_client_picks(world: World) -> None:
+    """librdkafka's ``murmur2_random`` is compatible with Kafka's Java producer."""
+    async with world.publisher().open():
+        pass
+    foreign = Producer({"bootstrap.servers": world.cluster.brokers, "partitioner": "murmur2_random"})
+    picked = {}
+
+    def keep(_error: object, message: Message) -> None:
+        picked[message.key()] = message.partition()
+
+    keys = [f"{venue}:{symbol}".encode() for venue in ("binance", "coinbase", "binance_us") for symbol in SYMBOLS]
+    for key in keys:
+        foreign.produce(world.topic, b"{}", key, on_delivery=keep)
+    assert foreign.flush(15) == 0
+    assert picked == {key: partition_of(key, world.partitions) for key in keys}
+
+
+async def codecs(world: World) -> set[int]:
+    """Fetch the first batch of each partition as it lies on the broker, and read how it is compressed."""
+    host, port = world.cluster.brokers.split(":")
+    connection = await create_conn(host, int(port))
+    wanted = [(partition, 0, 1 << 20) for partition in range(world.partitions)]
+    answer = await connection.send(FetchRequest(500, 1, 1 << 20, 0, [(world.topic, wanted)]))
+    connection.close()
+    ((_, found),) = answer.topics
+    batches = [batch for *_, batch in found if batch]
+    return {int.from_bytes(batch[21:23]) & 7 for batch in batches}
+
+
+@pytest.mark.parametrize(("compression", "codec"), [("none", 0), ("gzip", 1), ("snappy", 2), ("lz4", 3), ("zstd", 4)])
+async def test_every_compression_is_used_and_read_back(world: World, compression: str, codec: int) -> None:
     async with world.publisher(compression=compression).open() as publication:
         await publish(publication, SYMBOLS, range(20))
+    assert await codecs(world) == {codec}
     async with world.subscriber().open(EARLIEST, None) as subscription:
         delivered = await read(subscription, 20 * len(SYMBOLS))
     assert sequences(delivered) == {symbol: list(range(20)) for symbol in SYMBOLS}

@@ -37,6 +37,37 @@ async def test_a_group_that_starts_warm_is_shown_every_key_at_once(broker_world:
     assert sequences(delivered) == {symbol: [4, 5] for symbol in SYMBOLS}
 
 
+async def test_a_member_that_was_handed_nothing_leaves_its_place_to_the_next(broker_world: World) -> None:
+    async with broker_world.publisher().open() as publication:
+        await publish(publication, SYMBOLS, range(2))
+        async with broker_world.subscriber().open(Start("latest"), broker_world.topic) as subscription:
+            with anyio.move_on_after(5):
+                assert not await subscription.receive()
+        await publish(publication, SYMBOLS, range(2, 3))
+        async with broker_world.subscriber().open(Start("latest"), broker_world.topic) as subscription:
+            assert sequences(await read(subscription, len(SYMBOLS))) == {symbol: [2] for symbol in SYMBOLS}
+
+
+async def test_a_member_beyond_the_number_of_partitions_waits_in_peace(broker_world: World) -> None:
+    broker_world.partitions = 1
+    async with broker_world.publisher().open() as publication:
+        await publish(publication, SYMBOLS, range(1))
+    got = []
+
+    async def member() -> None:
+        async with broker_world.subscriber().open(EARLIEST, broker_world.topic) as subscription:
+            while True:
+                got.extend(await subscription.receive())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2):
+            tasks.start_soon(member)
+        await anyio.sleep(8)
+        tasks.cancel_scope.cancel()
+    assert {one.book.symbol for one in got} == set(SYMBOLS)
+    assert not broker_world.telemetry.warned("Kafka does not answer")
+
+
 async def test_partitions_are_shared_out_and_every_record_reaches_some_member(broker_world: World) -> None:
     """One member, then three, then one, while records are published; what is read twice has the same offset."""
     broker_world.partitions = 12

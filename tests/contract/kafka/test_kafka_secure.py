@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import attrs
 import pytest
 from confluent_kafka.admin import (
@@ -116,6 +117,7 @@ def _properties(folder: Path, open_port: int, ports: dict[str, int]) -> list[str
         "ssl.truststore.type=PEM",
         f"ssl.truststore.location={folder / 'ca.pem'}",
         "listener.name.mutual.ssl.client.auth=required",
+        "auto.create.topics.enable=false",
         "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users=User:ANONYMOUS;User:plain;User:CN=client",
@@ -261,6 +263,31 @@ async def test_no_password_to_a_listener_that_asks_for_one_is_told(
 ) -> None:
     error = await refused(secured.world(Security("SSL", ca_file=secured.ca_file)), caplog)
     assert "kafka.security.protocol SSL" in str(error)
+
+
+async def test_a_topic_that_shall_not_be_made_is_missed(secured: Secured) -> None:
+    world = secured.world(secured.scram())
+    world.can_create = False
+    with pytest.raises(BrokerError, match=r"does not exist: create it, or set kafka\.create_topic to true"):
+        async with world.publisher().open():
+            pass
+
+
+async def test_a_topic_that_is_deleted_while_it_is_written_or_read_is_fatal(secured: Secured) -> None:
+    """This broker makes no topic by itself, so it stays away."""
+    world = secured.world(secured.scram())
+    async with (
+        world.publisher().open() as publication,
+        world.subscriber().open(Start("earliest"), None) as subscription,
+    ):
+        await publish(publication, SYMBOLS, range(1))
+        await read(subscription, len(SYMBOLS))
+        admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{secured.open_port}"})
+        await anyio.to_thread.run_sync(admin.delete_topics([world.topic])[world.topic].result)
+        with anyio.fail_after(30), pytest.raises(DeliveryFailed, match="it is not there any more"):
+            await publish(publication, SYMBOLS, range(1, 2))
+        with anyio.fail_after(30), pytest.raises(BrokerError, match="was deleted while it was read"):
+            await subscription.receive()
 
 
 async def test_a_user_who_may_not_make_the_topic_is_told(secured: Secured) -> None:

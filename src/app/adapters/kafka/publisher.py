@@ -1,56 +1,22 @@
 """Delivers books to the topic: every record once, each key's in order, through whatever the broker does."""
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import anyio
-import anyio.lowlevel
 import attrs
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    OutOfOrderSequenceNumber,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-    UnknownProducerId,
-)
 
-from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
-from app.adapters.kafka.partitioner import partition_of
-from app.adapters.kafka.producer import Acknowledgement, IdempotentProducer
-from app.adapters.kafka.records import HEADERS, encode
+from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.producer import IdempotentProducer
+from app.adapters.kafka.publication import KafkaPublication
 from app.adapters.kafka.topics import KafkaTopic, see_to
 from app.application.ports import Clock, Publication, Publisher, Telemetry
-from app.domain.errors import BrokerError, DeliveryFailed
-from app.domain.normalized import NormalizedBook
 
 __all__ = ["KafkaPublisher"]
 
-_STALL_SECONDS = 5.0
-_WATCH_SECONDS = 0.5
-_MISSING_SECONDS = 5.0
-_RETRY_SECONDS = 0.1
 _RIDE_OUT_MARGIN_SECONDS = 30.0
 _BATCH_OVERHEAD_BYTES = 512
-
-
-@attrs.define(eq=False)
-class _Lane:
-    """What waits for one partition, and what is under way to it: one batch at most, so that order is held."""
-
-    partition: int
-    waiting: deque[tuple[int, bytes, bytes]] = attrs.field(factory=deque)
-    """Timestamp in ms, key, value."""
-    waiting_bytes: int = 0
-    waiting_since: float = 0.0
-    in_flight: int = 0
-    moved: float = 0.0
-    """When a batch was last acknowledged, or the lane stopped being empty."""
-    last_offset: int = -1
 
 
 @attrs.define(eq=False)
@@ -90,16 +56,27 @@ class KafkaPublisher(Publisher):
     async def _opened(self) -> AsyncIterator[Publication]:
         await self.cluster.reach(self.telemetry)
         max_message_bytes = await self.cluster.attempt(partial(see_to, self.cluster, self.topic, self.telemetry))
+        max_batch_bytes = min(self.max_batch_bytes, max_message_bytes - _BATCH_OVERHEAD_BYTES)
         producer = IdempotentProducer.of(
             self.cluster,
             self.topic.name,
             compression=self.compression,
-            max_batch_bytes=min(self.max_batch_bytes, max_message_bytes - _BATCH_OVERHEAD_BYTES),
+            max_batch_bytes=max_batch_bytes,
             batch_timeout_seconds=self.ride_out_seconds + _RIDE_OUT_MARGIN_SECONDS,
         )
         try:
             await self.cluster.attempt(producer.open)
-            publication = _KafkaPublication(self, producer)
+            publication = KafkaPublication(
+                self.cluster,
+                self.topic,
+                self.clock,
+                self.telemetry,
+                producer,
+                linger_seconds=self.linger_milliseconds / 1000,
+                max_batch_bytes=max_batch_bytes,
+                max_in_flight_records=self.max_in_flight_records,
+                ride_out_seconds=self.ride_out_seconds,
+            )
             raised: Exception | None = None
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(publication.pump, name=f"pump of {self.topic.name}")
@@ -113,235 +90,3 @@ class KafkaPublisher(Publisher):
                 raise raised
         finally:
             await producer.close()
-
-
-class _KafkaPublication(Publication):
-    """Sends one request at a time to each broker, with a batch for every partition that has something.
-
-    What comes meanwhile makes up the next request, so that batches grow with the load.
-    """
-
-    def __init__(self, settings: KafkaPublisher, producer: IdempotentProducer) -> None:
-        self._settings = settings
-        self._producer = producer
-        self._lanes = [_Lane(partition) for partition in range(settings.topic.partitions)]
-        self._by_key: dict[str, tuple[bytes, _Lane]] = {}
-        self._linger = settings.linger_milliseconds / 1000
-        self._ready: dict[_Lane, None] = {}
-        """Lanes with something to send and nothing under way."""
-        self._busy: set[int | None] = set()
-        """Brokers with a request under way."""
-        self._undelivered = 0
-        self._failure: DeliveryFailed | None = None
-        self._work = anyio.Event()
-        self._progress = anyio.Event()
-        self._stalled_since: float | None = None
-        self._missing_since: float | None = None
-        self._missing_last = 0.0
-        producer.watch(self._on_metadata)
-
-    @property
-    def undelivered(self) -> int:
-        return self._undelivered
-
-    async def publish(self, books: Sequence[NormalizedBook]) -> None:
-        """Take records over. Cancelled while it waits for room, it has taken the first ones, in order."""
-        timestamp = self._settings.clock.now().wall // 1000
-        room = self._settings.max_in_flight_records
-        for book in books:
-            while self._undelivered >= room and self._failure is None:
-                await self._progress.wait()
-            if self._failure is not None:
-                raise self._failure
-            self._take(timestamp, book)
-        # A task that never waits would keep the batches from being sent.
-        await anyio.lowlevel.cancel_shielded_checkpoint()
-
-    async def flush(self) -> None:
-        while self._undelivered and self._failure is None:
-            await self._progress.wait()
-        if self._failure is not None:
-            raise self._failure
-
-    def _take(self, timestamp: int, book: NormalizedBook) -> None:
-        name = book.key
-        if name not in self._by_key:
-            key = name.encode()
-            self._by_key[name] = key, self._lanes[partition_of(key, len(self._lanes))]
-        key, lane = self._by_key[name]
-        value = encode(book)
-        if not lane.waiting:
-            lane.waiting_since = anyio.current_time()
-            if not lane.in_flight:
-                lane.moved = lane.waiting_since
-                self._ready[lane] = None
-                self._work.set()
-        lane.waiting.append((timestamp, key, value))
-        lane.waiting_bytes += len(value)
-        full = self._settings.max_batch_bytes
-        if lane.waiting_bytes >= full > lane.waiting_bytes - len(value):
-            self._work.set()
-        self._undelivered += 1
-
-    async def pump(self) -> None:
-        """Send what waits, for ever."""
-        while self._failure is None:
-            pause = await self._send_ready()
-            with anyio.move_on_after(pause):
-                await self._work.wait()
-            self._work = anyio.Event()
-
-    async def _send_ready(self) -> float | None:
-        """Send to every broker that has nothing under way; give the seconds until the next has lingered enough."""
-        now = anyio.current_time()
-        by_leader: dict[int | None, list[_Lane]] = {}
-        for lane in self._ready:
-            by_leader.setdefault(self._producer.leader(lane.partition), []).append(lane)
-        pause: float | None = None
-        for leader, lanes in by_leader.items():
-            if leader in self._busy:
-                continue
-            left = min(lane.waiting_since for lane in lanes) + self._linger - now
-            if left > 0 and all(lane.waiting_bytes < self._settings.max_batch_bytes for lane in lanes):
-                pause = left if pause is None else min(pause, left)
-                continue
-            self._busy.add(leader)
-            for lane in lanes:
-                await self._send(lane, leader)
-        return pause
-
-    async def _send(self, lane: _Lane, leader: int | None) -> None:
-        batch = self._producer.batch()
-        del self._ready[lane]
-        while lane.waiting:
-            timestamp, key, value = lane.waiting[0]
-            if batch.append(timestamp=timestamp, key=key, value=value, headers=HEADERS) is None:
-                break
-            lane.waiting.popleft()
-            lane.waiting_bytes -= len(value)
-            lane.in_flight += 1
-        # An open batch would linger once more in the client library.
-        batch.close()
-        size = batch.size()
-        while True:
-            try:
-                acknowledged = await self._producer.send(batch, lane.partition)
-            except KafkaError as error:
-                # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
-                if isinstance(error, UNAUTHORIZED):
-                    self._fail(self._describe(error, size))
-                    return
-                await anyio.sleep(_RETRY_SECONDS)
-            else:
-                break
-        acknowledged.add_done_callback(partial(self._settle, lane, leader, size))
-
-    def _settle(self, lane: _Lane, leader: int | None, size: int, answer: "asyncio.Future[Acknowledgement]") -> None:
-        if answer.cancelled():
-            return
-        if (error := answer.exception()) is not None:
-            self._fail(self._describe(error, size))
-            return
-        offset = answer.result().offset
-        if 0 <= offset <= lane.last_offset:
-            self._fail(self._made_anew(f"partition {lane.partition} went back to offset {offset}"))
-            return
-        lane.last_offset = max(offset, lane.last_offset)
-        self._undelivered -= lane.in_flight
-        lane.in_flight = 0
-        lane.moved = anyio.current_time()
-        if lane.waiting:
-            self._ready[lane] = None
-        self._busy.discard(leader)
-        self._work.set()
-        self._progress.set()
-        self._progress = anyio.Event()
-
-    async def watch(self) -> None:
-        """Tell a stall and its end, and give up when it is too long, for ever."""
-        settings = self._settings
-        while self._failure is None:
-            await anyio.sleep(_WATCH_SECONDS)
-            moved = min((lane.moved for lane in self._lanes if lane.in_flight or lane.waiting), default=None)
-            now = anyio.current_time()
-            if moved is None or now - moved < min(_STALL_SECONDS, settings.ride_out_seconds):
-                if self._stalled_since is not None:
-                    self._tell_flowing(now)
-                continue
-            if now - moved >= settings.ride_out_seconds:
-                self._fail(self._given_up())
-            elif self._stalled_since is None:
-                self._stalled_since = moved
-                settings.telemetry.warn(
-                    "Kafka does not acknowledge, holding records until it does",
-                    brokers=settings.cluster.brokers,
-                    waiting=self._undelivered,
-                    give_up_after_seconds=settings.ride_out_seconds,
-                    problem=await self._problem(),
-                )
-
-    def _tell_flowing(self, now: float) -> None:
-        stalled_since, self._stalled_since = self._stalled_since or now, None
-        self._settings.telemetry.note(
-            "Kafka acknowledges again",
-            brokers=self._settings.cluster.brokers,
-            seconds=round(now - stalled_since, 1),
-            waiting=self._undelivered,
-        )
-
-    async def _problem(self) -> str:
-        try:
-            return await self._settings.cluster.problem() or "it answers, but does not write"
-        except BrokerError as error:
-            return str(error)
-
-    def _on_metadata(self, partitions: int | None, is_allowed: bool) -> None:  # noqa: FBT001 - a callback
-        if partitions is not None and partitions >= len(self._lanes):
-            self._missing_since = None
-            return
-        # A broker that has just started may not know all its topics yet: only one word after the other counts.
-        now = anyio.current_time()
-        if self._missing_since is None or now - self._missing_last > _MISSING_SECONDS / 2:
-            self._missing_since = now
-        self._missing_last = now
-        if now - self._missing_since < _MISSING_SECONDS:
-            return
-        if not is_allowed:
-            self._fail(self._describe(TopicAuthorizationFailedError(), 0))
-        elif partitions is None:
-            self._fail(self._made_anew("it is not there any more"))
-        else:
-            self._fail(self._made_anew(f"it has {partitions} partitions instead of {len(self._lanes)}"))
-
-    def _fail(self, failure: DeliveryFailed) -> None:
-        if self._failure is None:
-            self._failure = failure
-            self._work.set()
-            self._progress.set()
-
-    def _given_up(self) -> DeliveryFailed:
-        brokers, seconds = self._settings.cluster.brokers, self._settings.ride_out_seconds
-        return DeliveryFailed(
-            f"Kafka at {brokers} acknowledged nothing for {seconds:g} s (kafka.ride_out_seconds), "
-            f"{self._undelivered} records are not delivered: see to the broker, then start again"
-        )
-
-    def _made_anew(self, found: str) -> DeliveryFailed:
-        return DeliveryFailed(
-            f"topic {self._settings.topic.name} was deleted or made anew while records were sent ({found}): "
-            "start again to go on with the topic as it is"
-        )
-
-    def _describe(self, error: BaseException, size: int) -> DeliveryFailed:
-        name = self._settings.topic.name
-        match error:
-            case MessageSizeTooLargeError() | RecordListTooLargeError():
-                hint = "raise the topic's max.message.bytes, or lower kafka.max_batch_bytes"
-                what = f"refuses {size} bytes as too large: {hint}"
-            case TopicAuthorizationFailedError() | ClusterAuthorizationFailedError():
-                what = f"does not allow {self._settings.cluster.user} to write: give it Write and Describe on the topic"
-            case OutOfOrderSequenceNumber() | UnknownProducerId():
-                what = "has lost records that it had acknowledged: see to its disks, then start again"
-            case _:
-                what = f"refuses records for good ({explain(error)}): see the broker's log, then start again"
-        return DeliveryFailed(f"topic {name}: Kafka at {self._settings.cluster.brokers} {what}")

@@ -22,7 +22,7 @@ from app.domain.errors import BrokerError, TopicMismatch
 __all__ = ["KafkaTopic", "see_to"]
 
 _POLL_SECONDS = 0.1
-_APPEAR_SECONDS = 10.0
+_APPEAR_SECONDS = 5.0
 _UNSUPPORTED = (IncompatibleBrokerVersion, NotImplementedError)
 
 
@@ -73,7 +73,8 @@ async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry)
         if not partitions and topic.create:
             await _create(admin, topic, telemetry)
         if not partitions:
-            partitions = await _appearing(admin, topic.name)
+            seconds = min(_APPEAR_SECONDS, cluster.connect_timeout_seconds / 2)
+            partitions = await _appearing(admin, topic.name, seconds)
         if partitions != topic.partitions:
             raise TopicMismatch(_mismatch(topic, partitions))
         return await _compare(admin, topic, telemetry)
@@ -107,10 +108,10 @@ async def _partitions(admin: Any, name: str) -> int:  # noqa: ANN401
     return len(found["partitions"]) if found is not None else 0
 
 
-async def _appearing(admin: Any, name: str) -> int:  # noqa: ANN401
+async def _appearing(admin: Any, name: str, seconds: float) -> int:  # noqa: ANN401
     """Wait until the topic is there with the same number of partitions twice; asking by name may make it."""
     seen = -1
-    with anyio.move_on_after(_APPEAR_SECONDS):
+    with anyio.move_on_after(seconds):
         while True:
             (found,) = await admin.describe_topics([name])
             error = for_code(found["error_code"])
