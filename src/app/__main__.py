@@ -2,13 +2,16 @@
 
 import sys
 
-from app.cli import main as run
-
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    try:
+        # Not on top: a Ctrl-C while all is loaded is an end like any other.
+        from app.cli import main as run  # noqa: PLC0415
+    except KeyboardInterrupt:
+        sys.exit(0)
     sys.exit(run())
 
 

@@ -72,12 +72,19 @@ def make_venue(name: str, settings: VenueSettings) -> Venue:
 
 
 def make_plans(settings: Settings) -> list[VenuePlan]:
-    """Plan every enabled venue."""
-    return [
+    """Plan every enabled venue that has instruments.
+
+    Raises:
+        UsageError: there is none.
+    """
+    plans = [
         VenuePlan(make_venue(name, venue), venue.instruments, make_sync_settings(settings, venue))
         for name, venue in settings.venues.items()
         if venue.enabled and venue.instruments
     ]
+    if not plans:
+        raise UsageError("nothing to follow: see venues.*.enabled and venues.*.instruments")
+    return plans
 
 
 def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings:

@@ -22,7 +22,10 @@ _KILL_SECONDS = 2.0
 
 @attrs.define(eq=False)
 class ProcessChildren(Children):
-    """Starts ``python -m MODULE …`` in sessions of their own, so that the terminal's signals do not reach them."""
+    """Starts ``python -m MODULE …`` in sessions of their own, so that the terminal's signals do not reach them.
+
+    They are guarded: where this program is killed, they end by themselves.
+    """
 
     folder: Path
     """Their working folder, and where ``NAME.log`` holds what they say."""
@@ -39,8 +42,8 @@ class ProcessChildren(Children):
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             process = await anyio.open_process(
-                [sys.executable, "-m", *arguments],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-m", "app.adapters.guarded", *arguments],
+                stdin=subprocess.PIPE,
                 stderr=output,
                 cwd=self.folder,
                 env=self.environ,

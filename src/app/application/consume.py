@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 import anyio
 import attrs
 
+from app.application.opening import opened_unless
 from app.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
 from app.domain.market import Market, Quote
 from app.domain.proof import OrderProof, Verdict
@@ -53,7 +54,9 @@ class Consumer:
             BrokerError: reading can not go on.
             BrokenPipeError: nobody reads what is shown any more.
         """
-        async with self._subscriber.open(request.start, request.group) as subscription:
+        async with opened_unless(stop, self._subscriber.open(request.start, request.group)) as subscription:
+            if subscription is None:
+                return
             self._telemetry.note("reading", source=self._source, start=str(request.start.at))
             with self._display.open():
                 async with anyio.create_task_group() as tasks:

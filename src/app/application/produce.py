@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from app.application.budget import WeightBudget
 from app.application.core import FeedCore, Started, Stopped, Ticked, Unopened
 from app.application.feeds import Feed, ReconnectSettings
+from app.application.opening import opened_unless
 from app.application.outbox import Outbox
 from app.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport, Venue
 from app.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument, UsageError
@@ -80,7 +81,9 @@ class Producer:
             BrokerError: the broker can not be used, at the start or for good.
             UsageError: no venue lists anything of what was asked for.
         """
-        async with self._publisher.open() as publication:
+        async with opened_unless(stop, self._publisher.open()) as publication:
+            if publication is None:
+                return 0
             async with anyio.create_task_group() as delivering:
                 delivering.start_soon(self._deliver, publication, name="delivery")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:

@@ -4,8 +4,10 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
 from app import __version__
 from app.cli.demo import demo
@@ -15,6 +17,8 @@ from app.domain.errors import AppError
 
 __all__ = ["main"]
 
+_SCRIPT = "market-data"
+_COMPLETION_VARIABLE = "_MARKET_DATA_COMPLETE"
 _EXAMPLES = """
 \b
 Examples:
@@ -39,21 +43,32 @@ for _command in (config, consume, demo, produce):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; what a person can mend is one line on stderr, never a traceback."""
     signal.signal(signal.SIGTERM, _end)
+    status = 0
     try:
-        cli.main(args=None if arguments is None else list(arguments), prog_name="python -m app", standalone_mode=False)
+        status = _invoke(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
     except click.exceptions.Exit as ending:
-        return ending.exit_code
+        status = ending.exit_code
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return 0
+        pass
     except BrokenPipeError:
         _close_stdout()
-        return 0
     except AppError as error:
         click.echo(str(error), err=True)
-        return error.exit_status
+        status = error.exit_status
+    return status
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Do what ``cli.main()`` does, to which a closed pipe would be an error."""
+    if instruction := os.environ.get(_COMPLETION_VARIABLE):
+        return shell_complete(cli, {}, _SCRIPT, _COMPLETION_VARIABLE, instruction)
+    is_script = Path(sys.argv[0]).name.removesuffix(".exe") == _SCRIPT
+    with cli.make_context(_SCRIPT if is_script else "python -m app", list(arguments)) as context:
+        cli.invoke(context)
     return 0
 
 

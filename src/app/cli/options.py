@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import attrs
 import click
 
 from app.application.ports import Start
-from app.config import LoadedSettings, load_settings
+from app.config import LoadedSettings, Settings, load_settings
 from app.container import Container
 from app.domain.errors import UsageError
 from app.logs import LogOutput, configure_logging
@@ -21,6 +22,7 @@ __all__ = [
     "Program",
     "examples",
     "load",
+    "only_instruments",
     "parse_instruments",
     "parse_start",
     "start_log",
@@ -104,19 +106,46 @@ def start_log(loaded: LoadedSettings, container: Container, view: str) -> LogOut
     return configure_logging(log.level, log.format, stream, repeat_seconds=log.repeat_seconds)
 
 
-def parse_instruments(text: str | None) -> frozenset[str] | None:
-    """Read ``binance:BTC-USDT,coinbase:BTC-USD``.
+def parse_instruments(text: str | None) -> tuple[str, ...] | None:
+    """Read ``binance:BTC-USDT,coinbase:BTC-USD``, in any case of letters.
 
     Raises:
         UsageError: it is not of that form.
     """
     if text is None:
         return None
-    keys = frozenset(part.strip() for part in text.split(",") if part.strip())
-    for key in keys:
+    keys = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        venue, _, symbol = part.partition(":")
+        key = f"{venue.lower()}:{symbol.upper()}"
         if not _INSTRUMENT.match(key):
-            raise UsageError(f"--instruments: expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {key!r}")
-    return keys
+            raise UsageError(f"--instruments: expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {part!r}")
+        keys.append(key)
+    if not keys:
+        raise UsageError("--instruments: expected VENUE:BASE-QUOTE, several with commas, received nothing")
+    return tuple(dict.fromkeys(keys))
+
+
+def only_instruments(keys: Sequence[str], settings: Settings) -> list[str]:
+    """Say in ``--set`` terms that these instruments are followed and no others, their venues enabled or not.
+
+    Raises:
+        UsageError: there is no such venue.
+    """
+    wanted: dict[str, list[str]] = {name: [] for name in settings.venues}
+    for key in keys:
+        venue, _, symbol = key.partition(":")
+        if venue not in wanted:
+            nearest = get_close_matches(venue, wanted, n=1)
+            hint = f" (did you mean {nearest[0]}?)" if nearest else f", expected one of {', '.join(sorted(wanted))}"
+            raise UsageError(f"--instruments: the settings know no venue {venue}{hint}")
+        wanted[venue].append(symbol)
+    overrides = []
+    for venue, symbols in wanted.items():
+        overrides.append(f"venues.{venue}.enabled={'true' if symbols else 'false'}")
+        if symbols:
+            overrides.append(f"venues.{venue}.instruments=[{', '.join(symbols)}]")
+    return overrides
 
 
 def parse_start(text: str) -> Start:

@@ -5,8 +5,18 @@ from pathlib import Path
 import click
 
 from app.application.consume import ConsumeRequest
-from app.cli.options import examples, load, parse_instruments, parse_start, view_or_default, with_settings, with_view
+from app.cli.options import (
+    examples,
+    load,
+    only_instruments,
+    parse_instruments,
+    parse_start,
+    view_or_default,
+    with_settings,
+    with_view,
+)
 from app.cli.running import run
+from app.config import load_settings
 from app.domain.errors import AppError
 
 __all__ = ["consume", "produce"]
@@ -16,12 +26,21 @@ __all__ = ["consume", "produce"]
     epilog=examples(
         "python -m app produce",
         "python -m app produce --env production",
-        "python -m app produce --set 'venues.binance.instruments=[BTC-USDT, SOL-USDT]'",
+        "python -m app produce --instruments binance:BTC-USDT,binance:SOL-USDT,coinbase:SOL-USD",
+        "python -m app produce --set reconnect.max_backoff_seconds=10",
     )
 )
 @with_settings
-def produce(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+@click.option(
+    "--instruments", metavar="VENUE:SYMBOL,...", help="These and no others, instead of those in the settings."
+)
+def produce(
+    env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...], instruments: str | None
+) -> None:
     """Follow the venues and publish their books until Ctrl-C."""
+    keys = parse_instruments(instruments)
+    if keys is not None:
+        overrides = (*overrides, *only_instruments(keys, load_settings(env, config_files, overrides).settings))
     program = load(env, config_files, overrides)
     producer = program.container.producer()
     undelivered = run(producer.run, program.log)

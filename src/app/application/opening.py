@@ -1,0 +1,40 @@
+"""Opening what may take long, and giving it up when the program is told to stop meanwhile."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+import anyio
+
+__all__ = ["opened_unless"]
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def opened_unless(stop: anyio.Event, manager: AbstractAsyncContextManager[T]) -> AsyncGenerator[T | None]:
+    """Open and close as ``manager`` does; None where ``stop`` was set before it was open.
+
+    Raises:
+        Exception: whatever the manager or the block raises, as it was.
+    """
+    is_open = False
+    opening = anyio.CancelScope()
+
+    async def give_up() -> None:
+        await stop.wait()
+        if not is_open:
+            opening.cancel()
+
+    try:
+        with opening:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(give_up, name="give up opening")
+                async with manager as what:
+                    is_open = True
+                    yield what
+                tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] if len(group.exceptions) == 1 else group from None
+    if not is_open:
+        yield None
