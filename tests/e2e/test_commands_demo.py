@@ -1,0 +1,128 @@
+"""``demo`` as a process: the first thing that anybody sees."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.programs import Running, run, running
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def _logs(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith("market-data-demo-")]
+
+
+def _children(demo: Running) -> list[psutil.Process]:
+    return psutil.Process(demo.process.pid).children(recursive=True)
+
+
+def test_it_shows_both_venues_within_5_seconds_and_ends_with_a_summary_without_gaps(tmp_path: Path) -> None:
+    environ = {"TMPDIR": str(tmp_path), "KAFKA_BROKERS": "127.0.0.1:9", "APP_ENV": "nonsense"}
+    started = time.monotonic()
+    with running("demo", "--seconds", "5", folder=tmp_path, environ=environ) as demo:
+        demo.wait_for_err("sandbox ready")
+        ready = time.monotonic()
+        demo.wait_for_out("binance    BTC-USDT    bid", "binance    ETH-USDT    bid")
+        demo.wait_for_out("coinbase   BTC-USD     bid", "coinbase   ETH-USD     bid")
+        assert time.monotonic() - ready < 5
+        children = _children(demo)
+        ended = demo.end(None)
+    assert 5 <= time.monotonic() - started < 15
+    assert ended.status == 0
+    records, order, gaps = ended.out.splitlines()[-3:]
+    assert re.fullmatch(r"[\d,]+ records of 4 instruments in \d+\.\d s", records)
+    assert order == "order proven by contiguous publish_seq: 0 holes, 0 doubled, 0 out of order"
+    assert re.fullmatch(r"0 gaps, worst age \d+\.\d{3} s", gaps)
+    assert not any(child.is_running() for child in children)
+    assert _logs(tmp_path) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["Ctrl-C", "SIGTERM", "SIGHUP"])
+def test_it_ends_everything_when_it_is_told_to(ending: signal.Signals, tmp_path: Path) -> None:
+    with running("demo", "--view", "json", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}) as demo:
+        demo.wait_for(lambda: len(demo.out) > 20)
+        children = _children(demo)
+        ended = demo.end(ending)
+    assert ended.status == 0
+    books = [json.loads(line) for line in ended.out.splitlines()]
+    assert {book["reason"] for book in books[-4:]} == {"shutdown"}
+    assert "order proven by contiguous publish_seq: 0 holes" in ended.err
+    assert "Traceback" not in ended.err
+    assert len(children) == 2
+    assert not any(child.is_running() for child in children)
+    assert _logs(tmp_path) == []
+
+
+def test_the_terminals_ctrl_c_reaches_no_child(tmp_path: Path) -> None:
+    with running("demo", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}, start_new_session=True) as demo:
+        demo.wait_for_out("binance", "coinbase")
+        os.killpg(demo.process.pid, signal.SIGINT)
+        ended = demo.end(None)
+    assert ended.status == 0
+    assert "0 gaps" in ended.out
+
+
+def test_it_ends_when_it_is_told_to_before_anything_is_ready(tmp_path: Path) -> None:
+    with running("demo", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}) as demo:
+        demo.wait_for_err("starting the sandbox")
+        children = _children(demo)
+        ended = demo.end()
+    assert ended.status == 0
+    assert "Traceback" not in ended.err
+    assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.parametrize(("module", "name"), [("sandbox", "sandbox"), ("app", "produce")], ids=["sandbox", "produce"])
+def test_when_a_child_dies_it_says_which_and_why_and_where_its_log_is(module: str, name: str, tmp_path: Path) -> None:
+    with running("demo", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}) as demo:
+        demo.wait_for_out("binance", "coinbase")
+        (child,) = [child for child in _children(demo) if child.cmdline()[3] == module]
+        child.kill()
+        others = _children(demo)
+        ended = demo.end(None)
+    assert ended.status == 1
+    assert f"{name} was ended by signal 9" in ended.err
+    log = ended.err.splitlines()[-1].removeprefix("its log: ")
+    assert Path(log).name == f"{name}.log"
+    assert Path(log).is_file()
+    assert "Traceback" not in ended.err
+    assert not any(other.is_running() for other in others)
+
+
+def test_when_the_sandbox_can_not_start_its_own_words_are_shown(tmp_path: Path) -> None:
+    ended = run("demo", "--faults", "no-such-fault", folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
+    assert ended.status == 1
+    assert "sandbox ended with status 2:" in ended.err
+    assert "--faults" in ended.err
+    assert "sandbox.log" in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+
+
+def test_it_lets_its_reader_go(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    environ = {"TMPDIR": str(tmp_path)}
+    with running("demo", "--view", "json", folder=tmp_path, environ=environ, stdout=writing) as demo:
+        os.close(writing)
+        assert os.read(reading, 100)
+        children = _children(demo)
+        os.close(reading)
+        ended = demo.end(None)
+    assert ended.status == 0
+    assert "Traceback" not in ended.err
+    assert len(children) == 2
+    assert not any(child.is_running() for child in children)
+
+
+def test_nothing_is_left_behind_when_it_is_killed(tmp_path: Path) -> None:
+    with running("demo", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}) as demo:
+        demo.wait_for_out("binance", "coinbase")
+        children = _children(demo)
+        demo.end(signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
