@@ -4,8 +4,9 @@
 with the application that is developed against it: they meet on sockets only.
 """
 
+from sandbox.faults import Fault, FaultKind, Faults
 from sandbox.options import Options, Venue
 from sandbox.server import Endpoint, Running, serve
 from sandbox.truth import Truth, TruthRecord
 
-__all__ = ["Endpoint", "Options", "Running", "Truth", "TruthRecord", "Venue", "serve"]
+__all__ = ["Endpoint", "Fault", "FaultKind", "Faults", "Options", "Running", "Truth", "TruthRecord", "Venue", "serve"]

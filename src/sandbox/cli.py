@@ -9,6 +9,7 @@ import anyio
 import click
 
 from sandbox.errors import SandboxError
+from sandbox.faults import ready_made_scripts
 from sandbox.options import Options, Venue
 from sandbox.server import serve
 
@@ -22,6 +23,8 @@ Examples:
   python -m sandbox --instruments binance:SOL-USDT,coinbase:SOL-USD --rate 50 --seed 7
   python -m sandbox --capture btcusdt_20240808.gz --capture btcusdt_20240809.gz --speed max
       recorded frames, as fast as they are taken
+  python -m sandbox --faults mixed --truth-file truth.jsonl
+      a market with something going wrong every few seconds, and the true books to compare with
 
 It prints its addresses as one line of JSON, and the path of a settings file that leads an application to them.
 Ctrl-C or SIGTERM ends it.
@@ -91,6 +94,12 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Changes per second and instrument.  [10 and 20]")
 @click.option("--binance-depth", type=click.IntRange(50), default=1200, help="Levels a side of Binance's market.")
 @click.option("--coinbase-depth", type=click.IntRange(50), default=300, help="Levels a side of Coinbase's market.")
+@click.option(
+    "--faults",
+    multiple=True,
+    metavar="NAME|FILE",
+    help=f"Do wrong what this script says; repeatable. Ready-made: {', '.join(ready_made_scripts())}.",
+)
 @click.option("--settings-file", type=_PATH, help="Where to write the settings.  [a temporary folder]")
 @click.option("--truth-file", type=_PATH, help="Append the true book at every sequence to this file, as JSON lines.")
 @click.option("--broker/--no-broker", default=True, help="Run the embedded Kafka-protocol broker.")
@@ -108,6 +117,7 @@ def main(
     rate: float | None,
     binance_depth: int,
     coinbase_depth: int,
+    faults: tuple[str, ...],
     settings_file: Path | None,
     truth_file: Path | None,
     broker: bool,
@@ -125,6 +135,7 @@ def main(
         instruments=instruments,
         rate=rate,
         depth={Venue.BINANCE: binance_depth, Venue.COINBASE: coinbase_depth},
+        faults=faults,
         settings_file=settings_file,
         truth_file=truth_file,
         broker=broker,

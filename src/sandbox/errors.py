@@ -6,12 +6,13 @@ The tree:
     ├── CaptureError      a capture file can not be read or played
     ├── InstrumentError   an instrument is asked for that no capture has
     ├── PortError         an address can not be listened on
-    └── BrokerError       the embedded broker did not come up
+    ├── BrokerError       the embedded broker did not come up
+    └── FaultError        a fault script can not be carried out
 """
 
 from collections.abc import Sequence
 
-__all__ = ["BrokerError", "CaptureError", "InstrumentError", "PortError", "SandboxError"]
+__all__ = ["BrokerError", "CaptureError", "FaultError", "InstrumentError", "PortError", "SandboxError"]
 
 
 class SandboxError(Exception):
@@ -45,3 +46,10 @@ class BrokerError(SandboxError):
 
     def __init__(self, problem: object) -> None:
         super().__init__(f"the embedded broker did not start: {problem}")
+
+
+class FaultError(SandboxError):
+    """A fault script makes no sense: which one, and where."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"fault script {name}: {problem}")

@@ -20,6 +20,8 @@ _OPENING_PRICES = {"BTC": 61837.5, "ETH": 2683.2, "SOL": 154.6, "XRP": 0.6134, "
 _WIDEST_SPREAD_TICKS = 40
 _IDLE = 0.05
 _TRADE = 0.12
+_LEAST_LEFT = 40
+_MOST_RESTORED = 60
 
 Changes = dict[int, int]
 """Absolute size in steps by price in ticks; zero removes."""
@@ -58,7 +60,7 @@ def listing_of(symbol: str, random: Random) -> Listing:
     """List an instrument with a tick that leaves its book plenty of room."""
     base, _, quote = symbol.partition("-")
     price = opening_price(base, random)
-    decimals = 2 if price > 1000 else 4 if price > 1 else 6
+    decimals = 2 if price > 1000 else 4 if price > 10 else 6
     return Listing(base, quote, decimals, 5)
 
 
@@ -78,8 +80,16 @@ class MarketBook:
 
     def open(self) -> Step:
         """Fill an empty book around the opening price."""
-        price = opening_price(self.listing.base, self._random) * 10**self.listing.price_decimals
-        return self._fill_around(int(price), {}, {})
+        bids: Changes = {}
+        asks: Changes = {}
+        middle = int(opening_price(self.listing.base, self._random) * 10**self.listing.price_decimals)
+        bid, ask = middle, middle + self._random.randint(1, 5)
+        for _ in range(self.depth + self.depth // 20):
+            self._set(self._bids, bids, bid)
+            self._set(self._asks, asks, ask)
+            bid -= self._random.randint(1, 12)
+            ask += self._random.randint(1, 12)
+        return self._told(bids, asks)
 
     def step(self) -> Step:
         """Let a moment pass; empty when nothing happened."""
@@ -95,22 +105,26 @@ class MarketBook:
         self._restore(bids, asks)
         return self._told(bids, asks)
 
-    def leap(self, fraction: float) -> Step:
-        """Move the price by a fraction of itself in one step, with a new book around it."""
-        middle = (self._bids[-1] + self._asks[0]) // 2
-        bids = dict.fromkeys(self._bids, 0)
-        asks = dict.fromkeys(self._asks, 0)
-        self._bids.clear()
-        self._asks.clear()
-        return self._fill_around(max(self.depth * 20, int(middle * (1 + fraction))), bids, asks)
+    def leap(self, levels: int, *, falls: bool) -> Step:
+        """Take the best levels of the asks, or of the bids, in one step; the other side follows.
 
-    def _fill_around(self, middle: int, bids: Changes, asks: Changes) -> Step:
-        bid, ask = middle, middle + self._random.randint(1, 5)
-        for _ in range(self.depth + self.depth // 20):
-            self._set(self._bids, bids, bid)
-            self._set(self._asks, asks, ask)
-            bid -= self._random.randint(1, 12)
-            ask += self._random.randint(1, 12)
+        What is beyond them was always there: who has only seen the levels that were taken does not know what comes now.
+        """
+        bids: Changes = {}
+        asks: Changes = {}
+        if falls and self._bids[0] > self.depth * 20:
+            first = max(_LEAST_LEFT, len(self._bids) - levels)
+            bids.update(dict.fromkeys(self._bids[first:], 0))
+            del self._bids[first:]
+            for price in range(self._bids[-1] + 3, self._bids[-1] + 3 + 5 * _LEAST_LEFT, 5):
+                self._set(self._asks, asks, price)
+        else:
+            end = max(0, min(levels, len(self._asks) - _LEAST_LEFT))
+            asks.update(dict.fromkeys(self._asks[:end], 0))
+            del self._asks[:end]
+            for price in range(self._asks[0] - 3, self._asks[0] - 3 - 5 * _LEAST_LEFT, -5):
+                self._set(self._bids, bids, price)
+        self._restore(bids, asks)
         return self._told(bids, asks)
 
     def _trade(self, bids: Changes, asks: Changes) -> None:
@@ -159,9 +173,9 @@ class MarketBook:
 
     def _restore(self, bids: Changes, asks: Changes) -> None:
         """Add levels far away where there are too few, and drop some where there are too many."""
-        while len(self._bids) < self.depth:
+        for _ in range(min(_MOST_RESTORED, self.depth - len(self._bids))):
             self._set(self._bids, bids, self._bids[0] - self._random.randint(1, 12))
-        while len(self._asks) < self.depth:
+        for _ in range(min(_MOST_RESTORED, self.depth - len(self._asks))):
             self._set(self._asks, asks, self._asks[-1] + self._random.randint(1, 12))
         most = self.depth + self.depth // 10 + 1
         while len(self._bids) > most:

@@ -75,7 +75,7 @@ class MarketSource(Source):
 
     async def depth(self, symbol: str) -> Depth | None:
         book = self.book(symbol)
-        return None if book is None else Depth(book.sequence, book.bids(), book.asks())
+        return None if book is None else Depth.of(book)
 
     def subscribed(self, symbols: frozenset[str]) -> None:
         """Ignore it: a market does not depend on its audience."""
@@ -92,10 +92,15 @@ class MarketSource(Source):
                 tasks.start_soon(self._move, symbol, index / len(self._walks), name=f"market {symbol}")
             await anyio.sleep_forever()
 
-    def leap(self, symbol: str, fraction: float) -> None:
-        """Move the price of an instrument by a fraction of itself at once."""
+    def leap(self, symbol: str, levels: int, *, falls: bool) -> None:
+        """Let one trade take the best levels of an instrument."""
         walk = self._walks[symbol]
-        self._tell((walk.change(walk.market.leap(fraction)),))
+        self._tell((walk.change(walk.market.leap(levels, falls=falls)),))
+
+    def restart_ids(self, symbol: str) -> None:
+        """Number the changes of an instrument from a low id again; what has been told is not told again."""
+        walk = self._walks[symbol]
+        walk.book.sequence = self._random.randint(1_000, 1_000_000)
 
     async def _move(self, symbol: str, phase: float) -> None:
         due = anyio.current_time() + phase / self.rate

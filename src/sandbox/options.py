@@ -44,6 +44,8 @@ class Options:
 
     ports: Mapping[Venue, int] = attrs.field(factory=dict)
     """Port of each venue; 0 or absent is any free one."""
+    faults: tuple[str, ...] = ()
+    """Fault scripts: names of ready-made ones, or files."""
     broker: bool = True
     settings_file: Path | None = None
     """Where to write the settings that lead here; None is a fresh temporary folder."""

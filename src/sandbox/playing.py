@@ -120,7 +120,7 @@ class BinancePlayer(Player):
         if awaited is None:
             return None
         if (book := self.book(symbol)) is not None:
-            return Depth(book.sequence, book.bids(), book.asks())
+            return Depth.of(book)
         if not awaited.is_ahead:
             return None
         awaited.asked.set()
@@ -177,7 +177,7 @@ class BinancePlayer(Player):
                 _apply(book, change)
                 listener.applied(symbol, book)
         awaited.changes.clear()
-        awaited.body = Depth(frame.last_update_id, list(frame.bids), list(frame.asks))
+        awaited.body = Depth(frame.last_update_id, list(frame.bids), list(frame.asks), None)
         self._books[symbol] = book
         awaited.passed.set()
 
@@ -200,7 +200,7 @@ class CoinbasePlayer(Player):
 
     async def depth(self, symbol: str) -> Depth | None:
         book = self.book(symbol)
-        return None if book is None else Depth(book.sequence, book.bids(), book.asks())
+        return None if book is None else Depth.of(book)
 
     async def _play(self, line: Line, listener: Listener) -> None:
         frame = _decode_coinbase(line.text)

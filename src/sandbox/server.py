@@ -19,7 +19,7 @@ from sandbox.exchanges.binance import BinanceExchange
 from sandbox.exchanges.binance_rest import BinanceRest
 from sandbox.exchanges.coinbase import CoinbaseExchange
 from sandbox.exchanges.coinbase_rest import CoinbaseRest
-from sandbox.faults import Faults
+from sandbox.faults import Faults, load_script
 from sandbox.market_source import MarketSource
 from sandbox.options import DEFAULT_INSTRUMENTS, Options, Venue
 from sandbox.pace import Pace
@@ -92,7 +92,8 @@ async def serve(options: Options) -> AsyncIterator[Running]:
     """Run a sandbox on 127.0.0.1 for as long as the context is open; what it gives already answers.
 
     Raises:
-        SandboxError: A capture can not be played, a port not be listened on, or the broker not be started.
+        SandboxError: A capture can not be played, a fault script not be read, a port not be listened on, or the
+            broker not be started.
     """
     try:
         async with _serve(options) as running:
@@ -108,7 +109,8 @@ async def serve(options: Options) -> AsyncIterator[Running]:
 async def _serve(options: Options) -> AsyncIterator[Running]:
     sources = _sources(options)
     truth = Truth.open(options.truth_capacity, options.truth_file)
-    faults = Faults()
+    script = [fault for name in options.faults for fault in load_script(name)]
+    faults = Faults(script, sources, options.seed)
     binance = BinanceExchange(Venue.BINANCE, sources[Venue.BINANCE], options, truth, faults)
     coinbase = CoinbaseExchange(Venue.COINBASE, sources[Venue.COINBASE], options, truth, faults)
     routes: dict[Venue, list[BaseRoute]] = {
@@ -123,6 +125,8 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
         stack.callback(tasks.cancel_scope.cancel)
         for venue, listener in sockets.items():
             await stack.enter_async_context(web_server(tasks, Starlette(routes=routes[venue]), listener, options))
+        stack.callback(faults.close)
+        tasks.start_soon(faults.run, name="faults")
         for exchange in (binance, coinbase):
             stack.callback(exchange.source.close)
             tasks.start_soon(exchange.source.run, exchange, name=f"{exchange.venue} source")

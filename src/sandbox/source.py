@@ -6,7 +6,7 @@ a book between two steps gets exactly the state after the last message delivered
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import attrs
 
@@ -73,6 +73,12 @@ class Depth:
     sequence: int
     bids: list[Level]
     asks: list[Level]
+    changed_ns: int | None
+
+    @classmethod
+    def of(cls, book: Book) -> Self:
+        """Take down a whole book as it is."""
+        return cls(book.sequence, book.bids(), book.asks(), book.changed_ns)
 
 
 class Listener(Protocol):

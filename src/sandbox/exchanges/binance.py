@@ -19,7 +19,6 @@ from sandbox.exchanges.binance_streams import StreamWriter
 from sandbox.exchanges.connection import Connection
 from sandbox.exchanges.exchange import Exchange
 from sandbox.exchanges.outlet import Frame, FrameKind, Outlet
-from sandbox.exchanges.protocol import SandboxProtocol
 from sandbox.source import Message, Recorded
 
 __all__ = ["BinanceConnection", "BinanceExchange"]
@@ -39,7 +38,7 @@ class BinanceConnection(Connection):
 
     def __attrs_post_init__(self) -> None:
         self._received = deque(maxlen=self.exchange.options.binance_messages_per_second)
-        SandboxProtocol.of(self.websocket).on_control_frame = self.count_message
+        self.protocol.on_control_frame = self.count_message
 
     @property
     def symbols(self) -> frozenset[str]:
@@ -48,7 +47,9 @@ class BinanceConnection(Connection):
 
     def handle(self, text: str) -> None:
         self.count_message()
-        self.reply(answer(text, self.streams))
+        reply = answer(text, self.streams)
+        if not self.seam.withholds_reply(self):
+            self.reply(reply)
         if len(self.streams.names) > self.exchange.options.binance_streams:
             self.hang_up(_POLICY_VIOLATION, "Too many streams")
         self.exchange.tell_source()
@@ -78,14 +79,14 @@ class BinanceExchange(Exchange[BinanceConnection]):
         return [WebSocketRoute(path, self.attend) for path in ("/stream", "/ws", "/ws/{names:path}")]
 
     def connection(self, name: str, websocket: WebSocket, outlet: Outlet) -> BinanceConnection:
-        passage = self.faults.passage(self.venue, name)
         combined = websocket.url.path == "/stream"
         asked = websocket.query_params.get("streams", "") if combined else websocket.path_params.get("names", "")
         return BinanceConnection(
+            self.venue,
             name,
             websocket,
             outlet,
-            passage,
+            self.seam,
             exchange=self,
             streams=Streams(combined, dict.fromkeys(filter(None, asked.split("/")))),
             in_microseconds=websocket.query_params.get("timeUnit", "").upper() == "MICROSECOND",

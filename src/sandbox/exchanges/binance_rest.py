@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable
 
 import attrs
 from starlette.requests import Request
@@ -10,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.exchanges.binance import BinanceExchange
-from sandbox.source import Listing
+from sandbox.exchanges.seam import Responder
+from sandbox.source import Depth, Listing
 
 __all__ = ["BinanceRest"]
 
@@ -85,13 +85,13 @@ class BinanceRest:
         ]
 
     async def _ping(self, request: Request) -> Response:  # noqa: ARG002
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             return JSONResponse({})
 
         return await self._answer("ping", 1, None, respond)
 
     async def _time(self, request: Request) -> Response:
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             in_microseconds = request.headers.get("x-mbx-time-unit", "").upper() == "MICROSECOND"
             now_ns = self.exchange.source.now_ns()
             return JSONResponse({"serverTime": now_ns // (10**3 if in_microseconds else 10**6)})
@@ -99,7 +99,7 @@ class BinanceRest:
         return await self._answer("time", 1, None, respond)
 
     async def _exchange_info(self, request: Request) -> Response:
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             _refuse_unknown(request, {"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"})
             listings = self.exchange.source.listings
             if (wanted := _wanted(request)) is not None:
@@ -128,7 +128,7 @@ class BinanceRest:
         limit = min(int(limit_text), _MOST_LEVELS) if limit_text.isdecimal() else _DEFAULT_LEVELS
         native = request.query_params.get("symbol", "")
 
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:
             _refuse_unknown(request, {"symbol", "limit", "symbolStatus"})
             if not native:
                 message = "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
@@ -141,7 +141,7 @@ class BinanceRest:
                 raise _RefusedError(-1130, "Data sent for parameter 'limit' is not valid.")
             if request.query_params.get("symbolStatus", "TRADING") != "TRADING":
                 raise _RefusedError(-1220, "The symbol's status does not match the requested symbolStatus.")
-            depth = await self.exchange.source.depth(listing.symbol)
+            depth = past or await self.exchange.source.depth(listing.symbol)
             if depth is None:
                 raise _RefusedError(-1008, "Server is currently overloaded with other requests.", 503)
             return JSONResponse(
@@ -160,19 +160,17 @@ class BinanceRest:
                 return listing
         raise _RefusedError(-1121, "Invalid symbol.")
 
-    async def _answer(
-        self, endpoint: str, weight: int, symbol: str | None, respond: Callable[[], Awaitable[Response]]
-    ) -> Response:
-        async def respond_or_refuse() -> Response:
+    async def _answer(self, endpoint: str, weight: int, symbol: str | None, respond: Responder) -> Response:
+        async def respond_or_refuse(past: Depth | None) -> Response:
             try:
-                return await respond()
+                return await respond(past)
             except _RefusedError as refusal:
                 return refusal.response()
 
         response = self._budget.charge(weight)
         used = str(self._budget.used)
         if response is None:
-            response = await self.exchange.faults.answer(self.exchange.venue, endpoint, symbol, respond_or_refuse)
+            response = await self.exchange.seam.answer(self.exchange.venue, endpoint, symbol, respond_or_refuse)
         response.headers["X-MBX-USED-WEIGHT"] = used
         response.headers["X-MBX-USED-WEIGHT-1M"] = used
         return response

@@ -38,6 +38,8 @@ class CoinbaseConnection(Connection):
     """Products of `level2`, in order of subscription."""
     channels: dict[str, list[str]] = attrs.field(factory=dict, init=False)
     """Other channels, and what the ack says of each."""
+    _muted: dict[str, tuple[dict[str, str], dict[str, str]]] = attrs.field(factory=dict, init=False)
+    """Products of which nothing is told, and their books when that began."""
     _next: int = attrs.field(default=0, init=False)
     _asked: anyio.Event = attrs.field(factory=anyio.Event, init=False)
     _beating: anyio.Event = attrs.field(factory=anyio.Event, init=False)
@@ -83,11 +85,35 @@ class CoinbaseConnection(Connection):
 
     def tell(self, message: Message) -> None:
         """Send a message's changes of this client's products, in one frame."""
-        changes = [change for change in message.changes if change.symbol in self.products]
+        changes = [change for change in message.changes if self._hears(change.symbol)]
         if changes:
+            kind = FrameKind.SNAPSHOT if any(change.replaces for change in changes) else FrameKind.UPDATE
             events = ",".join(self.exchange.event(change) for change in changes)
             timestamp = message.recorded.timestamp if message.recorded else None
-            self._put_books(events, tuple(change.symbol for change in changes), FrameKind.UPDATE, timestamp)
+            self._put_books(events, tuple(change.symbol for change in changes), kind, timestamp)
+
+    def mute(self, product: str) -> None:
+        """Tell nothing of a product from here on, as if nothing happened to it: no number is missing."""
+        book = self.exchange.source.book(product)
+        if book is not None and self._hears(product):
+            self._muted[product] = dict(book.bids()), dict(book.asks())
+
+    def unmute(self, product: str) -> None:
+        """Go on with a product: one update tells all that has happened meanwhile."""
+        before = self._muted.pop(product, None)
+        book = self.exchange.source.book(product)
+        if before is None or book is None or not self._hears(product):
+            return
+        bids, asks = _difference(before[0], book.bids()), _difference(before[1], book.asks())
+        event = _event("update", product, book.changed_ns, bids, asks)
+        self._put_books(event, (product,), FrameKind.UPDATE, None)
+
+    def restart_numbers(self) -> None:
+        """Number the frames from 0 again."""
+        self._next = 0
+
+    def _hears(self, product: str) -> bool:
+        return product in self.products and product not in self._muted
 
     def _subscribe(self, channel: str, product_ids: list[str]) -> None:
         if channel == "level2":
@@ -128,6 +154,8 @@ class CoinbaseConnection(Connection):
         self._acknowledge()
 
     def _acknowledge(self) -> None:
+        if self.seam.withholds_reply(self):
+            return
         current: dict[str, list[str]] = dict(sorted(self.channels.items()))
         if self.products:
             current["level2"] = list(self.products)
@@ -177,7 +205,7 @@ class CoinbaseExchange(Exchange[CoinbaseConnection]):
         return [WebSocketRoute("/{path:path}", self.attend)]
 
     def connection(self, name: str, websocket: WebSocket, outlet: Outlet) -> CoinbaseConnection:
-        return CoinbaseConnection(name, websocket, outlet, self.faults.passage(self.venue, name), exchange=self)
+        return CoinbaseConnection(self.venue, name, websocket, outlet, self.seam, exchange=self)
 
     def applied(self, symbol: str, book: Book) -> None:
         """Do nothing: a state has no number of its own here, but one for each connection that is told of it."""
@@ -205,6 +233,11 @@ class CoinbaseExchange(Exchange[CoinbaseConnection]):
         if self._last_event[0] is not change:
             self._last_event = change, change.recorded or _update_event(change)
         return self._last_event[1]
+
+
+def _difference(before: dict[str, str], after: list[Level]) -> list[Level]:
+    changed = [level for level in after if before.get(level[0]) != level[1]]
+    return changed + [(price, "0") for price in before.keys() - dict(after)]
 
 
 def _snapshot_event(product: str, book: Book) -> str:

@@ -1,6 +1,5 @@
 """Coinbase Advanced Trade: its public REST endpoints."""
 
-from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import attrs
@@ -10,6 +9,7 @@ from starlette.routing import Route
 
 from sandbox.book import Level
 from sandbox.exchanges.coinbase import CoinbaseExchange
+from sandbox.exchanges.seam import Responder
 from sandbox.source import Depth, Listing
 from sandbox.times import format_rfc3339
 
@@ -34,7 +34,7 @@ class CoinbaseRest:
         ]
 
     async def _time(self, request: Request) -> Response:  # noqa: ARG002
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             now_ns = self.exchange.source.now_ns()
             return JSONResponse(
                 {
@@ -47,7 +47,7 @@ class CoinbaseRest:
         return await self._answer("time", None, respond)
 
     async def _products(self, request: Request) -> Response:
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             wanted = request.query_params.getlist("product_ids")
             found = [
                 product
@@ -64,7 +64,7 @@ class CoinbaseRest:
     async def _product(self, request: Request) -> Response:
         product_id = request.path_params["product_id"]
 
-        async def respond() -> Response:
+        async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             product = self._describe(product_id)
             return _not_found() if product is None else JSONResponse(product)
 
@@ -75,8 +75,8 @@ class CoinbaseRest:
         symbol = self.exchange.product(product_id)
         limit_text = request.query_params.get("limit", "")
 
-        async def respond() -> Response:
-            depth = await self.exchange.source.depth(symbol)
+        async def respond(past: Depth | None) -> Response:
+            depth = past or await self.exchange.source.depth(symbol)
             if depth is None:
                 return _not_found()
             limit = int(limit_text) if limit_text.isdecimal() and int(limit_text) else None
@@ -85,8 +85,7 @@ class CoinbaseRest:
         return await self._answer("product_book", symbol or None, respond)
 
     def _book(self, symbol: str, depth: Depth, limit: int | None) -> dict[str, object]:
-        book = self.exchange.source.book(symbol)
-        time_ns = (book.changed_ns if book is not None else None) or self.exchange.source.now_ns()
+        time_ns = depth.changed_ns or self.exchange.source.now_ns()
         answer: dict[str, object] = {
             "pricebook": {
                 "product_id": symbol,
@@ -137,8 +136,8 @@ class CoinbaseRest:
             "alias_to": aliases,
         }
 
-    async def _answer(self, endpoint: str, symbol: str | None, respond: Callable[[], Awaitable[Response]]) -> Response:
-        return await self.exchange.faults.answer(self.exchange.venue, endpoint, symbol, respond)
+    async def _answer(self, endpoint: str, symbol: str | None, respond: Responder) -> Response:
+        return await self.exchange.seam.answer(self.exchange.venue, endpoint, symbol, respond)
 
 
 def _levels(levels: list[Level]) -> list[dict[str, str]]:

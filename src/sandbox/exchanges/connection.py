@@ -9,7 +9,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox.exchanges.outlet import Frame, FrameKind, Goodbye, Outlet
 from sandbox.exchanges.protocol import SandboxProtocol
-from sandbox.faults import Passage
+from sandbox.exchanges.seam import Seam
+from sandbox.options import Venue
 
 __all__ = ["Connection"]
 
@@ -18,11 +19,12 @@ __all__ = ["Connection"]
 class Connection:
     """One client's WebSocket, already accepted."""
 
+    venue: Venue
     name: str
     """What the sandbox calls it, as in `coinbase-2`: told in the handshake's answer and in the truth."""
     websocket: WebSocket
     outlet: Outlet
-    _passage: Passage
+    seam: Seam
 
     @property
     @abstractmethod
@@ -32,6 +34,11 @@ class Connection:
     @abstractmethod
     def handle(self, text: str) -> None:
         """Answer one message of the client."""
+
+    @property
+    def protocol(self) -> SandboxProtocol:
+        """Give the socket's protocol, for what ASGI can not say."""
+        return SandboxProtocol.of(self.websocket)
 
     async def background(self) -> None:
         """Do what a venue does of itself; nothing by default."""
@@ -58,6 +65,7 @@ class Connection:
                 tasks.start_soon(run, self._send, name=f"{self.name} send")
         finally:
             self.outlet.close()
+            self.seam.gone(self)
 
     async def _receive(self) -> None:
         while True:
@@ -67,13 +75,13 @@ class Connection:
             self.handle(message.get("text") or (message.get("bytes") or b"").decode(errors="replace"))
 
     async def _send(self) -> None:
-        protocol = SandboxProtocol.of(self.websocket)
+        passage = self.seam.passage(self)
         try:
             while True:
                 for frame in await self.outlet.take():
                     if isinstance(frame, Goodbye):
                         await self.websocket.close(frame.code, frame.reason)
                         return
-                    await self._passage.send(frame, self.websocket, protocol)
+                    await passage.send(frame)
         except WebSocketDisconnect:
             return

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 
 from sandbox.exchanges.connection import Connection
 from sandbox.exchanges.outlet import Outlet
-from sandbox.faults import Faults
+from sandbox.exchanges.seam import Seam
 from sandbox.options import Options, Venue
 from sandbox.source import Listener, Source
 from sandbox.truth import Truth
@@ -26,7 +26,7 @@ class Exchange(Listener, Generic[C]):
     source: Source
     options: Options
     truth: Truth
-    faults: Faults
+    seam: Seam
     connections: dict[str, C] = attrs.field(factory=dict, init=False)
     """Open connections by name."""
     connection_count: int = attrs.field(default=0, init=False)
@@ -42,7 +42,7 @@ class Exchange(Listener, Generic[C]):
 
     async def attend(self, websocket: WebSocket) -> None:
         """Serve one client from its handshake to its end."""
-        if (refusal := self.faults.handshake(self.venue)) is not None:
+        if (refusal := self.seam.handshake(self.venue)) is not None:
             await websocket.send_denial_response(refusal)
             return
         self.connection_count += 1

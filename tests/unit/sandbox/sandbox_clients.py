@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import anyio
 import attrs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Truth, TruthRecord
+from sandbox import Options, Running, Truth, TruthRecord, serve
 
-__all__ = ["BinanceClient", "CoinbaseClient", "NaiveBook", "dial", "receive", "say", "until_closed"]
+__all__ = ["BinanceClient", "CoinbaseClient", "NaiveBook", "dial", "receive", "say", "until_closed", "within"]
 
 Levels = list[tuple[str, str]]
 
@@ -20,6 +21,14 @@ Levels = list[tuple[str, str]]
 def dial(url: str, *, waiting_frames: int | None = None) -> AbstractAsyncContextManager[ClientConnection]:
     """Open a WebSocket that takes frames of any size, and lets some of them wait: None is any number."""
     return connect(url, max_size=None, max_queue=waiting_frames, ping_interval=None, proxy=None)
+
+
+@asynccontextmanager
+async def within(options: Options, *, seconds: float = 30) -> AsyncIterator[Running]:
+    """Run a sandbox; whatever is done with it fails when it takes longer."""
+    with anyio.fail_after(seconds):
+        async with serve(options) as running:
+            yield running
 
 
 async def say(websocket: ClientConnection, message: object) -> None:

@@ -7,18 +7,18 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from tests.unit.sandbox.sandbox_clients import BinanceClient, dial, receive, say, until_closed
+from tests.unit.sandbox.sandbox_clients import BinanceClient, dial, receive, say, until_closed, within
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Options, serve
+from sandbox import Options
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.anyio
 
 _QUICK = Options(broker=False, rate=200)
 
 
 async def test_a_client_that_splices_diffs_into_a_snapshot_has_the_true_book_at_every_sequence() -> None:
-    async with serve(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
+    async with within(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
         clients = {
             native: BinanceClient(running.truth, symbol)
             for native, symbol in (("BTCUSDT", "BTC-USDT"), ("ETHUSDT", "ETH-USDT"))
@@ -39,7 +39,7 @@ async def test_a_client_that_splices_diffs_into_a_snapshot_has_the_true_book_at_
 
 
 async def test_ids_are_contiguous_and_the_book_ticker_agrees_with_the_diffs() -> None:
-    async with serve(_QUICK) as running:
+    async with within(_QUICK) as running:
         url = f"{running.binance.websocket_url}/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker"
         async with dial(url) as websocket:
             last, tickers, agreed = None, {}, 0
@@ -62,7 +62,7 @@ async def test_ids_are_contiguous_and_the_book_ticker_agrees_with_the_diffs() ->
 
 
 async def test_the_slow_stream_gathers_a_second_and_joins_the_same_ids() -> None:
-    async with serve(_QUICK) as running:
+    async with within(_QUICK) as running:
         async with dial(f"{running.binance.websocket_url}/ws/btcusdt@depth") as websocket:
             first, second = await receive(websocket), await receive(websocket)
         assert second["U"] == first["u"] + 1
@@ -71,7 +71,7 @@ async def test_the_slow_stream_gathers_a_second_and_joins_the_same_ids() -> None
 
 
 async def test_a_raw_stream_is_not_wrapped_until_the_property_is_set_and_counts_microseconds_when_asked() -> None:
-    async with serve(_QUICK) as running:
+    async with within(_QUICK) as running:
         url = f"{running.binance.websocket_url}/ws/btcusdt@depth@100ms?timeUnit=MICROSECOND"
         async with dial(url) as websocket:
             assert abs((await receive(websocket))["E"] / 1e6 - time.time()) < 60
@@ -85,7 +85,7 @@ async def test_a_raw_stream_is_not_wrapped_until_the_property_is_set_and_counts_
 
 
 async def test_subscriptions_are_listed_and_end_with_unsubscribe() -> None:
-    async with serve(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
+    async with within(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
         await say(websocket, {"method": "SUBSCRIBE", "params": ["nosuch@depth@100ms", "other@depth"], "id": 1})
         assert await receive(websocket) == {"result": None, "id": 1}
         await say(websocket, {"method": "UNSUBSCRIBE", "params": ["other@depth", "never@depth"], "id": None})
@@ -112,7 +112,7 @@ async def test_subscriptions_are_listed_and_end_with_unsubscribe() -> None:
     ],
 )
 async def test_a_wrong_message_is_answered_with_the_documented_error(text: str, code: int, words: str) -> None:
-    async with serve(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
+    async with within(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
         await websocket.send(text)
         reply = await receive(websocket)
         assert reply["code"] == code
@@ -120,7 +120,7 @@ async def test_a_wrong_message_is_answered_with_the_documented_error(text: str, 
 
 
 async def test_a_sixth_message_within_a_second_ends_the_connection() -> None:
-    async with serve(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
+    async with within(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
         for number in range(6):
             await say(websocket, {"method": "LIST_SUBSCRIPTIONS", "id": number})
         replies = [json.loads(text) async for text in until_closed(websocket)]
@@ -129,7 +129,7 @@ async def test_a_sixth_message_within_a_second_ends_the_connection() -> None:
 
 
 async def test_pings_of_the_client_count_as_messages() -> None:
-    async with serve(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
+    async with within(_QUICK) as running, dial(f"{running.binance.websocket_url}/stream") as websocket:
         for _ in range(6):
             await websocket.ping()
         with pytest.raises(ConnectionClosed):
@@ -138,7 +138,7 @@ async def test_pings_of_the_client_count_as_messages() -> None:
 
 async def test_the_server_pings_and_drops_who_does_not_answer() -> None:
     options = Options(broker=False, ping_interval_seconds=0.05, ping_timeout_seconds=0.2)
-    async with serve(options) as running:
+    async with within(options) as running:
         host, port = running.binance.rest_url.removeprefix("http://").split(":")
         async with await anyio.connect_tcp(host, int(port)) as stream:
             await stream.send(
@@ -152,7 +152,7 @@ async def test_the_server_pings_and_drops_who_does_not_answer() -> None:
 
 
 async def test_symbols_are_listed_with_their_assets_and_filters() -> None:
-    async with serve(_QUICK) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
+    async with within(_QUICK) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
         listed = (await rest.get("/api/v3/exchangeInfo")).json()["symbols"]
         assert [(entry["symbol"], entry["baseAsset"], entry["quoteAsset"], entry["status"]) for entry in listed] == [
             ("BTCUSDT", "BTC", "USDT", "TRADING"),
@@ -179,7 +179,7 @@ async def test_symbols_are_listed_with_their_assets_and_filters() -> None:
     ],
 )
 async def test_a_wrong_request_is_answered_with_the_documented_error(query: str, status: int, code: int) -> None:
-    async with serve(_QUICK) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
+    async with within(_QUICK) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
         response = await rest.get(f"/api/v3/depth?{query}")
         assert (response.status_code, response.json()["code"]) == (status, code)
         assert set(response.json()) == {"code", "msg"}
@@ -187,7 +187,7 @@ async def test_a_wrong_request_is_answered_with_the_documented_error(query: str,
 
 async def test_requests_are_weighed_and_refused_beyond_the_budget() -> None:
     options = Options(broker=False, binance_weight_per_minute=400)
-    async with serve(options) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
+    async with within(options) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
         used = []
         for query in ("", "&limit=100", "&limit=500", "&limit=1000", "&limit=6000"):
             response = await rest.get(f"/api/v3/depth?symbol=BTCUSDT{query}")
@@ -204,7 +204,7 @@ async def test_requests_are_weighed_and_refused_beyond_the_budget() -> None:
 
 
 async def test_two_connections_get_the_same_events() -> None:
-    async with serve(_QUICK) as running:
+    async with within(_QUICK) as running:
         url = f"{running.binance.websocket_url}/ws/btcusdt@depth@100ms"
         async with dial(url) as one, dial(url) as other:
             assert one.response is not None

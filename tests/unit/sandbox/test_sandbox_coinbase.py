@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.unit.sandbox.sandbox_clients import CoinbaseClient, dial, receive, say
+from tests.unit.sandbox.sandbox_clients import CoinbaseClient, dial, receive, say, within
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Options, Running, Venue, serve
+from sandbox import Options, Running, Venue
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.anyio
 
 _QUICK = Options(broker=False, rate=200, coinbase_heartbeat_seconds=0.05)
 
@@ -27,7 +27,7 @@ def _subscribe(channel: str, *product_ids: str) -> dict[str, Any]:
 
 
 async def test_a_client_that_follows_a_connection_has_the_true_book_at_every_frame() -> None:
-    async with serve(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
         client = _client(running, websocket)
         await say(websocket, _subscribe("level2", "BTC-USD", "ETH-USD"))
         await say(websocket, _subscribe("heartbeats"))
@@ -44,7 +44,7 @@ async def test_a_client_that_follows_a_connection_has_the_true_book_at_every_fra
 
 
 async def test_snapshots_come_first_then_the_ack_with_the_whole_set() -> None:
-    async with serve(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("level2", "BTC-USD"))
         snapshot, ack = await receive(websocket), await receive(websocket)
         assert (snapshot["channel"], snapshot["sequence_num"]) == ("l2_data", 0)
@@ -59,7 +59,7 @@ async def test_snapshots_come_first_then_the_ack_with_the_whole_set() -> None:
 
 
 async def test_levels_are_written_as_the_venue_does() -> None:
-    async with serve(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("level2", "BTC-USD"))
         frames = [await receive(websocket) for _ in range(100)]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,8}[1-9])?Z", one["timestamp"]) for one in frames)
@@ -72,7 +72,7 @@ async def test_levels_are_written_as_the_venue_does() -> None:
 
 
 async def test_heartbeats_count_by_one() -> None:
-    async with serve(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("heartbeats"))
         frames = [await receive(websocket) for _ in range(5)]
         assert [one["channel"] for one in frames] == ["subscriptions", *["heartbeats"] * 4]
@@ -83,7 +83,7 @@ async def test_heartbeats_count_by_one() -> None:
 
 async def test_a_client_that_subscribes_to_nothing_is_disconnected() -> None:
     options = Options(broker=False, coinbase_first_subscribe_seconds=0.1)
-    async with serve(options) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(options) as running, dial(running.coinbase.websocket_url) as websocket:
         with pytest.raises(ConnectionClosed):
             await websocket.recv()
 
@@ -102,13 +102,13 @@ async def test_a_client_that_subscribes_to_nothing_is_disconnected() -> None:
 )
 async def test_a_refused_subscription_is_told_without_a_number(message: dict[str, Any], error: str) -> None:
     options = Options(broker=False, coinbase_level2_products=1)
-    async with serve(options) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(options) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, message)
         assert await receive(websocket) == {"type": "error", "message": error}
 
 
 async def test_the_usdc_name_of_a_product_yields_the_usd_product_and_an_unknown_one_is_not_in_the_ack() -> None:
-    async with serve(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("level2", "BTC-USDC", "NOSUCH-USD"))
         snapshot, ack = await receive(websocket), await receive(websocket)
         assert snapshot["events"][0]["product_id"] == "BTC-USD"
@@ -116,7 +116,7 @@ async def test_the_usdc_name_of_a_product_yields_the_usd_product_and_an_unknown_
 
 
 async def test_an_unsubscribed_product_is_silent_and_starts_with_a_snapshot_again() -> None:
-    async with serve(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_QUICK) as running, dial(running.coinbase.websocket_url) as websocket:
         client = _client(running, websocket)
         await say(websocket, _subscribe("level2", "BTC-USD", "ETH-USD"))
         await say(websocket, {"type": "unsubscribe", "channel": "level2", "product_ids": ["BTC-USD"]})
@@ -137,7 +137,7 @@ async def test_an_unsubscribed_product_is_silent_and_starts_with_a_snapshot_agai
 
 
 async def test_each_connection_counts_from_zero_and_has_its_own_truth() -> None:
-    async with serve(_QUICK) as running:
+    async with within(_QUICK) as running:
         async with dial(running.coinbase.websocket_url) as one, dial(running.coinbase.websocket_url) as other:
             clients = {side: _client(running, side) for side in (one, other)}
             for side in clients:
@@ -149,7 +149,7 @@ async def test_each_connection_counts_from_zero_and_has_its_own_truth() -> None:
 
 
 async def test_products_are_listed_with_their_increments_and_aliases() -> None:
-    async with serve(_QUICK) as running, httpx.AsyncClient(base_url=running.coinbase.rest_url) as rest:
+    async with within(_QUICK) as running, httpx.AsyncClient(base_url=running.coinbase.rest_url) as rest:
         body = (await rest.get("/api/v3/brokerage/market/products")).json()
         products = {product["product_id"]: product for product in body["products"]}
         assert body["num_products"] == len(products) == 4
@@ -165,7 +165,7 @@ async def test_products_are_listed_with_their_increments_and_aliases() -> None:
 
 async def test_the_product_book_has_the_best_levels() -> None:
     options = Options(broker=False, instruments={Venue.COINBASE: ("BTC-USD",)}, rate=0.01)
-    async with serve(options) as running, httpx.AsyncClient(base_url=running.coinbase.rest_url) as rest:
+    async with within(options) as running, httpx.AsyncClient(base_url=running.coinbase.rest_url) as rest:
         url = "/api/v3/brokerage/market/product_book"
         body = (await rest.get(url, params={"product_id": "BTC-USD", "limit": 5})).json()
         book = running.sources[Venue.COINBASE].book("BTC-USD")

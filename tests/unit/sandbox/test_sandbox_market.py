@@ -59,14 +59,19 @@ def test_the_market_is_never_crossed_and_keeps_its_depth(seed: int) -> None:
     assert book.bids(1) != list(opening.bids[:1])
 
 
-def test_a_leap_leaves_nothing_of_the_former_book() -> None:
-    market, book = _market(1), Book()
+@pytest.mark.parametrize("falls", [False, True], ids=["rises", "falls"])
+def test_a_leap_takes_what_was_told_and_leaves_what_was_always_there(*, falls: bool) -> None:
+    market, book = _market(1, depth=300), Book()
     opening = market.open()
     book.replace(opening.bids, opening.asks)
-    leap = market.leap(0.1)
+    untouched = book.bids()[250:] if falls else book.asks()[250:]
+    leap = market.leap(250, falls=falls)
     book.apply(leap.bids, leap.asks)
     assert not book.is_crossed
-    assert Decimal(book.bids()[-1][0]) > Decimal(opening.asks[-1][0])
-    step = market.step()
-    book.apply(step.bids, step.asks)
-    assert not book.is_crossed
+    assert (book.bids() if falls else book.asks())[: len(untouched)] == untouched
+    for _ in range(20):
+        step = market.step()
+        book.apply(step.bids, step.asks)
+        assert not book.is_crossed
+    assert len(book.bids()) >= 300
+    assert len(book.asks()) >= 300

@@ -10,12 +10,12 @@ import anyio
 import httpx
 import pytest
 from anyio.abc import TaskGroup
-from tests.unit.sandbox.sandbox_clients import BinanceClient, CoinbaseClient, dial, receive, say
+from tests.unit.sandbox.sandbox_clients import BinanceClient, CoinbaseClient, dial, receive, say, within
 from websockets.asyncio.client import ClientConnection
 
-from sandbox import Options, Running, Venue, serve
+from sandbox import Options, Running, Venue
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+pytestmark = pytest.mark.anyio
 
 _DEPTH = "btcusdt@depth@100ms"
 _TICKER = "btcusdt@bookTicker"
@@ -63,7 +63,7 @@ async def _compare_with_tickers(running: Running, count: int, tasks: TaskGroup) 
 
 async def test_every_book_ticker_of_the_capture_agrees_with_the_rebuilt_book(captures: Path) -> None:
     files = [captures / "binance_spot" / f"btcusdt_{day}.gz" for day in ("20240808", "20240809")]
-    async with serve(_options(*files)) as running, anyio.create_task_group() as tasks:
+    async with within(_options(*files)) as running, anyio.create_task_group() as tasks:
         client, agreed = await _compare_with_tickers(running, 3451 + 3044 + 28040 + 45134, tasks)
         await running.capture_ended(Venue.BINANCE)
     assert agreed == 1072
@@ -73,7 +73,7 @@ async def test_every_book_ticker_of_the_capture_agrees_with_the_rebuilt_book(cap
 async def test_the_excerpt_is_played_whole_and_in_order(excerpts: Path) -> None:
     path = excerpts / "binance_btcusdt_excerpt.gz"
     recorded = [frame for frame in _frames(path) if frame.get("stream") in {_DEPTH, _TICKER}]
-    async with serve(_options(path, snapshot_wait_seconds=0)) as running, anyio.create_task_group() as tasks:
+    async with within(_options(path, snapshot_wait_seconds=0)) as running, anyio.create_task_group() as tasks:
         async with dial(f"{running.binance.websocket_url}/stream?streams={_DEPTH}/{_TICKER}") as websocket:
             played = [await receive(websocket) for _ in recorded]
         tasks.cancel_scope.cancel()
@@ -83,7 +83,7 @@ async def test_the_excerpt_is_played_whole_and_in_order(excerpts: Path) -> None:
 async def test_raw_streams_of_a_recording_are_not_wrapped(excerpts: Path) -> None:
     path = excerpts / "binance_btcusdt_excerpt.gz"
     async with (
-        serve(_options(path, snapshot_wait_seconds=0)) as running,
+        within(_options(path, snapshot_wait_seconds=0)) as running,
         dial(f"{running.binance.websocket_url}/ws/{_DEPTH}") as websocket,
     ):
         assert await receive(websocket) == _frames(path)[0]["data"]
@@ -92,7 +92,7 @@ async def test_raw_streams_of_a_recording_are_not_wrapped(excerpts: Path) -> Non
 async def test_the_recorded_snapshot_is_held_back_and_later_ones_are_the_rebuilt_book(excerpts: Path) -> None:
     path = excerpts / "binance_btcusdt_excerpt.gz"
     (recorded,) = (frame for frame in _frames(path) if "lastUpdateId" in frame)
-    async with serve(_options(path)) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
+    async with within(_options(path)) as running, httpx.AsyncClient(base_url=running.binance.rest_url) as rest:
         held: list[Any] = []
 
         async def ask() -> None:
@@ -120,7 +120,7 @@ async def test_without_a_recorded_snapshot_none_is_given(tmp_path: Path, excerpt
     path = tmp_path / "capture"
     path.write_text("".join(lines))
     async with (
-        serve(_options(path, snapshot_wait_seconds=0)) as running,
+        within(_options(path, snapshot_wait_seconds=0)) as running,
         httpx.AsyncClient(base_url=running.binance.rest_url) as rest,
     ):
         async with dial(f"{running.binance.websocket_url}/stream?streams={_DEPTH}"):
@@ -138,7 +138,7 @@ async def test_a_hole_in_the_recording_takes_the_book_away(tmp_path: Path, excer
     path = tmp_path / "capture"
     path.write_text("".join(line for line in lines if line != diffs[20]))
     async with (
-        serve(_options(path, snapshot_wait_seconds=0)) as running,
+        within(_options(path, snapshot_wait_seconds=0)) as running,
         httpx.AsyncClient(base_url=running.binance.rest_url) as rest,
     ):
         async with dial(f"{running.binance.websocket_url}/stream?streams={_DEPTH}"):
@@ -150,7 +150,7 @@ async def test_a_hole_in_the_recording_takes_the_book_away(tmp_path: Path, excer
 async def test_a_recording_keeps_its_own_pace_times_the_speed(excerpts: Path) -> None:
     path = excerpts / "binance_btcusdt_excerpt.gz"
     options = Options(captures=(path,), speed=8.0, broker=False, snapshot_wait_seconds=0)
-    async with serve(options) as running, dial(f"{running.binance.websocket_url}/stream?streams={_DEPTH}"):
+    async with within(options) as running, dial(f"{running.binance.websocket_url}/stream?streams={_DEPTH}"):
         started = time.monotonic()
         await running.capture_ended(Venue.BINANCE)
         assert 0.45 < time.monotonic() - started < 3
@@ -170,7 +170,7 @@ async def _follow(running: Running, websocket: ClientConnection, until: int) -> 
 
 async def test_a_client_of_the_real_capture_has_the_true_book_at_every_frame(captures: Path) -> None:
     path = captures / "coinbase_advanced" / "rerendered_from_pro_20210417.gz"
-    async with serve(_options(path, wait_for=10)) as running:
+    async with within(_options(path, wait_for=10)) as running:
         async with dial(running.coinbase.websocket_url) as websocket:
             await say(websocket, {"type": "subscribe", "channel": "heartbeats"})
             for product in running.coinbase.instruments:
@@ -188,7 +188,7 @@ async def test_frames_are_those_of_the_subscribed_products_and_numbered_anew(exc
         for event in frame["events"]
         if event.get("product_id") in {"SKL-USD", "NU-GBP"}
     ]
-    async with serve(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("SKL-USD", "NU-GBP"))
         ack = await receive(websocket)
         played = [await receive(websocket) for _ in recorded]
@@ -200,7 +200,7 @@ async def test_frames_are_those_of_the_subscribed_products_and_numbered_anew(exc
 async def test_who_reconnects_midway_goes_on_from_a_snapshot_of_the_book_there(excerpts: Path) -> None:
     path = excerpts / "coinbase_ten_products_excerpt.gz"
     recorded = [event for frame in _frames(path) for event in frame["events"]]
-    async with serve(Options(captures=(path,), speed=0.3, broker=False)) as running:
+    async with within(Options(captures=(path,), speed=0.3, broker=False)) as running:
         url, products = running.coinbase.websocket_url, running.coinbase.instruments
         async with dial(url) as websocket:
             await say(websocket, _subscribe(*products))
@@ -220,7 +220,7 @@ async def test_who_reconnects_midway_goes_on_from_a_snapshot_of_the_book_there(e
 
 async def test_a_recording_waits_until_enough_is_subscribed(excerpts: Path) -> None:
     path = excerpts / "coinbase_ten_products_excerpt.gz"
-    async with serve(_options(path, wait_for=2)) as running:
+    async with within(_options(path, wait_for=2)) as running:
         url = running.coinbase.websocket_url
         async with dial(url) as one, dial(url) as other:
             await say(one, {"type": "subscribe", "channel": "heartbeats"})
@@ -233,7 +233,7 @@ async def test_a_recording_waits_until_enough_is_subscribed(excerpts: Path) -> N
 
 async def test_a_quiet_exchange_goes_on_with_heartbeats_and_its_book_after_the_end(excerpts: Path) -> None:
     path = excerpts / "coinbase_ten_products_excerpt.gz"
-    async with serve(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("SKL-USD"))
         await running.capture_ended(Venue.COINBASE)
         await say(websocket, {"type": "subscribe", "channel": "heartbeats"})
@@ -247,7 +247,7 @@ async def test_a_quiet_exchange_goes_on_with_heartbeats_and_its_book_after_the_e
 
 async def test_frames_of_a_partial_recording_are_played_on_an_empty_book(captures: Path) -> None:
     path = captures / "coinbase_advanced" / "aetelier_frames_2_34.jsonl"
-    async with serve(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("BTC-USD"))
         client = await _follow(running, websocket, 20)
         assert set(client.books) == {"BTC-USD"}
@@ -255,7 +255,7 @@ async def test_frames_of_a_partial_recording_are_played_on_an_empty_book(capture
 
 async def test_the_snapshot_of_the_size_of_the_live_book_goes_through_whole(captures: Path) -> None:
     path = captures / "coinbase_advanced" / "snapshot_btc_usd_46655_levels.json.gz"
-    async with serve(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
+    async with within(_options(path)) as running, dial(running.coinbase.websocket_url) as websocket:
         await say(websocket, _subscribe("BTC-USD"))
         client = await _follow(running, websocket, 1)
         assert sum(map(len, (client.books["BTC-USD"].bids, client.books["BTC-USD"].asks))) == 46655
