@@ -81,7 +81,7 @@ COLUMNS: Sequence[Column] = (
     Column("upd/s", 5, lambda row: f"{row.rate:.1f}", least_width=5),
     Column("records", 1, lambda row: f"{row.records:,}", "grey70", least_width=9),
     Column("holes", 1, lambda row: str(row.holes), "grey70", least_width=5),
-    Column("epoch", 0, lambda row: str(row.quote.book.epoch), "grey70", least_width=5),
+    Column("epoch", 1, lambda row: str(row.quote.book.epoch), "grey70", least_width=5),
 )
 
 

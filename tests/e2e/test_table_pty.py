@@ -1,0 +1,195 @@
+"""The table on a terminal, as a person sees it."""
+
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.programs import Sandbox, running
+from tests.support.terminal import Terminal, terminal
+
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are for POSIX"),
+]
+
+SMALL, LARGE = (80, 24), (200, 60)
+SYMBOLS = ("BTC-USD", "BTC-USDT", "ETH-USD", "ETH-USDT")
+
+
+@pytest.fixture(scope="module")
+def produced(world: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name a topic that is written to."""
+    name = "books-of-the-table"
+    with running("produce", *world.options(name), folder=tmp_path_factory.mktemp("producer")) as producer:
+        yield name
+        producer.end()
+
+
+def _is_complete(window: Terminal) -> bool:
+    return all(window.line_with(f" {symbol} ", " live ") for symbol in SYMBOLS)
+
+
+def test_at_80x24_the_table_has_all_instruments_with_bid_ask_sizes_and_spread(
+    world: Sandbox, produced: str, tmp_path: Path
+) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        window.wait_for(lambda: _is_complete(window))
+        lines = window.lines
+        window.type("\x03")
+        assert window.end() == 0
+    assert lines[0].startswith(f" Market data  {world.brokers} {produced}")
+    assert lines[0].endswith("records/s")
+    assert re.match(r" order proven: [\d,]+ records, 0 holes +4 of 4 live  \d\d:\d\d:\d\d UTC", lines[1])
+    assert set(lines[2]) == {"─"}
+    assert re.findall(r"\w+(?: size| %)?", lines[3])[:7] == [
+        *("exchange", "symbol", "status", "bid size", "bid", "ask", "ask size"),
+    ]
+    assert "spread %" in lines[3]
+    order = [line.split()[1] for line in lines if " live " in line and "UTC" not in line]
+    assert order == list(SYMBOLS)
+    assert lines[6] == ""
+    assert lines[-1] == " Ctrl-C ends"
+    assert max(map(len, lines)) <= 80
+
+
+def test_at_200x60_the_table_has_every_column(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], LARGE, tmp_path) as window:
+        window.wait_for(lambda: _is_complete(window))
+        lines = window.lines
+        window.type("\x03")
+        assert window.end() == 0
+    assert re.split(r"  +", lines[3].strip()) == [
+        *("asset", "exchange", "symbol", "status", "bid size", "bid", "ask", "ask size", "mid", "spread", "spread %"),
+        *("age", "upd/s", "records", "holes", "epoch"),
+    ]
+    rows = [line for line in lines if " live " in line and "UTC" not in line]
+    assert [row.split()[:3] for row in rows] == [
+        ["BTC", "coinbase", "BTC-USD"],
+        ["binance", "BTC-USDT", "live"],
+        ["ETH", "coinbase", "ETH-USD"],
+        ["binance", "ETH-USDT", "live"],
+    ]
+    for column in range(6):  # the first six numbers: sizes, prices, mid, spread
+        numbers = [list(re.finditer(r"\d+\.\d+", row))[column] for row in rows]
+        assert len({number.start() + number.group().index(".") for number in numbers}) == 1
+
+
+def test_it_follows_the_windows_size(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], LARGE, tmp_path) as window:
+        window.wait_for(lambda: _is_complete(window) and window.line_with(" asset ", " mid "))
+        window.resize(*SMALL)
+        window.wait_for(lambda: _is_complete(window) and not window.line_with(" mid ") and window.lines[-1])
+        assert window.lines[-1] == " Ctrl-C ends"
+        window.resize(*LARGE)
+        window.wait_for(lambda: window.line_with(" asset ", " mid ") and window.lines[-1] == " Ctrl-C ends")
+        window.resize(30, 8)
+        window.wait_for(lambda: window.line_with("coinbase", "BTC-USD") and window.lines[-1])
+        assert max(map(len, window.lines)) <= 30
+        window.type("\x03")
+        assert window.end() == 0
+
+
+def test_the_terminal_is_left_as_it_was_found_and_keys_leave_no_trace(
+    world: Sandbox, produced: str, tmp_path: Path
+) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        before = window.modes()
+        window.wait_for(lambda: _is_complete(window))
+        assert window.modes() != before
+        window.type("typed\r\r\r\r")
+        window.type("\x03")
+        assert window.end() == 0
+        assert window.modes() == before
+    assert "typed" not in window.text
+    switches = re.findall(rb"\x1b\[\?(1049|25)([hl])", window.raw)
+    assert switches[0] == (b"1049", b"h")
+    assert [how for which, how in switches if which == b"1049"] == [b"h", b"l"]
+    assert [how for which, how in switches if which == b"25"][-1] == b"h"
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_leaves_the_terminal_as_it_was_found_too(
+    ending: signal.Signals, world: Sandbox, produced: str, tmp_path: Path
+) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        before = window.modes()
+        window.wait_for(lambda: _is_complete(window))
+        assert window.process is not None
+        window.process.send_signal(ending)
+        assert window.end() == 0
+        assert window.modes() == before
+    assert window.raw.count(b"\x1b[?1049l") == 1
+
+
+def test_without_colour_there_is_none_and_the_table_is_the_same(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path, NO_COLOR="1") as window:
+        window.wait_for(lambda: _is_complete(window))
+        window.type("\x03")
+        assert window.end() == 0
+    colours = re.findall(rb"\x1b\[[0-9;]*m", window.raw)
+    assert set(colours) <= {b"\x1b[0m", b"\x1b[1m"}
+
+
+def test_a_closed_terminal_ends_it_with_status_0(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        window.wait_for(lambda: _is_complete(window))
+        window.hang_up()
+        assert window.end() == 0
+
+
+def test_what_is_not_live_is_grey_and_says_why_and_since_when(world: Sandbox, topic: str, tmp_path: Path) -> None:
+    with (
+        running("produce", *world.options(topic), folder=tmp_path) as producer,
+        terminal(["consume", *world.options(topic)], SMALL, tmp_path) as window,
+    ):
+        window.wait_for(lambda: _is_complete(window))
+        live = window.colour_of("BTC-USDT")
+        producer.end()
+        window.wait_for(lambda: window.line_with("BTC-USDT", "disconnected"))
+        row = window.line_with("BTC-USDT", "disconnected")
+        assert re.search(r"disconnected  shutdown, since \d\d:\d\d:\d\d UTC \(\d\.\d s\)", row)
+        assert window.colour_of("BTC-USDT") not in (live, "default")
+        assert "0 of 4 live" in window.lines[1]
+        window.type("\x03")
+        assert window.end() == 0
+
+
+def test_the_log_is_shown_below_the_table_and_kept_on_the_terminal(world: Sandbox, topic: str, tmp_path: Path) -> None:
+    with (
+        running("produce", *world.options(topic), folder=tmp_path) as first,
+        running("produce", *world.options(topic), folder=tmp_path),
+        terminal(["consume", *world.options(topic)], LARGE, tmp_path) as window,
+    ):
+        window.wait_for(lambda: window.line_with("WARNING", "another producer still publishes"))
+        window.wait_for(lambda: window.line_with("of another producer"))
+        first.end()
+        window.type("\x03")
+        assert window.end() == 0
+    after = window.raw.rpartition(b"\x1b[?1049l")[2]
+    assert b"another producer still publishes" in after
+
+
+@pytest.mark.parametrize("options", [[], ["--view", "table"]], ids=["by default", "asked for a table"])
+def test_a_terminal_that_can_not_be_drawn_on_gets_lines(
+    options: list[str], world: Sandbox, produced: str, tmp_path: Path
+) -> None:
+    with terminal(["consume", *world.options(produced), *options], SMALL, tmp_path, TERM="dumb") as window:
+        window.wait_for(lambda: "  bid " in window.text)
+        window.type("\x03")
+        assert window.end() == 0
+    assert b"\x1b[?1049h" not in window.raw
+    assert ("lines instead" in window.text) == bool(options)
+
+
+def test_the_demo_on_a_terminal_is_a_table_and_closes_with_a_summary(tmp_path: Path) -> None:
+    with terminal(["demo", "--seconds", "4"], SMALL, tmp_path, TMPDIR=str(tmp_path)) as window:
+        window.wait_for(lambda: _is_complete(window))
+        assert "demo, invented prices" in window.lines[0]
+        assert window.end() == 0
+    after = window.raw.rpartition(b"\x1b[?1049l")[2].decode()
+    assert "order proven by contiguous publish_seq: 0 holes, 0 doubled, 0 out of order" in after
+    assert "0 gaps" in after
+    assert list(tmp_path.iterdir()) == []
