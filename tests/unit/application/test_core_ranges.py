@@ -1,0 +1,208 @@
+"""The core over Binance's frames: each instrument for itself, snapshots fetched, streams renewed."""
+
+import json
+from collections.abc import Sequence
+
+import attrs
+import pytest
+from tests.support.bounds import HandClock, bounds
+from tests.support.rules import RecordRules
+from tests.support.venues import BINANCE, binance_book, binance_event, instrument
+
+from app.application.core import (
+    Closed,
+    FeedCore,
+    Fetched,
+    FetchFailed,
+    Frames,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Ticked,
+)
+from app.domain.normalized import BookState, BookStatus, Level, Reason
+from app.domain.sync import Fetch, Reconnect, SyncSettings, Tell
+
+BTC, ETH = "binance:BTC-USDT", "binance:ETH-USDT"
+BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
+ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
+
+
+@attrs.define
+class Bench:
+    """A core with two books, its inputs as short commands."""
+
+    settings: SyncSettings = attrs.field(factory=bounds)
+    clock: HandClock = attrs.field(factory=HandClock)
+    core: FeedCore = attrs.field(init=False)
+    rules: RecordRules = attrs.field(init=False)
+    fetches: dict[str, Fetch] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.core = FeedCore(BINANCE, [instrument(BTC), instrument(ETH)], self.settings, frame_silence_seconds=10.0)
+        self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
+
+    def give(self, given: Input) -> list[Output]:
+        outputs = self.core.handle(given, self.clock.moment)
+        self.rules.take_all(outputs, self.clock.moment)
+        self.fetches |= {output.instrument.key: output for output in outputs if isinstance(output, Fetch)}
+        return outputs
+
+    def frames(self, *frames: bytes) -> list[Output]:
+        return self.give(Frames(frames))
+
+    def go_live(self) -> None:
+        self.give(Started())
+        self.give(Opened())
+        self.frames(b'{"result":null,"id":1}')
+        for key in (BTC, ETH):
+            self.give(Fetched(self.fetches[key], binance_book(100, BIDS, ASKS)))
+        self.frames(binance_event("BTCUSDT", 101, 101, [], []), binance_event("ETHUSDT", 101, 101, [], []))
+        assert self.statuses == {BTC: (BookStatus.LIVE, None), ETH: (BookStatus.LIVE, None)}
+
+    @property
+    def statuses(self) -> dict[str, tuple[BookStatus, Reason | None]]:
+        return {key: (seen.last.status, seen.last.reason) for key, seen in self.rules.keys.items()}
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    bench.go_live()
+    return bench
+
+
+def tells(outputs: Sequence[Output]) -> list[str]:
+    return [output.message for output in outputs if isinstance(output, Tell)]
+
+
+def test_the_acknowledgement_of_a_subscription_has_its_books_fetched() -> None:
+    bench = Bench()
+    bench.give(Started())
+    (sent,) = bench.give(Opened())
+    assert isinstance(sent, Send)
+    assert bench.fetches == {}
+    bench.frames(b'{"result":null,"id":1}')
+    assert set(bench.fetches) == {BTC, ETH}
+
+
+def test_missing_changes_of_one_instrument_touch_no_other(bench: Bench) -> None:
+    outputs = bench.frames(
+        binance_event("BTCUSDT", 103, 104, [("100", "2")], []), binance_event("ETHUSDT", 102, 104, [("100", "2")], [])
+    )
+    assert bench.statuses == {BTC: (BookStatus.GAP, Reason.SEQUENCE), ETH: (BookStatus.LIVE, None)}
+    assert not any(isinstance(output, Reconnect) for output in outputs)
+    assert "changes are missing" in tells(outputs)
+
+
+def test_a_damaged_frame_that_says_whose_it_is_refutes_that_book_only(bench: Bench) -> None:
+    outputs = bench.frames(binance_event("BTCUSDT", 102, 104, [("100", "2")], [])[:-20])
+    assert bench.statuses == {BTC: (BookStatus.GAP, Reason.MALFORMED), ETH: (BookStatus.LIVE, None)}
+    assert not any(isinstance(output, Reconnect) for output in outputs)
+    assert bench.frames(binance_event("ETHUSDT", 102, 103, [("100", "5")], []))
+
+
+@pytest.mark.parametrize("frame", [b"", b"\xff\xff", b'{"stream":12}', b"[1,2]"], ids=repr)
+def test_a_damaged_frame_that_says_nothing_refutes_all_and_ends_the_connection(bench: Bench, frame: bytes) -> None:
+    outputs = bench.frames(frame, binance_event("ETHUSDT", 102, 103, [("100", "5")], []))
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.GAP, Reason.MALFORMED))
+    assert Reconnect(Reason.MALFORMED) in outputs
+    bench.give(Closed(Reason.CONNECTION, is_ours=True))
+    bench.give(Opened())
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.GAP, Reason.MALFORMED))
+
+
+def test_a_frame_of_an_instrument_that_was_not_asked_for_is_told_and_ignored(bench: Bench) -> None:
+    outputs = bench.frames(binance_event("XRPUSDT", 1, 2, [("1", "1")], []))
+    assert tells(outputs) == ["the venue sent an instrument that was not asked for"]
+    assert bench.core.live == 2
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
+        b'{"e":"serverShutdown","E":1770123456789}',
+    ],
+    ids=["combined", "raw"],
+)
+def test_a_venue_that_is_about_to_close_is_left_at_once(bench: Bench, frame: bytes) -> None:
+    outputs = bench.frames(frame)
+    assert outputs[-1] == Reconnect(Reason.CONNECTION)
+    bench.give(Closed(Reason.CONNECTION, is_ours=True))
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.DISCONNECTED, Reason.CONNECTION))
+
+
+def test_a_refused_subscription_is_the_reason_of_its_instruments() -> None:
+    bench = Bench()
+    bench.give(Started())
+    bench.give(Opened())
+    bench.frames(b'{"code":2,"msg":"Invalid request: too many parameters","id":1}')
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.SYNCING, Reason.REJECTED))
+
+
+def test_a_dead_stream_is_subscribed_anew_on_the_same_connection(bench: Bench) -> None:
+    sent: list[str] = []
+    for step in range(200):
+        bench.clock.advance(0.125)
+        bench.frames(binance_event("ETHUSDT", 102 + step, 102 + step, [], []))
+        for output in bench.give(Ticked()):
+            match output:
+                case Fetch(asked) if asked.key == BTC:
+                    bench.give(Fetched(output, binance_book(150, BIDS, ASKS)))
+                case Send(messages):
+                    sent += messages
+        if sent:
+            break
+    assert bench.statuses == {BTC: (BookStatus.STALE, Reason.SILENCE), ETH: (BookStatus.LIVE, None)}
+    assert [json.loads(message)["method"] for message in sent] == ["UNSUBSCRIBE", "SUBSCRIBE"]
+    assert [json.loads(message)["params"] for message in sent] == [["btcusdt@depth@100ms"]] * 2
+
+
+def test_an_answer_that_can_not_be_read_is_told_and_asked_for_again() -> None:
+    bench = Bench()
+    bench.give(Started())
+    bench.give(Opened())
+    bench.frames(binance_event("BTCUSDT", 101, 101, [], []))
+    outputs = bench.give(Fetched(bench.fetches.pop(BTC), b"<html>busy</html>"))
+    assert tells(outputs) == ["an answer could not be read"]
+    assert bench.statuses[BTC] == (BookStatus.SYNCING, Reason.MALFORMED)
+    bench.clock.advance(0.5)
+    bench.give(Ticked())
+    bench.give(Fetched(bench.fetches[BTC], binance_book(101, BIDS, ASKS)))
+    bench.frames(binance_event("BTCUSDT", 102, 102, [], []))
+    assert bench.statuses[BTC] == (BookStatus.LIVE, None)
+
+
+def test_a_rate_limited_snapshot_is_the_reason_while_syncing_and_the_venues_time_is_kept() -> None:
+    bench = Bench()
+    bench.give(Started())
+    bench.give(Opened())
+    bench.frames(binance_event("BTCUSDT", 101, 101, [], []))
+    bench.give(FetchFailed(bench.fetches.pop(BTC), Reason.RATE_LIMITED, 7.0))
+    assert bench.statuses[BTC] == (BookStatus.SYNCING, Reason.RATE_LIMITED)
+    bench.clock.advance(6.875)
+    bench.give(Ticked())
+    assert BTC not in bench.fetches
+    bench.clock.advance(0.125)
+    bench.give(Ticked())
+    assert BTC in bench.fetches
+
+
+def test_the_same_inputs_give_the_same_effects() -> None:
+    def run() -> list[Output]:
+        bench = Bench()
+        outputs = [*bench.give(Started()), *bench.give(Opened())]
+        outputs += bench.frames(b'{"result":null,"id":1}', binance_event("BTCUSDT", 101, 105, [("100", "3")], []))
+        outputs += bench.give(Fetched(bench.fetches[BTC], binance_book(100, BIDS, ASKS)))
+        bench.clock.advance(20)
+        return [*outputs, *bench.give(Ticked()), *bench.frames(b"garbage")]
+
+    assert run() == run()
+
+
+def test_a_live_book_is_not_published_twice_for_one_batch_that_changes_nothing(bench: Bench) -> None:
+    outputs = bench.frames(*(binance_event("BTCUSDT", number, number, [], []) for number in range(102, 120)))
+    assert [output for output in outputs if isinstance(output, BookState)] == []
