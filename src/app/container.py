@@ -103,6 +103,9 @@ def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings
         snapshot_retry_max_seconds=book.snapshot_retry_max_seconds,
         crossed_limit=book.crossed_limit,
         audit_seconds=book.audit_seconds,
+        probe_timeout_seconds=book.probe_timeout_seconds,
+        clock_step_seconds=book.clock_step_seconds,
+        max_clock_skew_seconds=book.max_clock_skew_seconds,
     )
 
 

@@ -189,11 +189,6 @@ def test_what_may_be_is_taken(faults: Faults, text: str) -> None:
             id="batch above a request",
         ),
         pytest.param(
-            "venues:\n  coinbase:\n    instruments: []",
-            ["3: venues.coinbase.instruments: expected at least one instrument (or enabled: false), received none"],
-            id="enabled without instruments",
-        ),
-        pytest.param(
             "venues:\n  coinbase:\n    instruments: [A-B, C-D, A-B]",
             ["3: venues.coinbase.instruments: expected each instrument once, received A-B more than once"],
             id="instrument twice",

@@ -6,6 +6,7 @@ connection to close. It does no I/O and reads no clock, so a run's inputs fed ba
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 
 import attrs
 
@@ -34,6 +35,9 @@ __all__ = [
     "Ticked",
     "Unopened",
 ]
+
+_MICROSECONDS = 1e6
+_SKEW_PERIOD_SECONDS = 300.0
 
 
 @attrs.frozen
@@ -140,6 +144,10 @@ class FeedCore:
         self._session: VenueSession | None = None
         self._counter = FrameCounter()
         self._heard_at = 0.0
+        self._settings = settings
+        self._last: Moment | None = None
+        self._behind = 0
+        self._skew_told_at = -inf
 
     @property
     def instruments(self) -> Sequence[Instrument]:
@@ -200,6 +208,7 @@ class FeedCore:
                 sync.detached(now)
 
     def _tick(self, now: Moment) -> None:
+        self._watch_clocks(now)
         is_dead = self._venue.sends_heartbeats and now.mono - self._heard_at >= self._silence
         if self._session is not None and is_dead:
             self._session = None
@@ -209,6 +218,20 @@ class FeedCore:
             self._effects.append(Reconnect(Reason.SILENCE))
         for sync in self._syncs:
             sync.tick(now)
+
+    def _watch_clocks(self, now: Moment) -> None:
+        """Notice a wall clock that leaps against the monotonic one, and a venue's clock that is far from ours."""
+        last, self._last = self._last, now
+        if last is not None:
+            step = (now.wall - last.wall) / _MICROSECONDS - (now.mono - last.mono)
+            if abs(step) >= self._settings.clock_step_seconds:
+                self._effects.append(Tell("the wall clock stepped", {"seconds": round(step, 3)}))
+                for sync in self._syncs:
+                    sync.doubt(now)
+        skew = self._behind / _MICROSECONDS
+        if abs(skew) > self._settings.max_clock_skew_seconds and now.mono - self._skew_told_at >= _SKEW_PERIOD_SECONDS:
+            self._skew_told_at = now.mono
+            self._effects.append(Tell("the venue's clock is far from ours", {"seconds_behind": round(skew, 3)}))
 
     # frames
 
@@ -240,6 +263,8 @@ class FeedCore:
         if syncs is None:
             self._stranger(change.native)
             return
+        if change.event_time is not None:
+            self._behind = now.wall - change.event_time
         for sync in syncs:
             sync.change(change, now)
 

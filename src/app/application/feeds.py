@@ -193,8 +193,12 @@ class Feed:
             self._fetch_scopes[key] = scope
             request = self._venue.book_request(fetch.instrument, fetch.levels)
             try:
-                await self._budget.spend(request.weight)
-                response = await self._network.get(request)
+                with anyio.fail_after(fetch.within_seconds):
+                    await self._budget.spend(request.weight)
+                    response = await self._network.get(request)
+            except TimeoutError:
+                self._telemetry.warn("a probe was not answered in time", instrument=key, seconds=fetch.within_seconds)
+                self.give(FetchFailed(fetch, Reason.UNAVAILABLE), self._clock.now())
             except RequestFailed as error:
                 if error.reason is Reason.RATE_LIMITED:
                     self._budget.hold(error.retry_after_seconds)

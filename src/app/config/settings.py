@@ -66,7 +66,6 @@ class VenueSettings:
     requests_per_second: Rate | None = None
     request_weight_per_minute: Count | None = None
     snapshot_limit: SnapshotLimit | None = None
-    rotate_after_seconds: Seconds | None = None
 
     def relations(self) -> Iterator[tuple[str, str]]:
         """Require each instrument once."""

@@ -106,6 +106,9 @@ class CountedSync(BookSync):
 
     # probing a silent stream
 
+    def _probe_soon(self, now: Moment) -> None:
+        self._probe_at = now.mono
+
     def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:  # noqa: ARG002 - only probes
         theirs = OrderBook(self._settings.depth)
         try:

@@ -292,6 +292,9 @@ class SplicedSync(BookSync):
             else:
                 self.explain(reason, now)
 
+    def _probe_soon(self, now: Moment) -> None:
+        self._heard_at = now.mono - self._settings.stream_silence_seconds
+
     # answers
 
     def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:

@@ -59,6 +59,13 @@ class SyncSettings:
     """Crossed so often in a row, a book is kept and watched rather than rebuilt again."""
     audit_seconds: float
     """A live book is compared with the venue's REST interface so often; 0: never."""
+    probe_timeout_seconds: float = 5.0
+    """A probe that is not answered for so long has failed."""
+    clock_step_seconds: float = 1.0
+    """The wall clock leaping so far against the monotonic one, or time standing still so long, makes books be
+    probed."""
+    max_clock_skew_seconds: float = 10.0
+    """The venue's clock being so far from ours is told."""
 
 
 class Purpose(StrEnum):
@@ -82,6 +89,9 @@ class Fetch:
     purpose: Purpose
     levels: int
     serial: int
+    within_seconds: float | None = None
+    """An answer that takes longer, waiting for its turn included, is a failure; None: as long as any request may
+    take."""
 
 
 @attrs.frozen
@@ -188,6 +198,18 @@ class BookSync(ABC):
         """The whole connection is silent beyond its bound and is being closed for it."""
         self._forget(now)
         self._become(BookStatus.STALE, Reason.SILENCE, now)
+
+    def doubt(self, now: Moment) -> None:
+        """The clock stepped (or the machine slept): nothing is said to be live before the stream or a probe shows
+        it.
+        """
+        if self.status is BookStatus.LIVE:
+            self._become(BookStatus.STALE, Reason.CLOCK, now)
+            self._probe_soon(now)
+
+    @abstractmethod
+    def _probe_soon(self, now: Moment) -> None:
+        """Do not wait for silence: probe the stream at the next opportunity."""
 
     def refuse(self, reason: Reason, now: Moment, *, was_depth: bool) -> None:
         """What came can not be trusted; ``was_depth``: it was known to be a depth frame of this instrument."""
@@ -316,7 +338,8 @@ class BookSync(ABC):
     def _fetch(self, purpose: Purpose, levels: int) -> None:
         self._serial += 1
         self._awaited = purpose
-        self._effects.append(Fetch(self.instrument, purpose, levels, self._serial))
+        within = self._settings.probe_timeout_seconds if purpose is Purpose.PROBE else None
+        self._effects.append(Fetch(self.instrument, purpose, levels, self._serial, within))
 
     def _become(self, status: BookStatus, reason: Reason | None, now: Moment) -> None:
         if status is self.status and reason is self.reason:
