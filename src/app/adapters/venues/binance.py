@@ -94,7 +94,7 @@ class _Time(msgspec.Struct):
 
 _combined = msgspec.json.Decoder(_Combined)
 _other = msgspec.json.Decoder(_Other)
-_body = msgspec.json.Decoder(_Body)
+_body: msgspec.json.Decoder[_Body | list[msgspec.Raw]] = msgspec.json.Decoder(_Body | list[msgspec.Raw])
 _depth = msgspec.json.Decoder(_Depth)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _exchange_info = msgspec.json.Decoder(_ExchangeInfo)
@@ -153,9 +153,10 @@ class BinanceSession(VenueSession):
     def _read_data(self, data: msgspec.Raw, frame: bytes) -> Sequence[Event]:
         native = _native_of(frame)
         body = decode(_body, data, native=native)
-        if body.e == "serverShutdown":
+        kind = body.e if isinstance(body, _Body) else None
+        if kind == "serverShutdown":
             return (Departing(),)
-        if body.e == "depthUpdate" or native is not None:
+        if kind == "depthUpdate" or native is not None:
             return (_change(decode(_depth, data, native=native)),)
         return ()
 
