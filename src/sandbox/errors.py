@@ -7,12 +7,13 @@ The tree:
     ├── InstrumentError   an instrument is asked for that no capture has
     ├── PortError         an address can not be listened on
     ├── BrokerError       the embedded broker did not come up
-    └── FaultError        a fault script can not be carried out
+    ├── FaultError        a fault script can not be carried out
+    └── OutputError       a file can not be written
 """
 
 from collections.abc import Sequence
 
-__all__ = ["BrokerError", "CaptureError", "FaultError", "InstrumentError", "PortError", "SandboxError"]
+__all__ = ["BrokerError", "CaptureError", "FaultError", "InstrumentError", "OutputError", "PortError", "SandboxError"]
 
 
 class SandboxError(Exception):
@@ -53,3 +54,10 @@ class FaultError(SandboxError):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"fault script {name}: {problem}")
+
+
+class OutputError(SandboxError):
+    """A file that the sandbox was told to write can not be written."""
+
+    def __init__(self, path: object, problem: object) -> None:
+        super().__init__(f"can not write {path}: {problem}")

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from sandbox.broker import open_broker
 from sandbox.captures import Recording, load_recordings
-from sandbox.errors import InstrumentError
+from sandbox.errors import InstrumentError, OutputError
 from sandbox.exchanges.binance import BinanceExchange
 from sandbox.exchanges.binance_rest import BinanceRest
 from sandbox.exchanges.coinbase import CoinbaseExchange
@@ -92,8 +92,8 @@ async def serve(options: Options) -> AsyncIterator[Running]:
     """Run a sandbox on 127.0.0.1 for as long as the context is open; what it gives already answers.
 
     Raises:
-        SandboxError: A capture can not be played, a fault script not be read, a port not be listened on, or the
-            broker not be started.
+        SandboxError: A capture can not be played, a fault script not be read, a port not be listened on, a file not
+            be written, or the broker not be started.
     """
     try:
         async with _serve(options) as running:
@@ -134,12 +134,12 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
             binance=_endpoint(Venue.BINANCE, sockets, sources, options),
             coinbase=_endpoint(Venue.COINBASE, sockets, sources, options),
             brokers=brokers,
-            settings_file=_settings_file(options),
+            settings_file=options.settings_file or Path(tempfile.mkdtemp(prefix="sandbox-")) / "settings.yaml",
             truth=truth,
             faults=faults,
             sources=sources,
         )
-        running.settings_file.write_text(yaml.safe_dump(running.settings(), sort_keys=False), encoding="utf-8")
+        _write_settings(running)
         yield running
 
 
@@ -179,8 +179,10 @@ def _endpoint(
     return Endpoint(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}", listed)
 
 
-def _settings_file(options: Options) -> Path:
-    if options.settings_file is not None:
-        options.settings_file.parent.mkdir(parents=True, exist_ok=True)
-        return options.settings_file
-    return Path(tempfile.mkdtemp(prefix="sandbox-")) / "settings.yaml"
+def _write_settings(running: Running) -> None:
+    path = running.settings_file
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(running.settings(), sort_keys=False), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(path, error.strerror) from error

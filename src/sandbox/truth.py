@@ -21,6 +21,7 @@ import attrs
 import msgspec
 
 from sandbox.book import Book, Level
+from sandbox.errors import OutputError
 from sandbox.options import Venue
 
 __all__ = ["TRUTH_LEVELS", "Truth", "TruthRecord"]
@@ -61,8 +62,18 @@ class Truth:
 
     @classmethod
     def open(cls, capacity: int, path: Path | None) -> Self:
-        """Begin with nothing in memory, and append to the file."""
-        return cls(capacity, None if path is None else path.open("ab"))
+        """Begin with nothing in memory, and append to the file.
+
+        Raises:
+            OutputError: The file can not be written.
+        """
+        if path is None:
+            return cls(capacity)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return cls(capacity, path.open("ab"))
+        except OSError as error:
+            raise OutputError(path, error.strerror) from error
 
     def close(self) -> None:
         """Close the file; what is in memory stays."""

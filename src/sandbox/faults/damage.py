@@ -12,6 +12,8 @@ __all__ = ["crossed", "error_text", "garbage", "padded", "truncated", "with_far_
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _BYTES_OF_A_LEVEL = 118
+_FAR_ABOVE = Decimal("1.05")
+_DEEP_LEVELS = 10
 
 
 def _encode(message: object) -> str:
@@ -39,14 +41,18 @@ def error_text(venue: str, message: str) -> str:
 
 
 def crossed(text: str, symbol: str, book: Book) -> str | None:
-    """Let a frame also set a bid above the best ask; None where that can not be."""
-    asks = book.asks(2)
+    """Let a frame also set a bid above the best ask; None where there is no ask.
+
+    It is far above, since `book` may be ahead of the frame: a level that crosses nothing is a lie nobody sees.
+    """
+    asks = book.asks(1)
     if not asks:
         return None
-    price, size = asks[-1]
+    best, size = asks[0]
+    price = str((Decimal(best) * _FAR_ABOVE).quantize(Decimal(best)))
     frame = _decode(text)
     if (levels := _binance_levels(frame)) is not None:
-        levels["b"] = [[price, size], *(level for level in levels["b"] if level[0] != price)]
+        levels["b"] = [[price, size], *levels["b"]]
         return _encode(frame)
     for event in _events(frame, symbol):
         time = event["updates"][0]["event_time"] if event["updates"] else frame["timestamp"]
@@ -55,17 +61,28 @@ def crossed(text: str, symbol: str, book: Book) -> str | None:
     return _encode(frame)
 
 
-def wrong_sided(text: str, symbol: str) -> str | None:
-    """Put levels on a side where they do not belong; None where there are none."""
+def wrong_sided(text: str, symbol: str, book: Book) -> str | None:
+    """Put levels on a side where they do not belong; None where nobody could see that."""
     frame = _decode(text)
     if (levels := _binance_levels(frame)) is not None:
         levels["b"], levels["a"] = levels["a"], levels["b"]
-        return _encode(frame)
+        return _encode(frame) if _has_level_deep_inside(levels, book) else None
     updates = [update for event in _events(frame, symbol) for update in event["updates"]]
     if not updates:
         return None
     updates[0]["side"] = "middle"
     return _encode(frame)
+
+
+def _has_level_deep_inside(levels: dict[str, Any], book: Book) -> bool:
+    """Tell whether a level of the wrong side is so far on the other side that it crosses the book for sure."""
+    bids, asks = book.bids(_DEEP_LEVELS), book.asks(_DEEP_LEVELS)
+    if len(bids) < _DEEP_LEVELS or len(asks) < _DEEP_LEVELS:
+        return False
+    low, high = Decimal(bids[-1][0]), Decimal(asks[-1][0])
+    return any(Decimal(price) > high for price, size in levels["b"] if Decimal(size)) or any(
+        Decimal(price) < low for price, size in levels["a"] if Decimal(size)
+    )
 
 
 def with_far_levels(text: str, symbol: str, book: Book, size: int) -> str:

@@ -168,8 +168,8 @@ class FaultyPassage(Passage):
                 text = damage.garbage(self._rules.random)
             case FaultKind.OVERSIZED:
                 text = damage.padded(frame.text, fault.size or _OVERSIZED_BYTES)
-            case FaultKind.WRONG_SIDE:
-                text = damage.wrong_sided(frame.text, symbol)
+            case FaultKind.WRONG_SIDE if book is not None:
+                text = damage.wrong_sided(frame.text, symbol, book)
             case FaultKind.CROSSED if book is not None:
                 text = damage.crossed(frame.text, symbol, book)
             case FaultKind.BIG_SNAPSHOT if book is not None:

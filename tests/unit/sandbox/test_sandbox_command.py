@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,9 @@ def test_a_stop_in_the_middle_of_playing_to_clients_is_clean(excerpts: Path) -> 
         pytest.param(["--capture", "/nowhere"], "does not exist", id="no such capture"),
         pytest.param(["--capture", __file__], "expected [local time] and a JSON object", id="no capture"),
         pytest.param(["--rate", "0"], "0.01", id="rate"),
+        pytest.param(["--faults", "nothing"], "nor one of damage, demo", id="faults"),
+        pytest.param(["--truth-file", "/dev/null/truth"], "can not write /dev/null/truth", id="truth"),
+        pytest.param(["--settings-file", "/dev/null/settings"], "can not write /dev/null/settings", id="settings"),
     ],
 )
 def test_a_wrong_option_is_told_in_a_line(arguments: list[str], words: str) -> None:
@@ -91,6 +95,27 @@ def test_a_wrong_option_is_told_in_a_line(arguments: list[str], words: str) -> N
     assert words in " ".join(err.split())
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_a_port_that_is_taken_is_told_in_a_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with _start("--no-broker", "--binance-port", str(port)) as process:
+            _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert f"can not listen on 127.0.0.1:{port}" in err
+    assert "Traceback" not in err
+
+
+def test_instruments_of_a_recording_are_chosen_for_the_settings(excerpts: Path) -> None:
+    path = str(excerpts / "coinbase_ten_products_excerpt.gz")
+    with _start("--no-broker", "--capture", path, "--instruments", "coinbase:SKL-USD") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["coinbase"]["instruments"] == ["SKL-USD"]
+        process.send_signal(signal.SIGTERM)
+    with _start("--no-broker", "--capture", path, "--instruments", "coinbase:BTC-USD") as process:
+        _, err = process.communicate(timeout=20)
+    assert "expected some of the captured ones of coinbase" in err
 
 
 def test_the_help_has_examples() -> None:
