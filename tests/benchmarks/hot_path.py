@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import anyio
 import msgspec
+from tests.support.oracles import BinanceCapture, NaiveRebuild
 
 from app.adapters.kafka.records import encode
 from app.adapters.venues.binance import Binance, _Combined
@@ -26,7 +27,6 @@ from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, NormalizedBook
 from app.domain.sync import Fetch, SyncSettings
-from tests.support.captures import BinanceCapture, NaiveRebuild
 
 ROUNDS = 7
 SETTINGS = SyncSettings(
@@ -51,9 +51,7 @@ class River:
     def __init__(self, capture: BinanceCapture) -> None:
         self.capture = capture
         venue = Binance(Endpoint("binance", "ws://localhost", "http://localhost", 200, 4, 3000))
-        self.core = FeedCore(
-            venue, [Instrument("binance", "BTC-USDT", "BTCUSDT")], SETTINGS, frame_silence_seconds=10
-        )
+        self.core = FeedCore(venue, [Instrument("binance", "BTC-USDT", "BTCUSDT")], SETTINGS, frame_silence_seconds=10)
         self.outbox = Outbox("run", policy=OutboxPolicy.KEEP_UNTIL_FULL, max_records=50_000, max_bytes=1 << 28)
         self.fetches: list[Fetch] = []
         self.values: list[bytes] = []
@@ -130,7 +128,9 @@ def main() -> int:
         records = len(river.values)
     microseconds = 1e6 / events
     print(__doc__)
-    print(f"python {platform.python_version()}, {platform.machine()}, {events} events, {records} records, {ROUNDS} rounds")
+    print(
+        f"python {platform.python_version()}, {platform.machine()}, {events} events, {records} records, {ROUNDS} rounds"
+    )
     print(f"{'':34}{'best':>8}{'median':>9}   µs an event")
     for name, times in (("bytes to bytes, all of it", ours), ("bare decoding and encoding", bare)):
         print(f"{name:34}{min(times) * microseconds:8.1f}{statistics.median(times) * microseconds:9.1f}")
@@ -141,5 +141,3 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-

@@ -29,7 +29,9 @@ async def test_what_is_produced_is_consumed_and_every_process_ends_clean(
             consume = ["app", "consume", "--view", "json", "--from", "earliest", *options]
             with running(consume, tmp_path, "consume", stdout=stdout) as consumer:
                 lines: list[dict[str, str | int | None]] = []
-                while {f"{line['exchange']}:{line['symbol']}" for line in lines if line["mid"]} != KEYS or len(lines) < 200:
+                while {f"{line['exchange']}:{line['symbol']}" for line in lines if line["mid"]} != KEYS or len(
+                    lines
+                ) < 200:
                     assert consumer.process.poll() is None, consumer.read_log()
                     text = shown.read_text(encoding="utf-8")
                     lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]

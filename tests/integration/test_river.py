@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from tests.support.captures import (
+from tests.support.oracles import (
     BINANCE,
     COINBASE,
     BinanceCapture,
