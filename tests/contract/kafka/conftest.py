@@ -10,12 +10,6 @@ from tests.contract.kafka.kafka_world import KAFKA_BROKER, ProcessBroker, World,
 _REAL = os.environ.get("TEST_KAFKA_BROKERS")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio, as the Kafka client does."""
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def embedded_brokers() -> Iterator[str]:
     """Run the broker that is part of librdkafka; it lives as long as its producer."""
@@ -25,9 +19,7 @@ def embedded_brokers() -> Iterator[str]:
     producer.flush(0)
 
 
-@pytest.fixture(
-    params=["embedded", pytest.param("real", marks=() if _REAL else pytest.mark.skip("TEST_KAFKA_BROKERS"))]
-)
+@pytest.fixture(params=["embedded", "real"] if _REAL else ["embedded"])
 def world(request: pytest.FixtureRequest, embedded_brokers: str) -> World:
     """Give a broker and a topic that nobody else uses; the embedded one makes it at its first use."""
     world = World.at(embedded_brokers if request.param == "embedded" else _REAL or "")

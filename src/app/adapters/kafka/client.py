@@ -166,7 +166,7 @@ class KafkaCluster:
                 what = f"shows a certificate that is not trusted ({cause.verify_message or cause})"
                 return f"{what}: see kafka.security.ca_file, and whether the address is the one in the certificate"
             if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
-                said = (cause.reason or str(cause)).replace("_", " ").lower()
+                said = (getattr(cause, "reason", None) or str(cause)).replace("_", " ").lower()
                 return f"ends the TLS handshake ({said}): see protocol and certificate_file under kafka.security"
             if isinstance(cause, _REFUSED):
                 who = f"user {self.security.username} with {self.security.mechanism}"

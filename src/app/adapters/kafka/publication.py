@@ -8,30 +8,22 @@ from functools import partial
 import anyio
 import anyio.lowlevel
 import attrs
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    OutOfOrderSequenceNumber,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-    UnknownProducerId,
-)
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
+from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
+from app.adapters.kafka.failures import given_up, made_anew, refused
 from app.adapters.kafka.partitioner import partition_of
 from app.adapters.kafka.producer import Acknowledgement, IdempotentProducer
 from app.adapters.kafka.records import HEADERS, encode
 from app.adapters.kafka.topics import KafkaTopic
 from app.application.ports import Clock, Publication, Telemetry
-from app.domain.errors import BrokerError, DeliveryFailed
+from app.domain.errors import AppError, DeliveryFailed
 from app.domain.normalized import NormalizedBook
 
 __all__ = ["KafkaPublication"]
 
 _STALL_SECONDS = 5.0
-_WATCH_SECONDS = 0.5
-_MISSING_SECONDS = 5.0
+_WATCHES_A_STALL = 10
 _RETRY_SECONDS = 0.1
 
 
@@ -68,6 +60,7 @@ class KafkaPublication(Publication):
         max_batch_bytes: int,
         max_in_flight_records: int,
         ride_out_seconds: float,
+        stall_seconds: float = _STALL_SECONDS,
     ) -> None:
         self._cluster = cluster
         self._topic = topic
@@ -78,6 +71,8 @@ class KafkaPublication(Publication):
         self._max_batch_bytes = max_batch_bytes
         self._max_in_flight = max_in_flight_records
         self._ride_out = ride_out_seconds
+        self._stall = stall_seconds
+        """How long nothing may happen before it is told, or a missing topic is believed."""
         self._lanes = [_Lane(partition) for partition in range(topic.partitions)]
         self._by_key: dict[str, tuple[bytes, _Lane]] = {}
         self._ready: dict[_Lane, None] = {}
@@ -184,7 +179,7 @@ class KafkaPublication(Publication):
             except KafkaError as error:
                 # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
                 if isinstance(error, UNAUTHORIZED):
-                    self._fail(self._describe(error, size))
+                    self._fail(refused(self._cluster, self._topic.name, error, size))
                     return
                 await anyio.sleep(_RETRY_SECONDS)
             else:
@@ -195,11 +190,11 @@ class KafkaPublication(Publication):
         if answer.cancelled():
             return
         if (error := answer.exception()) is not None:
-            self._fail(self._describe(error, size))
+            self._fail(refused(self._cluster, self._topic.name, error, size))
             return
         offset = answer.result().offset
         if 0 <= offset <= lane.last_offset:
-            self._fail(self._made_anew(f"partition {lane.partition} went back to offset {offset}"))
+            self._fail(made_anew(self._topic.name, f"partition {lane.partition} went back to offset {offset}"))
             return
         lane.last_offset = max(offset, lane.last_offset)
         self._undelivered -= lane.in_flight
@@ -215,15 +210,15 @@ class KafkaPublication(Publication):
     async def watch(self) -> None:
         """Tell a stall and its end, and give up when it is too long, for ever."""
         while self._failure is None:
-            await anyio.sleep(_WATCH_SECONDS)
+            await anyio.sleep(self._stall / _WATCHES_A_STALL)
             moved = min((lane.moved for lane in self._lanes if lane.in_flight or lane.waiting), default=None)
             now = anyio.current_time()
-            if moved is None or now - moved < min(_STALL_SECONDS, self._ride_out):
+            if moved is None or now - moved < min(self._stall, self._ride_out):
                 if self._stalled_since is not None:
                     self._tell_flowing(now)
                 continue
             if now - moved >= self._ride_out:
-                self._fail(self._given_up())
+                self._fail(given_up(self._cluster, self._ride_out, self._undelivered))
             elif self._stalled_since is None:
                 self._stalled_since = moved
                 self._telemetry.warn(
@@ -246,7 +241,7 @@ class KafkaPublication(Publication):
     async def _problem(self) -> str:
         try:
             return await self._cluster.problem() or "it answers, but does not write"
-        except BrokerError as error:
+        except AppError as error:
             return str(error)
 
     def _on_metadata(self, partitions: int | None, is_allowed: bool) -> None:  # noqa: FBT001 - a callback
@@ -255,47 +250,20 @@ class KafkaPublication(Publication):
             return
         # A broker that has just started may not know all its topics yet: only one word after the other counts.
         now = anyio.current_time()
-        if self._missing_since is None or now - self._missing_last > _MISSING_SECONDS / 2:
+        if self._missing_since is None or now - self._missing_last > self._stall / 2:
             self._missing_since = now
         self._missing_last = now
-        if now - self._missing_since < _MISSING_SECONDS:
+        if now - self._missing_since < self._stall:
             return
         if not is_allowed:
-            self._fail(self._describe(TopicAuthorizationFailedError(), 0))
+            self._fail(refused(self._cluster, self._topic.name, TopicAuthorizationFailedError(), 0))
         elif partitions is None:
-            self._fail(self._made_anew("it is not there any more"))
+            self._fail(made_anew(self._topic.name, "it is not there any more"))
         else:
-            self._fail(self._made_anew(f"it has {partitions} partitions instead of {len(self._lanes)}"))
+            self._fail(made_anew(self._topic.name, f"it has {partitions} partitions instead of {len(self._lanes)}"))
 
     def _fail(self, failure: DeliveryFailed) -> None:
         if self._failure is None:
             self._failure = failure
             self._work.set()
             self._progress.set()
-
-    def _given_up(self) -> DeliveryFailed:
-        brokers, seconds = self._cluster.brokers, self._ride_out
-        return DeliveryFailed(
-            f"Kafka at {brokers} acknowledged nothing for {seconds:g} s (kafka.ride_out_seconds), "
-            f"{self._undelivered} records are not delivered: see to the broker, then start again"
-        )
-
-    def _made_anew(self, found: str) -> DeliveryFailed:
-        return DeliveryFailed(
-            f"topic {self._topic.name} was deleted or made anew while records were sent ({found}): "
-            "start again to go on with the topic as it is"
-        )
-
-    def _describe(self, error: BaseException, size: int) -> DeliveryFailed:
-        name = self._topic.name
-        match error:
-            case MessageSizeTooLargeError() | RecordListTooLargeError():
-                hint = "raise the topic's max.message.bytes, or lower kafka.max_batch_bytes"
-                what = f"refuses {size} bytes as too large: {hint}"
-            case TopicAuthorizationFailedError() | ClusterAuthorizationFailedError():
-                what = f"does not allow {self._cluster.user} to write: give it Write and Describe on the topic"
-            case OutOfOrderSequenceNumber() | UnknownProducerId():
-                what = "has lost records that it had acknowledged: see to its disks, then start again"
-            case _:
-                what = f"refuses records for good ({explain(error)}): see the broker's log, then start again"
-        return DeliveryFailed(f"topic {name}: Kafka at {self._cluster.brokers} {what}")

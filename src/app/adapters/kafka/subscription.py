@@ -3,19 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 import anyio
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    IllegalStateError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.adapters.kafka.consumer import Consumer, Message
+from app.adapters.kafka.failures import not_readable
 from app.adapters.kafka.reading import Beginning, Reading, find_beginnings
 from app.adapters.kafka.records import decode
 from app.application.ports import Delivered, Start, Subscription, Telemetry
-from app.domain.errors import BrokerError, MalformedRecord
+from app.domain.errors import AppError, BrokerError, MalformedRecord
 
 __all__ = ["KafkaSubscription"]
 
@@ -39,6 +35,7 @@ class KafkaSubscription(Subscription):
         is_member: bool,
         max_poll_records: int,
         warm_records: int,
+        stall_seconds: float = _STALL_SECONDS,
     ) -> None:
         self._cluster = cluster
         self._consumer = consumer
@@ -47,6 +44,7 @@ class KafkaSubscription(Subscription):
         self._is_member = is_member
         self._max_poll_records = max_poll_records
         self._warm_records = warm_records
+        self._stall = stall_seconds
         self._readings: dict[int, Reading] = {}
         """By partition; only of these is handed out."""
         self._unplaced: frozenset[int] = frozenset()
@@ -87,7 +85,7 @@ class KafkaSubscription(Subscription):
             except KafkaError as error:
                 # An illegal state is a partition that the group took away meanwhile.
                 if not error.retriable and not isinstance(error, IllegalStateError):
-                    raise self._failure(error) from error
+                    raise not_readable(self._cluster, self._consumer.topic, error) from error
                 await anyio.sleep(_RETRY_SECONDS)
                 continue
             # Nothing waits from here on: what was taken is handed out.
@@ -121,7 +119,7 @@ class KafkaSubscription(Subscription):
                 await self._consumer.commit(offsets)
             except KafkaError as error:
                 if isinstance(error, UNAUTHORIZED):
-                    raise self._failure(error) from error
+                    raise not_readable(self._cluster, self._consumer.topic, error) from error
             else:
                 self._committed |= offsets
 
@@ -213,7 +211,7 @@ class KafkaSubscription(Subscription):
         if answered_ms != self._answered_ms or not self._consumer.assigned:
             self._answered_ms = answered_ms
             self._tell_flowing()
-        elif anyio.current_time() - self._answered_at >= _STALL_SECONDS and not self._is_stalled:
+        elif anyio.current_time() - self._answered_at >= self._stall and not self._is_stalled:
             self._is_stalled = True
             problem = await self._problem()
             self._telemetry.warn(
@@ -231,7 +229,7 @@ class KafkaSubscription(Subscription):
             if problem := await self._cluster.problem():
                 return problem
             is_there = await self._consumer.partitions() > 0
-        except BrokerError as error:
+        except AppError as error:
             return str(error)
         except KafkaError as error:
             return explain(error)
@@ -241,14 +239,3 @@ class KafkaSubscription(Subscription):
                 f"topic {name} was deleted while it was read: start again when a producer has made it anew"
             )
         return "it answers, but gives no records"
-
-    def _failure(self, error: KafkaError) -> BrokerError:
-        topic, who = self._consumer.topic, self._cluster.user
-        match error:
-            case TopicAuthorizationFailedError():
-                what = f"does not allow {who} to read topic {topic}: give it Read and Describe on the topic"
-            case GroupAuthorizationFailedError():
-                what = f"does not allow {who} to use the group: give it Read on the group (kafka.consumer.group)"
-            case _:
-                what = f"can not be read from ({explain(error)}): see the broker's log, then start again"
-        return BrokerError(f"Kafka at {self._cluster.brokers} {what}")

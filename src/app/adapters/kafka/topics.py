@@ -1,7 +1,7 @@
 """The topic: made where it is missing, compared with the settings where it is there."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import attrs
@@ -19,7 +19,7 @@ from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.application.ports import Telemetry
 from app.domain.errors import BrokerError, TopicMismatch
 
-__all__ = ["KafkaTopic", "see_to"]
+__all__ = ["Admin", "KafkaTopic", "make_or_check", "see_to"]
 
 _POLL_SECONDS = 0.1
 _APPEAR_SECONDS = 5.0
@@ -55,6 +55,19 @@ class KafkaTopic:
         }
 
 
+class Admin(Protocol):
+    """What is used of aiokafka's admin client, whose answers have no types."""
+
+    async def describe_topics(self, topics: list[str] | None = None) -> list[Any]:
+        """Describe these topics, or all; one that is asked for by name may be made by that."""
+
+    async def create_topics(self, new_topics: list[NewTopic]) -> Any:  # noqa: ANN401
+        """Make topics; the answer holds an error code for each."""
+
+    async def describe_configs(self, config_resources: list[ConfigResource]) -> list[Any]:
+        """Tell the configuration of topics."""
+
+
 async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> int:
     """Make the topic or check it; give the largest message that it takes, in bytes.
 
@@ -69,21 +82,29 @@ async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry)
     admin = AIOKafkaAdminClient(**arguments)
     try:
         await admin.start()
-        partitions = await _partitions(admin, topic.name)
-        if not partitions and topic.create:
-            await _create(admin, topic, telemetry)
-        if not partitions:
-            seconds = min(_APPEAR_SECONDS, cluster.connect_timeout_seconds / 2)
-            partitions = await _appearing(admin, topic.name, seconds)
-        if partitions != topic.partitions:
-            raise TopicMismatch(_mismatch(topic, partitions))
-        return await _compare(admin, topic, telemetry)
+        return await make_or_check(admin, topic, telemetry, min(_APPEAR_SECONDS, cluster.connect_timeout_seconds / 2))
     finally:
-        with anyio.CancelScope(shield=True), anyio.move_on_after(1):
+        with anyio.move_on_after(1, shield=True):
             await admin.close()
 
 
-async def _create(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> None:  # noqa: ANN401 - aiokafka has no types
+async def make_or_check(admin: Admin, topic: KafkaTopic, telemetry: Telemetry, appear_seconds: float) -> int:
+    """Do the same through an open admin client; a topic that was just made has so long to appear.
+
+    Raises:
+        KafkaError: the broker does not answer, or not well.
+    """
+    partitions = await _partitions(admin, topic.name)
+    if not partitions and topic.create:
+        await _create(admin, topic, telemetry)
+    if not partitions:
+        partitions = await _appearing(admin, topic.name, appear_seconds)
+    if partitions != topic.partitions:
+        raise TopicMismatch(_mismatch(topic, partitions))
+    return await _compare(admin, topic, telemetry)
+
+
+async def _create(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> None:
     configuration = {name: value for name, (value, _) in topic.configuration.items()}
     new = NewTopic(topic.name, topic.partitions, topic.replication_factor, topic_configs=configuration)
     try:
@@ -102,13 +123,13 @@ async def _create(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> None: 
         telemetry.note("topic made", topic=topic.name, partitions=topic.partitions)
 
 
-async def _partitions(admin: Any, name: str) -> int:  # noqa: ANN401
+async def _partitions(admin: Admin, name: str) -> int:
     """Count the partitions; 0 where there is no such topic: asking for all topics makes none, asking by name may."""
     found = next((topic for topic in await admin.describe_topics() if topic["topic"] == name), None)
     return len(found["partitions"]) if found is not None else 0
 
 
-async def _appearing(admin: Any, name: str, seconds: float) -> int:  # noqa: ANN401
+async def _appearing(admin: Admin, name: str, seconds: float) -> int:
     """Wait until the topic is there with the same number of partitions twice; asking by name may make it."""
     seen = -1
     with anyio.move_on_after(seconds):
@@ -125,7 +146,7 @@ async def _appearing(admin: Any, name: str, seconds: float) -> int:  # noqa: ANN
     raise BrokerError(f"topic {name} does not exist: create it, or set kafka.create_topic to true")
 
 
-async def _compare(admin: Any, topic: KafkaTopic, telemetry: Telemetry) -> int:  # noqa: ANN401
+async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int:
     resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, configs=dict.fromkeys(topic.configuration))
     try:
         (answer,) = await admin.describe_configs([resource])

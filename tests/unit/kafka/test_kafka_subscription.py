@@ -1,0 +1,321 @@
+"""How records are taken and committed, and what is told, when the client library has trouble."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.lowlevel
+import attrs
+import pytest
+from aiokafka import errors as kafka
+from tests.contract.kafka.kafka_world import FakeTelemetry, book
+
+from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.consumer import Consumer, Message
+from app.adapters.kafka.records import encode
+from app.adapters.kafka.subscription import KafkaSubscription
+from app.application.ports import Start
+from app.domain.errors import BrokerError
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
+
+STALL_SECONDS = 0.2
+
+
+@attrs.frozen
+class FakeMessage:
+    offset: int
+    key: bytes | None = b"binance:A-USD"
+    value: bytes | None = b""
+    timestamp: int = 1
+
+
+class FakeConsumer(Consumer):
+    """A topic of two partitions that gives what it is told to give."""
+
+    def __init__(self, *, count: int = 2) -> None:
+        self.topic = "books"
+        self.given: deque[Mapping[int, Sequence[Message]] | Exception] = deque()
+        self.count: int | Exception = count
+        self.ours = frozenset({0, 1})
+        self.starts = {0: 0, 1: 0}
+        self.stops = {0: 10, 1: 10}
+        self.kept: dict[int, int] = {}
+        self.commits: list[dict[int, int]] = []
+        self.commit_errors: deque[Exception] = deque()
+        self.sought: dict[int, int] = {}
+        self.positions: dict[int, int] = {}
+        self.answered_ms = 1
+        self.revoke: Callable[[], Awaitable[None]]
+        self.give: Callable[[frozenset[int]], None]
+        self.on_committed: Callable[[], None] = lambda: None
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        self.ours = frozenset(partitions)
+
+    def subscribe(
+        self, on_revoked: Callable[[], Awaitable[None]], on_assigned: Callable[[frozenset[int]], None]
+    ) -> None:
+        self.revoke, self.give = on_revoked, on_assigned
+
+    async def partitions(self) -> int:
+        if isinstance(self.count, Exception):
+            raise self.count
+        return self.count
+
+    async def beginnings(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        return {each: self.starts[each] for each in partitions}
+
+    async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        return {each: self.stops[each] for each in partitions}
+
+    async def committed(self, partition: int) -> int | None:
+        self.on_committed()
+        return self.kept.get(partition)
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        if self.commit_errors:
+            raise self.commit_errors.popleft()
+        self.kept |= offsets
+        self.commits.append(dict(offsets))
+
+    def seek(self, partition: int, offset: int) -> None:
+        self.sought[partition] = self.positions[partition] = offset
+
+    async def position(self, partition: int) -> int:
+        return self.positions[partition]
+
+    async def take(self, *, max_records: int, timeout_seconds: float) -> Mapping[int, Sequence[Message]]:
+        assert max_records == 100
+        await anyio.lowlevel.checkpoint()
+        if not self.given:
+            await anyio.sleep(min(timeout_seconds, STALL_SECONDS / 10))
+            return {}
+        given = self.given.popleft()
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        return self.ours
+
+    @property
+    def last_answer_ms(self) -> int:
+        return self.answered_ms
+
+
+def record(number: int, offset: int | None = None) -> FakeMessage:
+    return FakeMessage(number if offset is None else offset, value=encode(book("A-USD", number)))
+
+
+@attrs.define
+class Opened:
+    subscription: KafkaSubscription
+    consumer: FakeConsumer
+    telemetry: FakeTelemetry
+
+    async def receive(self) -> list[tuple[int, int]]:
+        """Give partition and offset of what is handed out next."""
+        with anyio.fail_after(5):
+            return [(one.partition, one.offset) for one in await self.subscription.receive()]
+
+
+@asynccontextmanager
+async def opened(
+    *, start: str = "earliest", group: bool = False, warm: int = 0, consumer: FakeConsumer | None = None
+) -> AsyncIterator[Opened]:
+    consumer, telemetry = consumer or FakeConsumer(), FakeTelemetry()
+    subscription = KafkaSubscription(
+        KafkaCluster("127.0.0.1:1", request_timeout_seconds=0.2),
+        consumer,
+        Start(start),
+        telemetry,
+        is_member=group,
+        max_poll_records=100,
+        warm_records=warm,
+        stall_seconds=STALL_SECONDS,
+    )
+    await subscription.begin(range(2))
+    if group:
+        consumer.give(frozenset({0, 1}))
+    yield Opened(subscription, consumer, telemetry)
+
+
+@pytest.mark.parametrize("start", ["earliest", "latest"])
+async def test_every_partition_is_placed_before_anything_is_read(start: str) -> None:
+    async with opened(start=start) as world:
+        assert world.consumer.sought == ({0: 0, 1: 0} if start == "earliest" else {0: 10, 1: 10})
+
+
+async def test_trouble_that_passes_is_waited_out() -> None:
+    async with opened() as world:
+        world.consumer.given.extend([kafka.KafkaConnectionError(), kafka.IllegalStateError(), {0: [record(0)]}])
+        assert await world.receive() == [(0, 0)]
+        assert not world.telemetry.warnings
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (kafka.TopicAuthorizationFailedError("books"), "does not allow this user to read topic books: give it Read"),
+        (kafka.GroupAuthorizationFailedError("g"), "does not allow this user to use the group: give it Read"),
+        (kafka.CorruptRecordException("Invalid CRC"), r"can not be read from .CorruptRecordException: Invalid CRC"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+async def test_trouble_that_stays_is_told_in_one_line(error: Exception, words: str) -> None:
+    async with opened() as world:
+        world.consumer.given.append(error)
+        with pytest.raises(BrokerError, match=words) as caught:
+            await world.receive()
+        assert "\n" not in str(caught.value)
+
+
+async def test_reading_back_ends_where_the_last_offsets_hold_no_records() -> None:
+    async with opened(start="latest", warm=5) as world:
+        assert world.consumer.sought == {0: 5, 1: 5}
+        world.consumer.given.append({0: [record(5), record(6)]})
+        world.consumer.positions = {0: 7, 1: 5}
+        with anyio.move_on_after(0.1):
+            await world.subscription.receive()
+        world.consumer.positions = {0: 10, 1: 10}
+        assert await world.receive() == [(0, 6)]
+        world.consumer.given.append({0: [record(10)], 1: [record(10)]})
+        assert await world.receive() == [(0, 10), (1, 10)]
+
+
+async def test_a_group_keeps_what_the_caller_has_come_back_from_and_no_more() -> None:
+    async with opened(group=True) as world:
+        world.consumer.given.extend([{0: [record(0), record(1)]}, {0: [record(2)]}])
+        await world.receive()
+        await world.subscription.commit()
+        assert world.consumer.kept == {0: 0, 1: 0}
+        await world.receive()
+        await world.subscription.commit()
+        assert world.consumer.kept == {0: 2, 1: 0}
+        await world.consumer.revoke()
+        assert world.consumer.kept == {0: 2, 1: 0}
+        world.subscription.come_back()
+        await world.subscription.commit()
+        assert world.consumer.kept == {0: 3, 1: 0}
+
+
+async def test_offsets_are_kept_every_second() -> None:
+    async with opened(group=True) as world:
+        world.consumer.given.extend([{0: [record(0)]}, {0: [record(1)]}])
+        await world.receive()
+        world.subscription._committed_at -= 1
+        await world.receive()
+        assert world.consumer.kept[0] == 1
+
+
+async def test_a_commit_that_fails_is_no_harm_unless_it_is_not_allowed() -> None:
+    async with opened(group=True) as world:
+        world.consumer.given.append({0: [record(0)]})
+        await world.receive()
+        world.subscription.come_back()
+        world.consumer.commit_errors.append(kafka.RebalanceInProgressError())
+        await world.subscription.commit()
+        world.consumer.commit_errors.append(kafka.GroupAuthorizationFailedError("g"))
+        with pytest.raises(BrokerError, match="use the group"):
+            await world.subscription.commit()
+        world.consumer.commit_errors.append(kafka.GroupAuthorizationFailedError("g"))
+        await world.consumer.revoke()
+        assert len(world.telemetry.warned("the group's offsets can not be committed")) == 1
+        await world.subscription.commit()
+        assert world.consumer.kept[0] == 1
+
+
+async def test_a_partition_that_stays_ours_goes_on_where_it_was() -> None:
+    async with opened(group=True) as world:
+        world.consumer.given.append({0: [record(0), record(1)], 1: [record(0)]})
+        await world.receive()
+        world.consumer.kept = {0: 0, 1: 0}
+        world.consumer.give(frozenset({0}))
+        # What the library fetched from elsewhere before we said from where is not handed out.
+        world.consumer.given.extend([{1: [record(7)]}, {0: [record(2)]}])
+        assert await world.receive() == [(0, 2)]
+        assert world.consumer.sought[0] == 2
+
+
+async def test_a_partition_where_another_member_went_further_goes_on_from_there() -> None:
+    async with opened(group=True) as world:
+        world.consumer.given.append({0: [record(0)]})
+        await world.receive()
+        world.consumer.kept = {0: 8, 1: 0}
+        world.consumer.give(frozenset({0, 1}))
+        world.consumer.given.append({0: [record(8)]})
+        assert await world.receive() == [(0, 8)]
+        assert world.consumer.sought[0] == 8
+
+
+async def test_a_group_that_meets_again_while_partitions_are_placed_is_placed_anew() -> None:
+    async with opened(group=True) as world:
+        meetings = [frozenset({1})]
+
+        def meet() -> None:
+            if meetings:
+                world.consumer.ours = meetings[0]
+                world.consumer.give(meetings.pop())
+
+        world.consumer.on_committed = meet
+        world.consumer.given.append({0: [record(0)], 1: [record(0)]})
+        assert await world.receive() == [(1, 0)]
+        assert world.consumer.sought == {1: 0}
+
+
+async def test_a_stall_is_told_once_and_once_that_it_is_over() -> None:
+    async with opened() as world, anyio.create_task_group() as tasks:
+        tasks.start_soon(world.receive)
+        await anyio.sleep(3 * STALL_SECONDS)
+        ((message, fields),) = world.telemetry.warnings
+        assert message == "Kafka does not answer, waiting for it"
+        assert fields == {"brokers": "127.0.0.1:1", "problem": "connection refused"}
+        world.consumer.answered_ms += 1
+        await anyio.sleep(STALL_SECONDS)
+        ((message, _),) = world.telemetry.notes
+        assert message == "Kafka answers again"
+        world.consumer.given.append({0: [record(0)]})
+
+
+async def test_a_member_without_partitions_has_no_stall() -> None:
+    async with opened(group=True) as world:
+        world.consumer.ours = frozenset()
+        world.consumer.give(frozenset())
+        with anyio.move_on_after(2 * STALL_SECONDS):
+            await world.subscription.receive()
+        assert not world.telemetry.warnings
+        assert world.telemetry.notes[-1][1]["ours"] == "none"
+
+
+class AnsweringCluster(KafkaCluster):
+    """A cluster that answers, whatever the consumer meets."""
+
+    async def problem(self) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("count", "problem"),
+    [
+        pytest.param(2, "it answers, but gives no records", id="topic there"),
+        pytest.param(kafka.KafkaConnectionError("lost"), "KafkaConnection: lost", id="not known"),
+    ],
+)
+async def test_a_stall_with_a_broker_that_answers_is_told_as_such(count: int | Exception, problem: str) -> None:
+    async with opened() as world:
+        world.consumer.count = count
+        world.subscription._cluster = AnsweringCluster("127.0.0.1:1")
+        with anyio.move_on_after(2 * STALL_SECONDS):
+            await world.subscription.receive()
+        assert world.telemetry.warnings[0][1]["problem"] == problem
+
+
+async def test_a_topic_that_was_deleted_ends_reading() -> None:
+    async with opened() as world:
+        world.consumer.count = 0
+        world.subscription._cluster = AnsweringCluster("127.0.0.1:1")
+        with pytest.raises(BrokerError, match="topic books was deleted while it was read"):
+            await world.receive()
