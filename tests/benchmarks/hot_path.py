@@ -1,9 +1,10 @@
 """Time per event from bytes to bytes: decode, continuity, apply, top 20, record, encode.
 
-Method: all depth frames of the two recorded Binance files (6,495 events of 46 levels on average) go one by one through the
-real ``FeedCore`` with its real dialect, ``/depth`` answered from a naive rebuild, and each state through the outbox and the
-record's encoder. Beside it, in the same run and interleaved with it, the bare floor: msgspec decodes the same frames into
-the same type, and encodes the same records. Best of several rounds each; the ratio is what counts, the machine is noisy.
+Method: all depth frames of the two recorded Binance files (6,495 events of 46 levels on average) go one by one
+through the real ``FeedCore`` with its real dialect, ``/depth`` answered from a naive rebuild, and each state through
+the outbox and the record's encoder. Beside it, in the same run and interleaved with it, the bare floor: msgspec
+decodes the same frames into the same type, and encodes the same records. Best of several rounds each; the ratio is
+what counts, the machine is noisy.
 """
 
 import gc
