@@ -26,7 +26,7 @@ START = datetime(2024, 8, 8, 23, 59, 58, 123456, tzinfo=UTC)
 SOURCES = Path(__file__).parents[2] / "src"
 
 
-def line(message: str = "connection lost", **changes: Any) -> Line:  # noqa: ANN401 - any attribute of a line
+def line(message: str = "connection lost", **changes: Any) -> Line:
     """Make a warning."""
     return attrs.evolve(Line(START, "WARNING", 30, "feeds", message), **changes)
 
@@ -442,7 +442,7 @@ class TestOutput:
             "output = configure_logging('INFO', 'auto'); logger.warning('lost'); logger.warning('lost'); output.close()"
         )
 
-        ran = subprocess.run(  # noqa: S603 - our own program
+        ran = subprocess.run(
             [sys.executable, "-c", program],
             capture_output=True,
             text=True,

@@ -48,7 +48,7 @@ _SHOWN_CHARACTERS = 60
 _MAX_PORT = 65535
 
 
-class Unfit(ValueError):  # noqa: N818 - it becomes a Fault as soon as its place is known
+class Unfit(ValueError):
     """A value that its setting can not hold: `expected a number of seconds above 0, received 'abc'`."""
 
     def __init__(self, expected: str, received: object, hint: str = "") -> None:

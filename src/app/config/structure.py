@@ -50,7 +50,7 @@ class _Related(Protocol):
     def relations(self) -> Iterator[tuple[str, str]]: ...
 
 
-class _Relation(Exception):  # noqa: N818 - never leaves this module
+class _Relation(Exception):
     """Two settings that do not go together; `path` is the one to blame, below the record that told it."""
 
     def __init__(self, path: str, message: str) -> None:
