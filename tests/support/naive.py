@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from heapq import nlargest, nsmallest
 
 from app.domain.normalized import Level, Levels
 
@@ -47,7 +48,8 @@ class NaiveSide:
 
     def top(self, depth: int) -> Levels:
         """The best levels, best first, in the text they came in."""
-        return tuple(self.levels[price] for price in self.prices()[:depth])
+        best = nlargest(depth, self.levels) if self._best_is_highest else nsmallest(depth, self.levels)
+        return tuple(self.levels[price] for price in best)
 
 
 class NaiveBook:
