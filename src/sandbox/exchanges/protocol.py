@@ -58,6 +58,9 @@ class SandboxProtocol(WebSocketsSansIOProtocol):
             # The server has ended the socket by itself meanwhile: after an unanswered ping, or at its end.
             raise ClientDisconnected
         await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            # A refusal completes a handshake, too; the server would complain that none was made.
+            self.handshake_complete = True
 
     async def receive(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a private type of uvicorn
         message = await super().receive()

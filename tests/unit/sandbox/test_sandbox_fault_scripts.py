@@ -74,7 +74,9 @@ async def test_a_big_snapshot_of_binance_says_the_same_in_more_bytes() -> None:
 
 @pytest.mark.parametrize("venue", list(Venue))
 @pytest.mark.parametrize("status", [451, 429, 418])
-async def test_an_exchange_refuses_everything_until_it_is_told_not_to(venue: Venue, status: int) -> None:
+async def test_an_exchange_refuses_everything_until_it_is_told_not_to(
+    venue: Venue, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with within(_QUICK) as running:
         endpoint = running.binance if venue is Venue.BINANCE else running.coinbase
         path = "/api/v3/ping" if venue is Venue.BINANCE else "/api/v3/brokerage/time"
@@ -92,6 +94,7 @@ async def test_an_exchange_refuses_everything_until_it_is_told_not_to(venue: Ven
         async with dial(f"{endpoint.websocket_url}/stream"):
             pass
         assert running.faults.injected[FaultKind.REFUSE] == 3
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
 
 
 def test_every_kind_of_fault_is_in_a_ready_made_script() -> None:
