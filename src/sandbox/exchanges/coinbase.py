@@ -13,7 +13,8 @@ import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
-from sandbox.book import Book, Level
+from sandbox.book import Book
+from sandbox.exchanges.coinbase_events import catch_up_event, encode, snapshot_event, update_event
 from sandbox.exchanges.connection import Connection
 from sandbox.exchanges.exchange import Exchange
 from sandbox.exchanges.outlet import Frame, FrameKind, Outlet
@@ -104,9 +105,7 @@ class CoinbaseConnection(Connection):
         book = self.exchange.source.book(product)
         if before is None or book is None or not self._hears(product):
             return
-        bids, asks = _difference(before[0], book.bids()), _difference(before[1], book.asks())
-        event = _event("update", product, book.changed_ns, bids, asks)
-        self._put_books(event, (product,), FrameKind.UPDATE, None)
+        self._put_books(catch_up_event(product, before, book), (product,), FrameKind.UPDATE, None)
 
     def restart_numbers(self) -> None:
         """Number the frames from 0 again."""
@@ -140,7 +139,7 @@ class CoinbaseConnection(Connection):
             self.products[product] = None
             book = self.exchange.source.book(product)
             if book is not None:
-                self._put_books(_snapshot_event(product, book), (product,), FrameKind.SNAPSHOT, None)
+                self._put_books(snapshot_event(product, book), (product,), FrameKind.SNAPSHOT, None)
         self.exchange.tell_source()
         return True
 
@@ -159,10 +158,10 @@ class CoinbaseConnection(Connection):
         current: dict[str, list[str]] = dict(sorted(self.channels.items()))
         if self.products:
             current["level2"] = list(self.products)
-        self._put("subscriptions", _encode({"subscriptions": current}), FrameKind.REPLY)
+        self._put("subscriptions", encode({"subscriptions": current}), FrameKind.REPLY)
 
     def _refuse(self, text: str) -> None:
-        self.reply(_encode({"type": "error", "message": text}))
+        self.reply(encode({"type": "error", "message": text}))
 
     def _put_books(self, events: str, symbols: tuple[str, ...], kind: FrameKind, timestamp: str | None) -> None:
         timestamp = timestamp or self._now()
@@ -231,38 +230,5 @@ class CoinbaseExchange(Exchange[CoinbaseConnection]):
     def event(self, change: Change) -> str:
         """Write the event of a change, once for all connections."""
         if self._last_event[0] is not change:
-            self._last_event = change, change.recorded or _update_event(change)
+            self._last_event = change, change.recorded or update_event(change)
         return self._last_event[1]
-
-
-def _difference(before: dict[str, str], after: list[Level]) -> list[Level]:
-    changed = [level for level in after if before.get(level[0]) != level[1]]
-    return changed + [(price, "0") for price in before.keys() - dict(after)]
-
-
-def _snapshot_event(product: str, book: Book) -> str:
-    return _event("snapshot", product, book.changed_ns, book.bids(), book.asks())
-
-
-def _update_event(change: Change) -> str:
-    return _event("update", change.symbol, change.time_ns, change.bids, change.asks)
-
-
-def _event(
-    kind: str,
-    product: str,
-    time_ns: int | None,
-    bids: list[Level] | tuple[Level, ...],
-    asks: list[Level] | tuple[Level, ...],
-) -> str:
-    event_time = format_rfc3339(time_ns or 0, digits=6)
-    updates = [
-        {"side": side, "event_time": event_time, "price_level": price, "new_quantity": quantity}
-        for side, levels in (("bid", bids), ("offer", asks))
-        for price, quantity in levels
-    ]
-    return _encode({"type": kind, "product_id": product, "updates": updates})
-
-
-def _encode(message: object) -> str:
-    return msgspec.json.encode(message).decode()
