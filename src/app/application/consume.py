@@ -7,8 +7,9 @@ import attrs
 
 from app.application.opening import opened_unless
 from app.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
-from app.domain.market import Market, Quote
-from app.domain.proof import OrderProof, Verdict
+from app.application.proven import ProvenSubscription
+from app.domain.market import Market
+from app.domain.proof import OrderProof
 
 __all__ = ["ConsumeRequest", "Consumer"]
 
@@ -62,34 +63,16 @@ class Consumer:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._refresh, name="refresh")
                     tasks.start_soon(_cancel_when, stop, tasks.cancel_scope.cancel, name="stop")
+                    reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
                     while True:
-                        delivered = await subscription.receive()
+                        delivered = await reader.receive()
                         now = self._clock.now()
-                        quotes: list[Quote] = []
-                        for each in delivered:
-                            if request.keys is not None and each.book.key not in request.keys:
-                                continue
-                            self._judge(self.reading.proof.check(each.book, each.offset), each.book.key)
-                            self.reading.records += 1
-                            quote = self._market.take(each.book, now)
-                            if quote is not None:
-                                quotes.append(quote)
+                        taken = [self._market.take(each.book, now) for each in delivered]
+                        quotes = [quote for quote in taken if quote is not None]
+                        self.reading.records += len(delivered)
                         self.reading.now = now
                         if quotes:
                             self._display.show(quotes, self._market, self.reading)
-
-    def _judge(self, verdict: Verdict, key: str) -> None:
-        match verdict:
-            case Verdict.NEXT | Verdict.REREAD:
-                pass
-            case Verdict.HOLE:
-                self._telemetry.warn("records are missing", instrument=key)
-            case Verdict.DOUBLE:
-                self._telemetry.warn("a record came twice", instrument=key)
-            case Verdict.DISORDER:
-                self._telemetry.warn("records are out of order", instrument=key)
-            case Verdict.FOREIGN:
-                self._telemetry.warn("another producer still publishes this instrument", instrument=key)
 
     async def _refresh(self) -> None:
         while True:

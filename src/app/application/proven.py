@@ -1,0 +1,51 @@
+"""Reading with the proof checked: what ``consume`` shows and what other programs are handed comes through here."""
+
+from collections.abc import Collection
+
+from app.application.ports import Delivered, Subscription, Telemetry
+from app.domain.proof import OrderProof, Verdict
+
+__all__ = ["ProvenSubscription"]
+
+_TROUBLE = {
+    Verdict.HOLE: "records are missing",
+    Verdict.DOUBLE: "a record came twice",
+    Verdict.DISORDER: "records are out of order",
+    Verdict.FOREIGN: "another producer still publishes this instrument",
+}
+
+
+class ProvenSubscription:
+    """A subscription whose every record was checked; what was handed out before, or is of an older run, is left out."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        keys: Collection[str] | None,
+        telemetry: Telemetry,
+        proof: OrderProof | None = None,
+    ) -> None:
+        """``keys`` are the instruments wanted as ``exchange:symbol``; None: all."""
+        self._subscription = subscription
+        self._keys = keys
+        self._telemetry = telemetry
+        self.proof = proof or OrderProof()
+
+    async def receive(self) -> list[Delivered]:
+        """Wait for records; safe to cancel. Trouble is told, counted in ``proof``, and the record handed out.
+
+        Raises:
+            BrokerError: reading can not go on.
+        """
+        handed: list[Delivered] = []
+        for each in await self._subscription.receive():
+            book = each.book
+            if self._keys is not None and book.key not in self._keys:
+                continue
+            verdict = self.proof.check(book, each.offset)
+            if verdict in _TROUBLE:
+                self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
+            is_foreign = book.run < self.proof.keys[book.key].newest_run
+            if verdict is not Verdict.REREAD and not is_foreign:
+                handed.append(each)
+        return handed

@@ -1,0 +1,97 @@
+"""Reading books from Python, for other programs: typed, with the proof of order and completeness checked.
+
+    async with read_books("localhost:19092", instruments=["binance:BTC-USDT"]) as books:
+        async for book in books:
+            if book.is_live:
+                print(book.symbol, book.bids[0], book.asks[0])
+    print(books.proof.is_proven)
+
+Settings (TLS, passwords, topic) come from where the commands find them: YAML, ``.env`` and the environment.
+"""
+
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from app.application.ports import Start
+from app.application.proven import ProvenSubscription
+from app.config import load_settings
+from app.container import Container
+from app.domain.errors import UsageError
+from app.domain.normalized import BookStatus, NormalizedBook, Reason
+from app.domain.proof import KeyProof, OrderProof
+
+__all__ = ["BookStatus", "Books", "KeyProof", "NormalizedBook", "OrderProof", "Reason", "read_books"]
+
+
+class Books(AsyncIterator[NormalizedBook]):
+    """Records in order, each once; endless. ``proof`` says what is missing, doubled or out of order so far.
+
+    Books that are not live come too, with their reason and without levels. Records of a producer that another one has
+    replaced are left out and counted as foreign.
+    """
+
+    def __init__(self, subscription: ProvenSubscription) -> None:
+        self._subscription = subscription
+        self._ready: deque[NormalizedBook] = deque()
+
+    @property
+    def proof(self) -> OrderProof:
+        """What the records seen so far show, by instrument and in all."""
+        return self._subscription.proof
+
+    async def __anext__(self) -> NormalizedBook:
+        """Wait for the next record.
+
+        Raises:
+            BrokerError: reading can not go on.
+        """
+        while not self._ready:
+            self._ready.extend(each.book for each in await self._subscription.receive())
+        return self._ready.popleft()
+
+
+@asynccontextmanager
+async def read_books(
+    brokers: str | None = None,
+    *,
+    instruments: Collection[str] | None = None,
+    start: str | datetime = "latest",
+    group: str | None = None,
+    topic: str | None = None,
+    env: str | None = None,
+    config_files: Sequence[Path] = (),
+    overrides: Sequence[str] = (),
+) -> AsyncGenerator[Books]:
+    """Open the topic for reading.
+
+    Args:
+        brokers: ``host:port``, several with commas; by default ``kafka.brokers`` of the settings.
+        instruments: ``exchange:symbol`` of those wanted; by default all.
+        start: ``latest`` (the newest record of every instrument comes first), ``earliest``, or a time.
+        group: A consumer group to share the topic with; without one everything is read and nothing committed.
+        topic: By default ``kafka.topics.books`` of the settings.
+        env: Name of the settings' environment, as ``--env``.
+        config_files: As ``--config``.
+        overrides: As ``--set``.
+
+    Raises:
+        UsageError: ``start`` is none of these.
+        SettingsError: with every fault of every source.
+        BrokerUnavailable: no broker within ``kafka.connect_timeout_seconds``.
+        BrokerError: a broker answers, and does not let us in or not read.
+    """
+    chosen = list(overrides)
+    if brokers is not None:
+        chosen.append(f"kafka.brokers={brokers}")
+    if topic is not None:
+        chosen.append(f"kafka.topics.books={topic}")
+    container = Container(settings=load_settings(env, config_files, chosen).settings)
+    if isinstance(start, str) and start not in ("latest", "earliest"):
+        raise UsageError(f"start: expected latest, earliest or a datetime, received {start!r}")
+    at = start if isinstance(start, str) else int(start.timestamp() * 1_000_000)
+    keys = None if instruments is None else frozenset(instruments)
+    async with container.subscriber().open(Start(at), group) as subscription:
+        yield Books(ProvenSubscription(subscription, keys, container.telemetry()))

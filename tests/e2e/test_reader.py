@@ -1,0 +1,58 @@
+"""The reading API, as a program of somebody else would use it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.support.processes import running, running_sandbox
+
+from app.domain.errors import UsageError
+from app.reader import NormalizedBook, read_books
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+
+async def take(
+    count: int, settings: Path, start: str | datetime, instruments: list[str] | None
+) -> list[NormalizedBook]:
+    taken: list[NormalizedBook] = []
+    with anyio.fail_after(30):
+        async with read_books(env="sandbox", config_files=[settings], start=start, instruments=instruments) as books:
+            async for book in books:
+                taken.append(book)
+                if len(taken) == count:
+                    break
+            assert books.proof.is_proven
+            assert sum(proof.records for proof in books.proof.keys.values()) >= count
+    return taken
+
+
+async def test_books_are_read_in_order_and_proven(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path) as sandbox:
+        command = ["app", "produce", "--env", "sandbox", "--config", str(sandbox.settings)]
+        with running(command, tmp_path, "produce") as producer:
+            everything = await take(60, sandbox.settings, "earliest", None)
+            assert {book.key for book in everything} == {
+                "binance:BTC-USDT",
+                "binance:ETH-USDT",
+                "coinbase:BTC-USD",
+                "coinbase:ETH-USD",
+            }
+            for key in {book.key for book in everything}:
+                seqs = [book.publish_seq for book in everything if book.key == key]
+                assert seqs == list(range(len(seqs)))
+            one = await take(5, sandbox.settings, "latest", ["coinbase:BTC-USD"])
+            assert {book.key for book in one} == {"coinbase:BTC-USD"}
+            assert [book.publish_seq for book in one] == list(range(one[0].publish_seq, one[0].publish_seq + 5))
+            assert one[-1].is_live
+            assert one[-1].bids
+            recent = await take(3, sandbox.settings, datetime.now(UTC) - timedelta(seconds=1), ["coinbase:BTC-USD"])
+            assert recent[0].publish_seq > 0
+            assert producer.stop() == 0
+
+
+async def test_a_start_that_makes_no_sense_is_told() -> None:
+    with pytest.raises(UsageError, match="latest, earliest or a datetime"):
+        async with read_books(start="-15m"):
+            pass
