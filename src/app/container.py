@@ -8,6 +8,7 @@ settings file.
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from dependency_injector import containers, providers
@@ -17,6 +18,7 @@ from app.adapters.console.board import MessageBoard
 from app.adapters.console.lines import JsonDisplay, LinesDisplay
 from app.adapters.console.screen import TableDisplay
 from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.probe import KafkaProbe
 from app.adapters.kafka.publisher import KafkaPublisher
 from app.adapters.kafka.security import Security
 from app.adapters.kafka.subscriber import KafkaSubscriber
@@ -26,18 +28,22 @@ from app.adapters.telemetry.logs import LogTelemetry
 from app.adapters.transport.websocket import HttpTransport, TransportSettings
 from app.adapters.venues import DIALECTS
 from app.adapters.venues.wire import Endpoint
+from app.application.check import Check, CheckSettings
 from app.application.children import Children
 from app.application.consume import Consumer
 from app.application.feeds import ReconnectSettings
+from app.application.listing import Listings
 from app.application.outbox import Outbox, OutboxPolicy
 from app.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport, Venue
+from app.application.probe import TopicProbe
 from app.application.produce import Producer, ProduceSettings, VenuePlan
+from app.application.verify import Verification
 from app.config import Settings, VenueSettings
 from app.domain.errors import UsageError
 from app.domain.market import Market
 from app.domain.sync import SyncSettings
 
-__all__ = ["Container", "make_children"]
+__all__ = ["Container", "make_children", "make_listings"]
 
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
@@ -261,6 +267,58 @@ def make_consumer(
     )
 
 
+def make_probe(cluster: KafkaCluster, topic: KafkaTopic) -> TopicProbe:
+    """Look at the topic."""
+    return KafkaProbe(cluster, topic.name)
+
+
+def make_verification(settings: Settings, subscriber: Subscriber, probe: TopicProbe) -> Verification:
+    """Make one run of ``verify``."""
+    stale_after = settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds
+    return Verification(subscriber, probe, settings.kafka.topics.books, stale_after)
+
+
+def make_check(
+    settings: Settings, plans: list[VenuePlan], transport: Transport, probe: TopicProbe, clock: Clock
+) -> Check:
+    """Make one run of ``check``."""
+    kafka = settings.kafka
+    return Check(
+        plans,
+        transport,
+        probe,
+        clock,
+        CheckSettings(
+            brokers=",".join(kafka.brokers),
+            topic=kafka.topics.books,
+            partitions=kafka.partitions,
+            creates_topic=kafka.create_topic,
+            first_data_timeout_seconds=settings.book.first_data_timeout_seconds,
+            max_clock_skew_seconds=settings.book.max_clock_skew_seconds,
+        ),
+    )
+
+
+def make_listings(settings: Settings, transport: Transport, exchange: str | None) -> Listings:
+    """Ask one venue, or all that are enabled.
+
+    Raises:
+        UsageError: there is no such venue.
+    """
+    if exchange is not None and exchange not in settings.venues:
+        nearest = get_close_matches(exchange, settings.venues, n=1)
+        hint = (
+            f" (did you mean {nearest[0]}?)" if nearest else f", expected one of {', '.join(sorted(settings.venues))}"
+        )
+        raise UsageError(f"the settings know no exchange {exchange}{hint}")
+    wanted = {
+        name: venue
+        for name, venue in settings.venues.items()
+        if (venue.enabled if exchange is None else name == exchange)
+    }
+    return Listings([make_venue(name, venue) for name, venue in wanted.items()], transport)
+
+
 def make_children(settings: Settings, folder: Path, environ: Mapping[str, str]) -> Children:
     """Start programs as processes, with their logs in a folder; each may take as long to end as it promises itself."""
     return ProcessChildren(folder, environ, settings.shutdown_timeout_seconds + _CHILD_STOP_MARGIN_SECONDS)
@@ -294,4 +352,7 @@ class Container(containers.DeclarativeContainer):
         table=providers.Singleton(TableDisplay, title, board, clock),
     )
     market = providers.Singleton(make_market, settings)
+    probe = providers.Singleton(make_probe, cluster, topic)
+    check = providers.Factory(make_check, settings, plans, transport, probe, clock)
+    verification = providers.Factory(make_verification, settings, subscriber, probe)
     consumer = providers.Factory(make_consumer, settings, subscriber, market, display, clock, telemetry)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from app.adapters.console.plain import counted
 from app.application.demo import Demo, DemoSettings, DemoSummary, Front
 from app.application.tally import Tally
 from app.cli.options import examples, start_log, view_or_default, with_view
@@ -80,12 +81,10 @@ def _own_environment() -> Mapping[str, str]:
 
 
 def _told(summary: DemoSummary) -> list[str]:
-    proof = summary.proof
-    doubles = sum(key.doubles for key in proof.keys.values())
-    disorder = sum(key.disorder for key in proof.keys.values())
+    proof, seen = summary.proof, counted(summary.records, "record")
     verdict = "order proven by contiguous publish_seq" if proof.is_proven else "ORDER NOT PROVEN"
     return [
-        f"{summary.records:,} records of {summary.instruments} instruments in {summary.seconds:.1f} s",
-        f"{verdict}: {proof.holes} holes, {doubles} doubled, {disorder} out of order",
-        f"{summary.gaps} gaps, worst age {summary.worst_age_seconds:.3f} s",
+        f"{seen} of {counted(summary.instruments, 'instrument')} in {summary.seconds:.1f} s",
+        f"{verdict}: {counted(proof.holes, 'hole')}, {proof.doubles} doubled, {proof.disorder} out of order",
+        f"{counted(summary.gaps, 'gap')}, worst age {summary.worst_age_seconds:.3f} s",
     ]

@@ -11,14 +11,13 @@ from click.shell_completion import shell_complete
 
 from app import __version__
 from app.cli.demo import demo
-from app.cli.settings import config
+from app.cli.questions import check, instruments, verify
+from app.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
 from app.cli.streams import consume, produce
 from app.domain.errors import AppError
 
 __all__ = ["main"]
 
-_SCRIPT = "market-data"
-_COMPLETION_VARIABLE = "_MARKET_DATA_COMPLETE"
 _EXAMPLES = """
 \b
 Examples:
@@ -36,7 +35,7 @@ def cli() -> None:
     """Order books of Binance and Coinbase, checked, normalised, and delivered in order through Kafka."""
 
 
-for _command in (config, consume, demo, produce):
+for _command in (check, completion, config, consume, demo, instruments, produce, verify):
     cli.add_command(_command)
 
 
@@ -64,10 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     """Do what ``cli.main()`` does, to which a closed pipe would be an error."""
-    if instruction := os.environ.get(_COMPLETION_VARIABLE):
-        return shell_complete(cli, {}, _SCRIPT, _COMPLETION_VARIABLE, instruction)
-    is_script = Path(sys.argv[0]).name.removesuffix(".exe") == _SCRIPT
-    with cli.make_context(_SCRIPT if is_script else "python -m app", list(arguments)) as context:
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
+        return shell_complete(cli, {}, SCRIPT, COMPLETION_VARIABLE, instruction)
+    is_script = Path(sys.argv[0]).name.removesuffix(".exe") == SCRIPT
+    with cli.make_context(SCRIPT if is_script else "python -m app", list(arguments)) as context:
         cli.invoke(context)
     return 0
 

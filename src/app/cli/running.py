@@ -11,7 +11,7 @@ from anyio.abc import TaskStatus
 from app.domain.errors import AppError
 from app.logs import LogOutput
 
-__all__ = ["run"]
+__all__ = ["run", "run_briefly"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,31 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
         log.close()
     if not results:
         raise AppError("ended by a second signal before the end was clean")
+    return results[0]
+
+
+def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput) -> T:
+    """Run what ends by itself; a signal ends it at once.
+
+    Raises:
+        AppError: as ``run``, and when it was ended by a signal.
+        BrokenPipeError: as ``run``.
+    """
+    results: list[T] = []
+
+    async def until(stop: anyio.Event) -> None:
+        async def give_up() -> None:
+            await stop.wait()
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(give_up, name="stop")
+            results.append(await job())
+            tasks.cancel_scope.cancel()
+
+    run(until, log)
+    if not results:
+        raise AppError("interrupted")
     return results[0]
 
 

@@ -82,6 +82,21 @@ class OrderProof:
         return sum(key.holes for key in self.keys.values())
 
     @property
+    def doubles(self) -> int:
+        """Doubled records of all keys."""
+        return sum(key.doubles for key in self.keys.values())
+
+    @property
+    def disorder(self) -> int:
+        """Records of all keys that came after a later one."""
+        return sum(key.disorder for key in self.keys.values())
+
+    @property
+    def foreign(self) -> int:
+        """Records of all keys that are of an older run."""
+        return sum(key.foreign for key in self.keys.values())
+
+    @property
     def is_proven(self) -> bool:
         """Tell whether it holds for every key."""
         return all(key.is_proven for key in self.keys.values())

@@ -8,6 +8,7 @@ import attrs
 from rich.text import Text
 
 from app.adapters.console.columns import COLUMNS, STATUS, Column, Row, aligned, span
+from app.adapters.console.plain import counted
 from app.application.ports import Reading
 from app.domain.market import Quote
 from app.domain.moment import Moment
@@ -67,15 +68,14 @@ def _header(picture: Picture, width: int) -> list[Text]:
     live = sum(quote.is_live for quote in picture.quotes)
     first = Text.assemble(" ", (picture.title, "bold cyan"), "  ", reading.source)
     rate = Text.assemble((f"{sum(picture.rates.values()):,.0f}", "bold"), " records/s ")
+    said = Text(" ")
     if proof.is_proven:
-        said = Text.assemble(" ", ("order proven", "green"), f": {reading.records:,} records, 0 holes")
+        said.append("order proven", "green").append(f": {counted(reading.records, 'record')}, 0 holes")
     else:
-        doubles = sum(key.doubles for key in proof.keys.values())
-        disorder = sum(key.disorder for key in proof.keys.values())
-        found = f": {reading.records:,} records, {proof.holes:,} holes, {doubles:,} doubled, {disorder:,} out of order"
-        said = Text.assemble(" ", ("ORDER NOT PROVEN", "bold red"), found)
-    if foreign := sum(key.foreign for key in proof.keys.values()):
-        said.append(f", {foreign:,} of another producer", "yellow")
+        said.append("ORDER NOT PROVEN", "bold red").append(f": {counted(reading.records, 'record')}, ")
+        said.append(f"{counted(proof.holes, 'hole')}, {proof.doubles:,} doubled, {proof.disorder:,} out of order")
+    if proof.foreign:
+        said.append(f", {proof.foreign:,} of another producer", "yellow")
     style = "green" if live == len(picture.quotes) else "yellow"
     time = datetime.fromtimestamp(picture.now.wall / 1e6, UTC)
     right = Text.assemble((f"{live}", style), f" of {len(picture.quotes)} live  {time:%H:%M:%S} UTC ")
@@ -86,7 +86,7 @@ def _footer(hidden: int, width: int) -> Text:
     hint = Text.assemble(" ", ("Ctrl-C", "bold"), (" ends", _GREY))
     if not hidden:
         return hint
-    return _ends(hint, Text(f"{hidden} more instruments: a taller window shows them ", "yellow"), width)
+    return _ends(hint, Text(f"{counted(hidden, 'more instrument')}: a taller window shows them ", "yellow"), width)
 
 
 def _ends(left: Text, right: Text, width: int) -> Text:

@@ -1,0 +1,22 @@
+"""Columns of text for commands that print once. Pure."""
+
+from collections.abc import Collection, Sequence
+
+__all__ = ["counted", "in_columns"]
+
+
+def in_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
+    """Write rows as lines, each column as wide as its widest cell, two spaces apart; ``right`` are set to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def counted(number: int, what: str) -> str:
+    """Count things: ``1 record``, ``1,234 records``."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
