@@ -46,7 +46,9 @@ class Program:
 
 
 @contextmanager
-def running(arguments: Sequence[str], folder: Path, name: str, stdout: IO[Any] | int | None = None) -> Generator[Program]:
+def running(
+    arguments: Sequence[str], folder: Path, name: str, stdout: IO[Any] | int | None = None
+) -> Generator[Program]:
     """Run ``python -m ARGUMENTS`` from the project's folder; what is left of it at the end is killed."""
     log = folder / f"{name}.log"
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("APP_", "KAFKA_", "LOG_"))}

@@ -30,12 +30,21 @@ class WeightBudget:
         self._held_until = 0.0
         self._turn = anyio.Lock()
 
-    async def spend(self, weight: int) -> None:
-        """Wait until so much may be spent, first come first served. Safe to cancel."""
+    async def spend(self, weight: int, *, is_urgent: bool = False) -> None:
+        """Wait until so much may be spent, first come first served; what is urgent and light goes before all others.
+
+        Safe to cancel.
+        """
+        if is_urgent:
+            await self._spend(weight)
+            return
         async with self._turn:
-            while (wait := self._wait_for(weight)) > 0.0:  # noqa: ASYNC110 - time passing is what is waited for
-                await anyio.sleep(wait)
-            self._available -= weight
+            await self._spend(weight)
+
+    async def _spend(self, weight: int) -> None:
+        while (wait := self._wait_for(weight)) > 0.0:  # noqa: ASYNC110 - time passing is what is waited for
+            await anyio.sleep(wait)
+        self._available -= weight
 
     def hold(self, seconds: float | None) -> None:
         """The venue said to stop: spend nothing for so long; a minute where it gave no time."""

@@ -170,8 +170,7 @@ class Feed:
         while True:
             while self._messages:
                 await connection.send(self._messages.popleft())
-                if self._messages:
-                    await anyio.sleep(pause)
+                await anyio.sleep(pause)
             self._message_queued = anyio.Event()
             await self._message_queued.wait()
 
@@ -194,7 +193,7 @@ class Feed:
             request = self._venue.book_request(fetch.instrument, fetch.levels)
             try:
                 with anyio.fail_after(fetch.within_seconds):
-                    await self._budget.spend(request.weight)
+                    await self._budget.spend(request.weight, is_urgent=fetch.within_seconds is not None)
                     response = await self._network.get(request)
             except TimeoutError:
                 self._telemetry.warn("a probe was not answered in time", instrument=key, seconds=fetch.within_seconds)

@@ -1,0 +1,419 @@
+"""The loop around the core: opening, waiting, sending at a pace, fetching, all against a venue in memory."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from random import Random
+
+import anyio
+import attrs
+import pytest
+from tests.support.bounds import bounds
+from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, refuse
+from tests.support.rules import RecordRules
+from tests.support.venues import (
+    BINANCE,
+    COINBASE,
+    binance_book,
+    binance_event,
+    coinbase_event,
+    coinbase_frame,
+    instrument,
+)
+from tests.support.virtual import VIRTUAL_TIME, LoopClock
+from tests.support.waiting import until
+
+from app.application.budget import WeightBudget
+from app.application.core import FeedCore
+from app.application.feeds import Feed, ReconnectSettings
+from app.application.ports import Request, Venue
+from app.domain.errors import RequestFailed
+from app.domain.normalized import BookState, BookStatus, Level, Reason
+from app.domain.sync import SyncSettings
+
+pytestmark = pytest.mark.anyio
+
+BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
+ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
+RECONNECT = ReconnectSettings(initial_backoff_seconds=0.5, max_backoff_seconds=8.0, backoff_multiplier=2.0, jitter=0.0)
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+@attrs.define
+class Bench:
+    """A feed between a network in memory and a list of what it published."""
+
+    venue: Venue
+    keys: Sequence[str]
+    reconnect: ReconnectSettings = RECONNECT
+    settings: SyncSettings = attrs.field(factory=bounds)
+    random: Random = attrs.field(factory=lambda: Random(1))
+    clock: LoopClock = attrs.field(factory=LoopClock)
+    telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
+    states: list[BookState] = attrs.field(factory=list)
+    network: FakeNetwork = attrs.field(init=False)
+    feed: Feed = attrs.field(init=False)
+    rules: RecordRules = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.network = FakeNetwork(self.clock)
+        self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
+        instruments = [instrument(key) for key in self.keys]
+        core = FeedCore(self.venue, instruments, self.settings, frame_silence_seconds=10.0)
+        budget = WeightBudget(self.venue.weight_per_minute, self.clock)
+        self.feed = Feed(
+            core,
+            self.venue,
+            self.network,
+            budget,
+            self.clock,
+            self.telemetry,
+            self.reconnect,
+            self._publish,
+            self.random,
+        )
+
+    def _publish(self, state: BookState) -> None:
+        self.rules.take(state, self.clock.now())
+        self.states.append(state)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.feed.run)
+            yield
+            tasks.cancel_scope.cancel()
+
+    async def until_live(self, key: str | None = None) -> None:
+        wanted = key or self.keys[0]
+        await until(lambda: wanted in self.rules.keys and self.rules.keys[wanted].last.is_live, 200, 0.05)
+
+    @property
+    def waits(self) -> list[float]:
+        """Seconds between one attempt to connect and the next."""
+        attempts = self.network.attempts
+        return [round(later - earlier, 2) for earlier, later in pairwise(attempts)]
+
+    def statuses(self) -> list[tuple[BookStatus, Reason | None]]:
+        """What the first book said, repetitions left out."""
+        said = [(state.status, state.reason) for state in self.states if state.key == self.keys[0]]
+        return [each for at, each in enumerate(said) if said[at - 1 : at] != [each]]
+
+
+def coinbase(**changes: object) -> Bench:
+    return Bench(COINBASE, ["coinbase:BTC-USD"], **changes)  # type: ignore[arg-type]
+
+
+def binance(*symbols: str, **changes: object) -> Bench:
+    return Bench(BINANCE, [f"binance:{symbol}" for symbol in symbols or ("BTC-USDT",)], **changes)  # type: ignore[arg-type]
+
+
+def says(*frames: bytes) -> Callable[[FakeConnection], None]:
+    return lambda connection: connection.say(*frames)
+
+
+SNAPSHOT = coinbase_frame(0, [coinbase_event("snapshot", "BTC-USD", BIDS, ASKS)])
+
+
+# waiting between attempts
+
+
+async def test_attempts_that_fail_are_repeated_at_growing_intervals_up_to_the_bound() -> None:
+    bench = coinbase()
+    bench.network.on_connect = refuse(Reason.UNAVAILABLE)
+    async with bench.running():
+        await anyio.sleep(35)
+    assert bench.waits == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    assert bench.statuses() == [(BookStatus.SYNCING, None), (BookStatus.DISCONNECTED, Reason.UNAVAILABLE)]
+    assert {message for message, _ in bench.telemetry.warnings} == {"could not connect"}
+
+
+async def test_waits_are_jittered_downwards_within_their_share() -> None:
+    jittered = ReconnectSettings(initial_backoff_seconds=1, max_backoff_seconds=1, backoff_multiplier=2, jitter=0.3)
+    bench = coinbase(reconnect=jittered)
+    bench.network.on_connect = refuse(Reason.UNAVAILABLE)
+    async with bench.running():
+        await anyio.sleep(300)
+    assert len(bench.waits) > 300
+    assert min(bench.waits) >= 0.7
+    assert max(bench.waits) <= 1.0
+    assert len(set(bench.waits)) > 20
+
+
+async def test_an_open_connection_alone_does_not_reset_the_wait() -> None:
+    bench = coinbase()
+    bench.network.on_connect = lambda connection: connection.drop()
+    async with bench.running():
+        await anyio.sleep(20)
+    assert bench.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+async def test_frames_that_make_no_book_live_do_not_reset_the_wait() -> None:
+    def open_and_die(connection: FakeConnection) -> None:
+        connection.say(coinbase_frame(0, [{"heartbeat_counter": 1}], "heartbeats"))
+        connection.drop()
+
+    bench = coinbase()
+    bench.network.on_connect = open_and_die
+    async with bench.running():
+        await anyio.sleep(20)
+    assert bench.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+async def test_a_book_that_becomes_live_resets_the_wait() -> None:
+    bench = coinbase()
+    bench.network.on_connect = refuse(Reason.UNAVAILABLE)
+    async with bench.running():
+        await anyio.sleep(4)
+        bench.network.on_connect = says(SNAPSHOT)
+        await bench.until_live()
+        bench.network.connection.drop()
+        await anyio.sleep(0.7)
+        bench.network.connection.drop()
+        await anyio.sleep(0.7)
+    assert bench.waits[:3] == [0.5, 1.0, 2.0]
+    dropped = [round(wait, 1) for wait in bench.waits[-2:]]
+    assert all(wait <= 5 for wait in dropped)
+    assert [round(later - (earlier.closed_at or 0), 2) for earlier, later in _reopened(bench)] == [0.5, 0.5]
+
+
+def _reopened(bench: Bench) -> list[tuple[FakeConnection, float]]:
+    connections = bench.network.connections
+    return [(earlier, later.opened_at) for earlier, later in pairwise(connections)]
+
+
+async def test_the_venues_own_word_on_when_to_come_back_is_obeyed() -> None:
+    bench = coinbase()
+    bench.network.on_connect = refuse(Reason.RATE_LIMITED, retry_after=60.0)
+    async with bench.running():
+        await anyio.sleep(130)
+    assert bench.waits == [60.0, 60.0]
+    assert bench.statuses()[-1] == (BookStatus.DISCONNECTED, Reason.RATE_LIMITED)
+
+
+# the connection's life
+
+
+@pytest.mark.parametrize("reason", [Reason.CONNECTION, Reason.SILENCE, Reason.MALFORMED])
+async def test_a_lost_connection_is_told_with_its_reason_and_opened_again(reason: Reason) -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        await bench.until_live()
+        bench.network.connection.drop(reason=reason)
+        await anyio.sleep(1)
+    assert bench.statuses() == [
+        (BookStatus.SYNCING, None),
+        (BookStatus.LIVE, None),
+        (BookStatus.DISCONNECTED, reason),
+        (BookStatus.SYNCING, reason),
+        (BookStatus.LIVE, None),
+    ]
+    assert bench.states[-1].epoch == 2
+
+
+async def test_frames_that_came_before_the_connection_was_lost_are_read() -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        await bench.until_live()
+        update = coinbase_event("update", "BTC-USD", [("100", "7")], [])
+        bench.network.connection.say(coinbase_frame(1, [update]))
+        bench.network.connection.drop()
+        await anyio.sleep(0.1)
+    assert ("100", "7") in [state.bids[0] for state in bench.states if state.is_live]
+
+
+async def test_a_gap_closes_the_connection_by_our_own_will_and_opens_another() -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        await bench.until_live()
+        bench.network.connection.say(coinbase_frame(5, [{"heartbeat_counter": 1}], "heartbeats"))
+        await anyio.sleep(1)
+    first, second = bench.network.connections
+    assert first.closed_at is not None
+    assert round(second.opened_at - first.closed_at, 2) == 0.5
+    assert bench.statuses() == [
+        (BookStatus.SYNCING, None),
+        (BookStatus.LIVE, None),
+        (BookStatus.GAP, Reason.SEQUENCE),
+        (BookStatus.LIVE, None),
+    ]
+    assert bench.telemetry.counts == {"reconnects exchange=coinbase reason=sequence": 1}
+
+
+async def test_a_connection_without_any_frame_is_stale_within_its_bound_and_replaced() -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        await bench.until_live()
+        spoke_at = bench.clock.now().mono
+        await until(lambda: bench.states[-1].status is BookStatus.STALE, 60, 0.05)
+        silent = bench.clock.now().mono - spoke_at
+        await anyio.sleep(1)
+    assert 9.9 < silent < 10.3
+    assert bench.statuses()[2:4] == [(BookStatus.STALE, Reason.SILENCE), (BookStatus.SYNCING, Reason.SILENCE)]
+    assert len(bench.network.connections) == 2
+
+
+async def test_heartbeats_are_published_while_nothing_else_happens() -> None:
+    bench = coinbase()
+    bench.network.delay_seconds = 1e6
+    async with bench.running():
+        await anyio.sleep(31)
+    assert [state.status for state in bench.states] == [BookStatus.SYNCING] * 7
+
+
+async def test_the_last_word_is_given_when_the_feed_stops() -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        await bench.until_live()
+    assert bench.network.connection.closed_at is not None
+    bench.feed.stop()
+    assert bench.statuses()[-1] == (BookStatus.DISCONNECTED, Reason.SHUTDOWN)
+
+
+# messages
+
+
+async def test_messages_are_sent_in_order_and_never_faster_than_the_venue_takes_them() -> None:
+    bench = binance(*(f"COIN{number}-USDT" for number in range(1000)))
+    async with bench.running():
+        await anyio.sleep(25)  # no stream speaks: after ten seconds each is asked for anew
+    (connection,) = bench.network.connections
+    moments = [moment for moment, _ in connection.sent]
+    assert len(moments) > 50
+    assert all(later - earlier >= 0.25 for earlier, later in pairwise(moments))
+    ids = [json.loads(message)["id"] for _, message in connection.sent]
+    assert ids == sorted(ids)
+
+
+async def test_messages_that_come_one_by_one_are_paced_as_well() -> None:
+    bench = binance("A-B", settings=bounds(first_data_timeout_seconds=0.375))
+    async with bench.running():
+        await anyio.sleep(5)
+    moments = [moment for moment, _ in bench.network.connection.sent]
+    assert len(moments) > 10
+    assert all(later - earlier >= 0.25 for earlier, later in pairwise(moments))
+
+
+async def test_messages_of_a_lost_connection_are_not_sent_over_the_next() -> None:
+    bench = binance("A-B", settings=bounds(first_data_timeout_seconds=1.0))
+    async with bench.running():
+        await anyio.sleep(1.2)
+        bench.network.connection.drop()
+        await anyio.sleep(0.9)
+    assert len(bench.network.connections) == 2
+    assert [json.loads(message)["id"] for _, message in bench.network.connection.sent] == [1]
+
+
+# fetching
+
+
+def serve(last_id: int) -> Callable[[Request], bytes | RequestFailed]:
+    return lambda _: binance_book(last_id, BIDS, ASKS)
+
+
+async def test_a_snapshot_is_fetched_and_joined_to_the_stream() -> None:
+    bench = binance()
+    bench.network.answers = {"symbol=BTCUSDT": serve(100)}
+    bench.network.on_connect = says(binance_event("BTCUSDT", 95, 103, [("100", "4")], []))
+    async with bench.running():
+        await bench.until_live()
+    assert bench.states[-1].bids[0] == ("100", "4")
+    assert [url for _, url in bench.network.requests] == ["http://127.0.0.1:9/api/v3/depth?symbol=BTCUSDT&limit=10"]
+
+
+async def test_a_slow_answer_holds_up_no_frame() -> None:
+    bench = binance("BTC-USDT", "ETH-USDT")
+    bench.network.answers = {"symbol=ETHUSDT": serve(100)}
+    bench.network.on_connect = says(
+        binance_event("BTCUSDT", 101, 101, [], []), binance_event("ETHUSDT", 101, 101, [], [])
+    )
+    async with bench.running():
+        await bench.until_live("binance:ETH-USDT")
+        bench.network.connection.say(binance_event("ETHUSDT", 102, 102, [("100", "9")], []))
+        await anyio.sleep(0.01)
+        assert bench.rules.keys["binance:ETH-USDT"].last.bids[0] == ("100", "9")
+    assert bench.network.cancelled == 1, "what is still awaited at the end is given up"
+
+
+async def test_a_newer_request_replaces_an_older_one_of_the_same_instrument() -> None:
+    bench = binance()
+    bench.network.on_connect = says(binance_event("BTCUSDT", 101, 101, [], []))
+    async with bench.running():
+        await anyio.sleep(1)
+        bench.network.connection.drop()
+        await anyio.sleep(1)
+        assert len(bench.network.requests) == 2
+        assert bench.network.cancelled == 1
+
+
+async def test_a_rate_limit_stops_all_requests_of_the_venue_for_as_long_as_it_says() -> None:
+    def refused(request: Request) -> RequestFailed:
+        return RequestFailed(request.url, "HTTP 429", reason=Reason.RATE_LIMITED, retry_after_seconds=20.0)
+
+    bench = binance("BTC-USDT", "ETH-USDT")
+    bench.network.answers = {"symbol=BTCUSDT": refused, "symbol=ETHUSDT": serve(100)}
+    bench.network.on_connect = says(binance_event("BTCUSDT", 101, 101, [], []))
+    async with bench.running():
+        await anyio.sleep(1)
+        assert bench.statuses()[-1] == (BookStatus.SYNCING, Reason.RATE_LIMITED)
+        bench.network.answers = {"symbol": serve(100)}
+        bench.network.connection.say(binance_event("ETHUSDT", 101, 101, [], []))
+        await bench.until_live("binance:ETH-USDT")
+        await bench.until_live("binance:BTC-USDT")
+    first, second, third = (moment for moment, _ in bench.network.requests)
+    assert second - first >= 20
+    assert third - first >= 20
+
+
+async def test_the_snapshots_of_many_instruments_are_spread_over_the_budget() -> None:
+    bench = binance(*(f"COIN{number}-USDT" for number in range(100)), settings=bounds(snapshot_limit=1000))
+    bench.network.answers = {"limit=1000": serve(100), "limit=100": serve(101)}
+    bench.network.on_connect = says(*(binance_event(f"COIN{number}USDT", 101, 101, [], []) for number in range(100)))
+    async with bench.running():
+        await anyio.sleep(300)
+    assert {(seen.last.status, seen.last.epoch) for seen in bench.rules.keys.values()} == {(BookStatus.LIVE, 1)}
+    snapshots = [moment for moment, url in bench.network.requests if "limit=1000" in url]
+    for start in snapshots:
+        in_a_minute = sum(start <= moment < start + 60 for moment in snapshots)
+        assert in_a_minute * 50 <= 3000 + 500
+
+
+async def test_a_probe_that_is_not_answered_in_time_makes_the_book_stale() -> None:
+    bench = binance(settings=bounds(stream_silence_seconds=15.0, probe_timeout_seconds=5.0))
+    bench.network.answers = {"symbol=BTCUSDT": serve(100)}
+    bench.network.on_connect = says(binance_event("BTCUSDT", 101, 101, [], []))
+    async with bench.running():
+        await bench.until_live()
+        heard_at = bench.clock.now().mono
+        bench.network.answers = {}
+        await until(lambda: bench.states[-1].status is BookStatus.STALE, 60, 0.05)
+        assert 19.9 < bench.clock.now().mono - heard_at < 20.5
+        assert bench.states[-1].reason is Reason.SILENCE
+
+
+# nothing is swallowed
+
+
+async def test_a_bug_is_not_taken_for_a_lost_connection() -> None:
+    class Bug(Exception):
+        pass
+
+    def fail(_: FakeConnection) -> None:
+        raise Bug
+
+    bench = coinbase()
+    bench.network.on_connect = fail
+    with pytest.RaisesGroup(Bug, flatten_subgroups=True):
+        async with bench.running():
+            await anyio.sleep(1)
+    assert len(bench.network.attempts) == 1
