@@ -21,7 +21,7 @@ Examples:
   python -m sandbox
       a random market of two instruments a venue, and a broker
   python -m sandbox --instruments binance:SOL-USDT,coinbase:SOL-USD --rate 50 --seed 7
-  python -m sandbox --capture btcusdt_20240808.gz --capture btcusdt_20240809.gz --speed max
+  python -m sandbox --capture btcusdt_20240808.gz btcusdt_20240809.gz --speed max
       recorded frames, as fast as they are taken
   python -m sandbox --faults mixed --truth-file truth.jsonl
       a market with something going wrong every few seconds, and the true books to compare with
@@ -63,15 +63,17 @@ class _Instruments(click.ParamType[dict[Venue, tuple[str, ...]]]):
 
 
 _PATH = click.Path(path_type=Path, dir_okay=False)
+_RECORDING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command(epilog=_EXAMPLES, context_settings={"max_content_width": 120, "show_default": True})
 @click.option(
     "--capture",
     "captures",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=_RECORDING,
     multiple=True,
-    help="Play this file of recorded frames, plain or gzip; repeatable, in order. Its venue is recognised.",
+    metavar="FILE...",
+    help="Play these files of recorded frames, plain or gzip, in order. Their venue is recognised.",
 )
 @click.option(
     "--speed", type=_Speed(), default="1", help="How many times faster than recorded; max: as they are taken."
@@ -100,6 +102,7 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
     metavar="NAME|FILE",
     help=f"Do wrong what this script says; repeatable. Ready-made: {', '.join(ready_made_scripts())}.",
 )
+@click.argument("more_captures", nargs=-1, type=_RECORDING, metavar="[FILE]...")
 @click.option("--settings-file", type=_PATH, help="Where to write the settings.  [a temporary folder]")
 @click.option("--truth-file", type=_PATH, help="Append the true book at every sequence to this file, as JSON lines.")
 @click.option("--broker/--no-broker", default=True, help="Run the embedded Kafka-protocol broker.")
@@ -109,6 +112,7 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 def main(
     *,
     captures: tuple[Path, ...],
+    more_captures: tuple[Path, ...],
     speed: float | str,
     wait_for: int,
     snapshot_wait: float,
@@ -127,7 +131,7 @@ def main(
 ) -> None:
     """Run the outside world on loopback: Binance, Coinbase, and a broker, with a random market or recorded frames."""
     options = Options(
-        captures=captures,
+        captures=captures + more_captures,
         speed=None if isinstance(speed, str) else speed,
         wait_for=wait_for,
         snapshot_wait_seconds=snapshot_wait,

@@ -68,7 +68,10 @@ class Running:
     def settings(self) -> dict[str, object]:
         """Give the settings that lead an application here."""
         venues = {venue: _plain(getattr(self, venue)) for venue in ("binance", "coinbase")}
-        return {"venues": venues, **self._kafka()}
+        if self.brokers is None:
+            return {"venues": venues}
+        # the embedded broker makes its topics itself, with four partitions
+        return {"venues": venues, "kafka": {"brokers": self.brokers, "partitions": 4, "create_topic": False}}
 
     def addresses(self) -> dict[str, object]:
         """Give what the command prints."""
