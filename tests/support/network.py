@@ -17,12 +17,13 @@ __all__ = ["FakeConnection", "FakeNetwork", "FakeTelemetry", "FakeTransport"]
 class FakeConnection(Connection):
     """An open socket whose other end is the test."""
 
-    def __init__(self, clock: Clock, opened_at: float) -> None:
+    def __init__(self, clock: Clock, url: str) -> None:
         self._clock = clock
+        self.url = url
         self._frames: deque[bytes] = deque()
         self._said = anyio.Event()
         self._failure: ConnectionLost | None = None
-        self.opened_at = opened_at
+        self.opened_at = clock.now().mono
         self.closed_at: float | None = None
         self.sent: list[tuple[float, str]] = []
 
@@ -66,16 +67,14 @@ class FakeNetwork(Network):
     delay_seconds: float = 0.0
     connections: list[FakeConnection] = attrs.field(factory=list)
     attempts: list[float] = attrs.field(factory=list)
-    urls: list[str] = attrs.field(factory=list)
     requests: list[tuple[float, str]] = attrs.field(factory=list)
     cancelled: int = 0
 
     @asynccontextmanager
     async def _connected(self, url: str) -> AsyncGenerator[Connection]:
         self.attempts.append(self.clock.now().mono)
-        self.urls.append(url)
         await anyio.sleep(self.delay_seconds)
-        connection = FakeConnection(self.clock, self.clock.now().mono)
+        connection = FakeConnection(self.clock, url)
         self.on_connect(connection)
         self.connections.append(connection)
         try:

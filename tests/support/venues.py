@@ -11,7 +11,16 @@ from app.adapters.venues.wire import Endpoint
 from app.domain.instrument import Instrument
 from app.domain.normalized import Level
 
-__all__ = ["BINANCE", "COINBASE", "binance_book", "binance_event", "coinbase_event", "coinbase_frame", "instrument"]
+__all__ = [
+    "BINANCE",
+    "COINBASE",
+    "COINBASE_ENDPOINT",
+    "binance_book",
+    "binance_event",
+    "coinbase_event",
+    "coinbase_frame",
+    "instrument",
+]
 
 BINANCE = Binance(
     Endpoint(
@@ -23,16 +32,15 @@ BINANCE = Binance(
         request_weight_per_minute=3000,
     )
 )
-COINBASE = Coinbase(
-    Endpoint(
-        name="coinbase",
-        websocket_url="ws://127.0.0.1:9/ws",
-        rest_url="http://127.0.0.1:9",
-        instruments_per_connection=10,
-        messages_per_second=6,
-        request_weight_per_minute=240,
-    )
+COINBASE_ENDPOINT = Endpoint(
+    name="coinbase",
+    websocket_url="ws://127.0.0.1:9/ws",
+    rest_url="http://127.0.0.1:9",
+    instruments_per_connection=10,
+    messages_per_second=6,
+    request_weight_per_minute=240,
 )
+COINBASE = Coinbase(COINBASE_ENDPOINT)
 
 
 def instrument(key: str) -> Instrument:

@@ -159,6 +159,13 @@ class FeedCore:
         """How many of the books are live."""
         return sum(sync.status is BookStatus.LIVE for sync in self._syncs)
 
+    def succeed(self, other: "FeedCore") -> None:
+        """Go on with the records of a core that stood in for this one, for the instruments that both have."""
+        for sync in self._syncs:
+            before = other._by_key.get(sync.instrument.key)  # noqa: SLF001 - of its own kind
+            if before is not None:
+                sync.succeed(before)
+
     def handle(self, given: Input, now: Moment) -> list[Output]:
         """Take one input and say what is to be done, in order."""
         match given:

@@ -5,7 +5,7 @@ The last thing of a run is said in order: feeds stop, every instrument gets its 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 import anyio
@@ -26,6 +26,7 @@ from app.domain.sync import Backoff, SyncSettings
 __all__ = ["ProduceSettings", "Producer", "VenuePlan"]
 
 _BATCH = 500
+_BEAT_SECONDS = 0.1
 
 
 @attrs.frozen
@@ -69,10 +70,13 @@ class Producer:
         self._settings = settings
         self._random = Random()
         self._feeds: list[Feed] = []
-        self._unlisted: dict[str, FeedCore] = {}
+        self._stand_ins: dict[str, FeedCore] = {}
+        """By venue, what speaks for instruments that are not, or not yet, known to be listed."""
         self._unresolved = len(plans)
         self._found = 0
         self._delivered = anyio.Event()
+        self._handing = 0
+        self._in_flight = 0
 
     async def run(self, stop: anyio.Event) -> int:
         """Produce until ``stop`` is set; gives how many records could not be delivered.
@@ -87,6 +91,7 @@ class Producer:
             async with anyio.create_task_group() as delivering:
                 delivering.start_soon(self._deliver, publication, name="delivery")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
+                    feeding.start_soon(self._beat, name="heartbeats of stand-ins")
                     for plan in self._plans:
                         feeding.start_soon(self._run_venue, plan, network, feeding, name=f"{plan.venue.name} feeds")
                     await stop.wait()
@@ -94,19 +99,27 @@ class Producer:
                 self._telemetry.note("stopping", waiting=len(self._outbox), in_flight=publication.undelivered)
                 for feed in self._feeds:
                     feed.stop()
-                for core in self._unlisted.values():
+                for core in self._stand_ins.values():
                     self._publish_states(core, Stopped())
                 self._outbox.close()
                 with anyio.move_on_after(self._settings.shutdown_timeout_seconds):
                     await self._delivered.wait()
                     await publication.flush()
                 delivering.cancel_scope.cancel()
-            return publication.undelivered + len(self._outbox)
+            return self._count_undelivered(publication)
 
     async def _deliver(self, publication: Publication) -> None:
         while books := await self._outbox.take(_BATCH):
+            self._handing, self._in_flight = len(books), publication.undelivered
             await publication.publish(books)
+            self._handing = 0
         self._delivered.set()
+
+    def _count_undelivered(self, publication: Publication) -> int:
+        """Count what waits, what is in flight, and what was being handed over when the time was up."""
+        in_flight = publication.undelivered
+        taken_over = max(0, in_flight - self._in_flight)
+        return len(self._outbox) + in_flight + max(0, self._handing - taken_over)
 
     # venues
 
@@ -117,6 +130,9 @@ class Producer:
         found = self._find(plan, listings)
         self._unresolved -= 1
         self._found += len(found)
+        stand_in = self._stand_ins.pop(venue.name, None)
+        if stand_in is not None:
+            self._reject(plan, stand_in, {listing.instrument.symbol for listing in found})
         if self._unresolved == 0 and self._found == 0:
             raise UsageError("no venue lists any of the instruments asked for; see venues.*.instruments")
         groups = math.ceil(len(found) / venue.instruments_per_connection)
@@ -129,6 +145,8 @@ class Producer:
                 frame_silence_seconds=self._settings.connection_silence_seconds,
                 auctions=frozenset(each.instrument.native for each in group if each.is_crossing_legitimate),
             )
+            if stand_in is not None:
+                core.succeed(stand_in)
             feed = Feed(
                 core,
                 venue,
@@ -170,28 +188,38 @@ class Producer:
                 retry_after = error.retry_after_seconds if isinstance(error, RequestFailed) else None
                 self._telemetry.warn("could not ask what is listed", exchange=venue.name, problem=str(error))
                 self._say_unlisted(plan, error.reason)
-                await self._wait(plan, max(backoff.advance(), retry_after or 0.0))
+                await anyio.sleep(max(backoff.advance(), retry_after or 0.0))
             else:
-                self._unlisted.pop(venue.name, None)
                 return listings
 
     def _say_unlisted(self, plan: VenuePlan, reason: Reason) -> None:
-        core = self._unlisted.get(plan.venue.name)
-        if core is None:
-            instruments = [Instrument(plan.venue.name, symbol, symbol) for symbol in plan.symbols]
-            core = FeedCore(plan.venue, instruments, plan.sync, frame_silence_seconds=math.inf)
-            self._unlisted[plan.venue.name] = core
-            self._publish_states(core, Started())
-        self._publish_states(core, Unopened(reason))
+        stand_in = self._stand_ins.get(plan.venue.name)
+        if stand_in is None:
+            stand_in = self._stand_ins[plan.venue.name] = _stand_in(plan, plan.symbols)
+            self._publish_states(stand_in, Started())
+        self._publish_states(stand_in, Unopened(reason))
 
-    async def _wait(self, plan: VenuePlan, seconds: float) -> None:
-        """Wait, with heartbeats."""
-        until = self._clock.now().mono + seconds
-        while (left := until - self._clock.now().mono) > 0.0:
-            await anyio.sleep(min(left, plan.sync.heartbeat_seconds))
-            self._publish_states(self._unlisted[plan.venue.name], Ticked())
+    def _reject(self, plan: VenuePlan, before: FeedCore, found: Collection[str]) -> None:
+        """Go on speaking of what was spoken of while the venue could not be asked and turns out not to be listed."""
+        symbols = [symbol for symbol in plan.symbols if symbol not in found]
+        if symbols:
+            stand_in = self._stand_ins[plan.venue.name] = _stand_in(plan, symbols)
+            stand_in.succeed(before)
+            self._publish_states(stand_in, Unopened(Reason.REJECTED))
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(_BEAT_SECONDS)
+            for stand_in in self._stand_ins.values():
+                self._publish_states(stand_in, Ticked())
 
     def _publish_states(self, core: FeedCore, given: Started | Stopped | Ticked | Unopened) -> None:
         for output in core.handle(given, self._clock.now()):
             if isinstance(output, BookState):
                 self._outbox.put(output)
+
+
+def _stand_in(plan: VenuePlan, symbols: Sequence[str]) -> FeedCore:
+    """Make what keeps the records of instruments without a connection."""
+    instruments = [Instrument(plan.venue.name, symbol, symbol) for symbol in symbols]
+    return FeedCore(plan.venue, instruments, plan.sync, frame_silence_seconds=math.inf)

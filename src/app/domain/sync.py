@@ -171,9 +171,16 @@ class BookSync(ABC):
     # inputs that every venue has
 
     def start(self, now: Moment) -> None:
-        """The program starts: say that the instrument exists."""
-        self._status_since = now.wall
-        self._publish(now)
+        """The program starts: say that the instrument exists, unless another has said so."""
+        if not self._status_since:
+            self._status_since = now.wall
+            self._publish(now)
+
+    def succeed(self, other: "BookSync") -> None:
+        """Go on with the records of one that stood in for this book and was never live."""
+        self.status, self.reason = other.status, other.reason
+        self._status_since = other._status_since  # noqa: SLF001 - of its own kind
+        self._published_at = other._published_at  # noqa: SLF001 - of its own kind
 
     def opened(self, now: Moment) -> None:
         """A connection that shall carry this instrument is open: whatever was known before is void."""

@@ -1,0 +1,390 @@
+"""A whole run of the producer in virtual time: venues and broker in memory, from the first record to the last."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import anyio
+import attrs
+import pytest
+from tests.support.bounds import bounds
+from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, FakeTransport, refuse
+from tests.support.publishing import FakePublisher
+from tests.support.rules import RecordRules
+from tests.support.venues import (
+    BINANCE,
+    COINBASE,
+    COINBASE_ENDPOINT,
+    binance_book,
+    binance_event,
+    coinbase_event,
+    coinbase_frame,
+)
+from tests.support.virtual import VIRTUAL_TIME, LoopClock
+from tests.support.waiting import until
+
+from app.application.feeds import ReconnectSettings
+from app.application.outbox import Outbox, OutboxPolicy
+from app.application.ports import Request
+from app.application.produce import Producer, ProduceSettings, VenuePlan
+from app.domain.errors import DeliveryFailed, RequestFailed, UsageError
+from app.domain.moment import Moment
+from app.domain.normalized import BookStatus, Level, NormalizedBook, Reason
+
+pytestmark = pytest.mark.anyio
+
+RUN = "20240808T000000Z-1f2e3d"
+BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
+ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
+SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+PRODUCTS = ("BTC-USD", "ETH-USD", "SOL-USD")
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+def exchange_info(_: Request) -> bytes:
+    symbols = [
+        {"symbol": symbol.replace("-", ""), "status": "TRADING", "baseAsset": symbol[:3], "quoteAsset": "USDT"}
+        for symbol in SYMBOLS
+    ]
+    return json.dumps({"symbols": symbols}).encode()
+
+
+def products(_: Request) -> bytes:
+    listed = [{"product_id": product, "alias_to": ["BTC-USDC"] if product == "BTC-USD" else []} for product in PRODUCTS]
+    return json.dumps({"products": listed}).encode()
+
+
+@attrs.define
+class Bench:
+    """A producer between venues and a broker in memory."""
+
+    binance: Sequence[str] = ("BTC-USDT",)
+    coinbase: Sequence[str] = ()
+    shutdown_timeout_seconds: float = 10.0
+    clock: LoopClock = attrs.field(factory=LoopClock)
+    publisher: FakePublisher = attrs.field(factory=FakePublisher)
+    telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
+    outbox: Outbox = attrs.field(
+        factory=lambda: Outbox(RUN, policy=OutboxPolicy.KEEP_UNTIL_FULL, max_records=10_000, max_bytes=10_000_000)
+    )
+    network: FakeNetwork = attrs.field(init=False)
+    producer: Producer = attrs.field(init=False)
+    stop: anyio.Event = attrs.field(factory=anyio.Event)
+    undelivered: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.network = FakeNetwork(self.clock)
+        self.network.answers = {
+            "exchangeInfo": exchange_info,
+            "products": products,
+            "depth": lambda _: binance_book(100, BIDS, ASKS),
+        }
+        self.network.on_connect = self._speak
+        plans = [VenuePlan(BINANCE, self.binance, bounds())] if self.binance else []
+        if self.coinbase:
+            plans.append(VenuePlan(COINBASE, self.coinbase, bounds()))
+        self.producer = Producer(
+            plans,
+            FakeTransport(self.network),
+            self.publisher,
+            self.outbox,
+            self.clock,
+            self.telemetry,
+            ProduceSettings(
+                reconnect=ReconnectSettings(
+                    initial_backoff_seconds=0.5, max_backoff_seconds=8.0, backoff_multiplier=2.0, jitter=0.0
+                ),
+                connection_silence_seconds=10.0,
+                shutdown_timeout_seconds=self.shutdown_timeout_seconds,
+            ),
+        )
+
+    def _speak(self, connection: FakeConnection) -> None:
+        """Say at once what makes the books live."""
+        if connection.url.endswith("/stream"):
+            connection.say(*(binance_event(symbol.replace("-", ""), 101, 101, [], []) for symbol in SYMBOLS))
+        else:
+            events = [coinbase_event("snapshot", product, BIDS, ASKS) for product in PRODUCTS]
+            connection.say(coinbase_frame(0, events))
+
+    async def run(self) -> None:
+        self.undelivered = await self.producer.run(self.stop)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run, and stop at the end of the block."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.run)
+            yield
+            self.stop.set()
+
+    def of(self, key: str) -> list[NormalizedBook]:
+        return [book for book in self.publisher.delivered if book.key == key]
+
+    def statuses(self, key: str) -> list[str]:
+        """What a book said, repetitions left out."""
+        said = [f"{book.status} {book.reason or ''}".strip() for book in self.of(key)]
+        return [each for at, each in enumerate(said) if said[at - 1 : at] != [each]]
+
+    def live(self, key: str) -> bool:
+        return bool(self.of(key)) and self.of(key)[-1].is_live
+
+    def check_records(self) -> None:
+        """Check what must be true of every stream of records."""
+        rules = RecordRules(3, 5.0)
+        for book in self.publisher.delivered:
+            seen = rules.keys.get(book.key)
+            at = book.status_since if seen is None or book.status is not seen.last.status else 0
+            rules.take(book, Moment(at, seen.last_at + 5.0 if seen else 0.0))
+        for key in {book.key for book in self.publisher.delivered}:
+            assert [book.publish_seq for book in self.of(key)] == list(range(len(self.of(key))))
+            assert {book.run for book in self.of(key)} == {RUN}
+
+
+async def test_a_run_says_syncing_then_live_and_at_last_why_it_ends() -> None:
+    bench = Bench(binance=("BTC-USDT", "ETH-USDT"), coinbase=("BTC-USD",))
+    async with bench.running():
+        await until(lambda: all(bench.live(key) for key in ("binance:ETH-USDT", "coinbase:BTC-USD")))
+    assert bench.undelivered == 0
+    for key in ("binance:BTC-USDT", "binance:ETH-USDT", "coinbase:BTC-USD"):
+        assert bench.statuses(key) == ["syncing", "live", "disconnected shutdown"]
+    bench.check_records()
+    last = bench.publisher.delivered[-3:]
+    assert {book.key for book in last} == {"binance:BTC-USDT", "binance:ETH-USDT", "coinbase:BTC-USD"}
+    assert {(book.status, book.reason) for book in last} == {(BookStatus.DISCONNECTED, Reason.SHUTDOWN)}
+    assert not bench.publisher.is_open
+    assert bench.network.connection.closed_at is not None
+
+
+async def test_instruments_are_spread_over_as_many_connections_as_the_venue_needs() -> None:
+    bench = Bench(binance=(), coinbase=("BTC-USD", "ETH-USD", "SOL-USD"))
+    few = attrs.evolve(COINBASE_ENDPOINT, instruments_per_connection=2)
+    plan = VenuePlan(type(COINBASE)(few), bench.coinbase, bounds())
+    bench.producer = Producer(
+        [plan],
+        FakeTransport(bench.network),
+        bench.publisher,
+        bench.outbox,
+        bench.clock,
+        bench.telemetry,
+        ProduceSettings(ReconnectSettings(0.5, 8.0, 2.0, 0.0), 10.0, 10.0),
+    )
+    async with bench.running():
+        await until(lambda: all(bench.live(f"coinbase:{product}") for product in PRODUCTS))
+    subscribed = [sorted(json.loads(connection.sent[0][1])["product_ids"]) for connection in bench.network.connections]
+    assert sorted(subscribed) == [["BTC-USD", "SOL-USD"], ["ETH-USD"]]
+
+
+# what is listed
+
+
+async def test_an_instrument_that_is_not_listed_is_told_and_the_others_run() -> None:
+    bench = Bench(binance=("BTC-USDT", "BTC-USDX", "DOGE-USDT"))
+    async with bench.running():
+        await until(lambda: bench.live("binance:BTC-USDT"))
+    told = [message for message, _ in bench.telemetry.warnings]
+    assert any(message.startswith("binance lists no BTC-USDX (did you mean") for message in told)
+    assert {book.key for book in bench.publisher.delivered} == {"binance:BTC-USDT"}
+
+
+async def test_nothing_that_is_listed_anywhere_is_a_mistake_of_the_one_who_asked() -> None:
+    bench = Bench(binance=("AAA-BBB",), coinbase=("CCC-DDD",))
+    with pytest.RaisesGroup(pytest.RaisesExc(UsageError, match="no venue lists any"), flatten_subgroups=True):
+        await bench.run()
+    assert not bench.publisher.is_open
+
+
+async def test_a_venue_that_lists_nothing_of_it_does_not_end_the_run_of_another() -> None:
+    bench = Bench(binance=("AAA-BBB",), coinbase=("BTC-USD",))
+    async with bench.running():
+        await until(lambda: bench.live("coinbase:BTC-USD"))
+    assert {book.key for book in bench.publisher.delivered} == {"coinbase:BTC-USD"}
+
+
+async def test_an_alias_is_published_under_the_name_it_was_asked_for_by() -> None:
+    bench = Bench(binance=(), coinbase=("BTC-USDC",))
+    async with bench.running():
+        await until(lambda: bench.live("coinbase:BTC-USDC"))
+    assert json.loads(bench.network.connection.sent[0][1])["product_ids"] == ["BTC-USD"]
+
+
+# a venue that can not be reached
+
+
+def unreachable(
+    reason: Reason = Reason.UNAVAILABLE, retry_after: float | None = None
+) -> Callable[[Request], RequestFailed]:
+    def fail(request: Request) -> RequestFailed:
+        return RequestFailed(request.url, "connection refused", reason=reason, retry_after_seconds=retry_after)
+
+    return fail
+
+
+async def test_a_venue_that_can_not_be_asked_is_disconnected_with_heartbeats_until_it_answers() -> None:
+    bench = Bench(binance=("BTC-USDT", "ETH-USDT"), coinbase=("BTC-USD",))
+    bench.network.answers = {**bench.network.answers, "exchangeInfo": unreachable()}
+    async with bench.running():
+        await until(lambda: bench.live("coinbase:BTC-USD"))
+        await anyio.sleep(30)
+        beats = len(bench.of("binance:BTC-USDT"))
+        asked = [moment for moment, url in bench.network.requests if "exchangeInfo" in url]
+        bench.network.answers = {**bench.network.answers, "exchangeInfo": exchange_info}
+        await until(lambda: bench.live("binance:ETH-USDT"))
+    assert [round(later - earlier, 1) for earlier, later in pairwise(asked)][:5] == [
+        0.5, 1.0, 2.0, 4.0, 8.0,
+    ]  # fmt: skip
+    assert beats >= 6
+    for key in ("binance:BTC-USDT", "binance:ETH-USDT"):
+        assert bench.statuses(key) == [
+            "syncing",
+            "disconnected unavailable",
+            "syncing unavailable",
+            "live",
+            "disconnected shutdown",
+        ]
+        assert bench.of(key)[-1].epoch == 1
+    assert bench.statuses("coinbase:BTC-USD")[:2] == ["syncing", "live"]
+    bench.check_records()
+
+
+async def test_heartbeats_go_on_while_a_question_hangs() -> None:
+    bench = Bench()
+    bench.network.answers = {**bench.network.answers, "exchangeInfo": unreachable()}
+    async with bench.running():
+        await until(lambda: bench.of("binance:BTC-USDT"))
+        bench.network.answers = {}
+        await anyio.sleep(60)
+    moments = len(bench.of("binance:BTC-USDT"))
+    assert moments >= 12
+    bench.check_records()
+
+
+async def test_an_instrument_that_turns_out_not_to_be_listed_is_said_to_be_rejected() -> None:
+    bench = Bench(binance=("BTC-USDT", "DOGE-USDT"))
+    bench.network.answers = {**bench.network.answers, "exchangeInfo": unreachable()}
+    async with bench.running():
+        await until(lambda: bench.of("binance:DOGE-USDT"))
+        bench.network.answers = {**bench.network.answers, "exchangeInfo": exchange_info}
+        await until(lambda: bench.live("binance:BTC-USDT"))
+        await anyio.sleep(11)
+    assert bench.statuses("binance:DOGE-USDT") == [
+        "syncing",
+        "disconnected unavailable",
+        "disconnected rejected",
+        "disconnected shutdown",
+    ]
+    assert len(bench.of("binance:DOGE-USDT")) >= 5
+    bench.check_records()
+
+
+async def test_the_venues_own_word_on_when_to_ask_again_is_obeyed() -> None:
+    bench = Bench()
+    bench.network.answers = {"exchangeInfo": unreachable(Reason.RATE_LIMITED, 45.0)}
+    async with bench.running():
+        await anyio.sleep(100)
+    asked = [moment for moment, _ in bench.network.requests]
+    assert [round(later - earlier) for earlier, later in pairwise(asked)] == [45, 45]
+    assert bench.statuses("binance:BTC-USDT") == ["syncing", "disconnected rate_limited", "disconnected shutdown"]
+
+
+async def test_listings_that_can_not_be_read_are_asked_for_again() -> None:
+    bench = Bench()
+    bench.network.answers = {**bench.network.answers, "exchangeInfo": lambda _: b"<html>"}
+    async with bench.running():
+        await until(lambda: bench.of("binance:BTC-USDT"))
+        bench.network.answers = {**bench.network.answers, "exchangeInfo": exchange_info}
+        await until(lambda: bench.live("binance:BTC-USDT"))
+    assert "disconnected malformed" in bench.statuses("binance:BTC-USDT")
+
+
+async def test_a_venue_that_lets_nobody_in_is_disconnected_and_the_other_runs() -> None:
+    bench = Bench(coinbase=("BTC-USD",))
+    speak = bench.network.on_connect
+    shut = refuse(Reason.REJECTED)
+    bench.network.on_connect = lambda connection: (
+        shut(connection) if connection.url.endswith("/stream") else speak(connection)
+    )
+    async with bench.running():
+        await until(lambda: bench.live("coinbase:BTC-USD"))
+        await anyio.sleep(1)
+    assert bench.statuses("binance:BTC-USDT") == ["syncing", "disconnected rejected", "disconnected shutdown"]
+
+
+# the end
+
+
+async def test_what_waits_when_the_run_is_stopped_is_delivered_before_the_end() -> None:
+    bench = Bench()
+    bench.publisher.is_hanging = True
+    async with bench.running():
+        await anyio.sleep(2)
+        for number in range(102, 150):
+            bench.network.connection.say(binance_event("BTCUSDT", number, number, [("100", str(number))], []))
+            await anyio.sleep(0.01)
+        bench.stop.set()
+        await anyio.sleep(3)
+        assert bench.publisher.delivered == []
+        bench.publisher.recover()
+    assert bench.undelivered == 0
+    assert bench.of("binance:BTC-USDT")[-2].bids[0] == ("100", "149")
+    assert bench.statuses("binance:BTC-USDT") == ["syncing", "live", "disconnected shutdown"]
+    bench.check_records()
+
+
+@pytest.mark.parametrize("room", [1000, 5, 1, 0], ids=lambda room: f"room for {room}")
+async def test_what_could_not_be_delivered_in_time_is_counted(room: int) -> None:
+    bench = Bench(shutdown_timeout_seconds=4.0)
+    bench.publisher.is_hanging = True
+    bench.publisher.room = room
+    async with bench.running():
+        await anyio.sleep(2)
+        for number in range(102, 122):
+            bench.network.connection.say(binance_event("BTCUSDT", number, number, [("100", str(number))], []))
+            await anyio.sleep(0.01)
+        stopped_at = anyio.current_time()
+        bench.stop.set()
+        await until(lambda: bench.undelivered is not None)
+        assert round(anyio.current_time() - stopped_at, 1) == 4.0
+    assert bench.undelivered == 1 + 1 + 20 + 1, "syncing, live, twenty changes, shutdown"
+
+
+async def test_a_slow_broker_stalls_no_reader_and_the_last_state_arrives() -> None:
+    bench = Bench(shutdown_timeout_seconds=60.0)
+    bench.outbox = Outbox(RUN, policy=OutboxPolicy.KEEP_UNTIL_FULL, max_records=20, max_bytes=10_000_000)
+    bench.__attrs_post_init__()
+    bench.publisher.is_hanging = True
+    bench.publisher.room = 2
+    async with bench.running():
+        await anyio.sleep(1)
+        for number in range(102, 400):
+            bench.network.connection.say(binance_event("BTCUSDT", number, number, [("100", str(number))], []))
+            await anyio.sleep(0.01)
+        bench.publisher.recover()
+        await until(lambda: bench.live("binance:BTC-USDT") and bench.of("binance:BTC-USDT")[-1].sequence == 399)
+    books = bench.of("binance:BTC-USDT")
+    assert sum(book.conflated for book in books) + len(books) == 1 + 1 + 298 + 1
+    assert bench.undelivered == 0
+    bench.check_records()
+
+
+async def test_a_broker_that_refuses_for_good_ends_the_run() -> None:
+    bench = Bench()
+    with pytest.RaisesGroup(DeliveryFailed, flatten_subgroups=True):
+        async with bench.running():
+            await until(lambda: bench.live("binance:BTC-USDT"))
+            bench.publisher.fail(DeliveryFailed("topic gone"))
+            await anyio.sleep(30)
+    assert not bench.publisher.is_open
+
+
+async def test_a_run_that_is_stopped_at_once_ends_at_once() -> None:
+    bench = Bench()
+    bench.stop.set()
+    with anyio.fail_after(1):
+        await bench.run()
+    assert bench.undelivered == 0
