@@ -193,6 +193,7 @@ def make_subscriber(settings: Settings, cluster: KafkaCluster, topic: KafkaTopic
         topic=topic.name,
         telemetry=telemetry,
         max_poll_records=consumer.max_poll_records,
+        fetch_wait_milliseconds=consumer.fetch_wait_milliseconds,
         session_timeout_seconds=consumer.session_timeout_seconds,
         warm_records_per_partition=consumer.warm_start_records,
     )

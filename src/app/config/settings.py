@@ -186,6 +186,7 @@ class ConsumerSettings:
     group: Text | None
     start: Start
     max_poll_records: Count
+    fetch_wait_milliseconds: Milliseconds
     session_timeout_seconds: Seconds
     warm_start_records: WarmStart
 

@@ -85,7 +85,15 @@ class Consumer:
     _consumer: _Consumer
 
     @classmethod
-    def of(cls, cluster: KafkaCluster, topic: str, *, group: str | None, session_timeout_seconds: float) -> "Consumer":
+    def of(
+        cls,
+        cluster: KafkaCluster,
+        topic: str,
+        *,
+        group: str | None = None,
+        session_timeout_seconds: float = 10.0,
+        fetch_wait_milliseconds: float = 500.0,
+    ) -> "Consumer":
         """Make one; it must be opened before, and closed after use."""
         arguments: dict[str, Any] = cluster.arguments()
         consumer = _Consumer(
@@ -94,6 +102,7 @@ class Consumer:
             enable_auto_commit=False,
             # Where retention has overtaken a reader, it goes on with the oldest record there is.
             auto_offset_reset="earliest",
+            fetch_max_wait_ms=int(fetch_wait_milliseconds),
             session_timeout_ms=int(session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
             partition_assignment_strategy=(RangePartitionAssignor,),

@@ -8,8 +8,6 @@ from app.application.probe import TopicProbe, TopicReport
 
 __all__ = ["KafkaProbe"]
 
-_SESSION_SECONDS = 10.0
-
 
 @attrs.frozen
 class KafkaProbe(TopicProbe):
@@ -21,7 +19,7 @@ class KafkaProbe(TopicProbe):
     async def look(self) -> TopicReport:
         if (problem := await self.cluster.problem()) is not None:
             raise self.cluster.unavailable(problem)
-        consumer = Consumer.of(self.cluster, self.topic, group=None, session_timeout_seconds=_SESSION_SECONDS)
+        consumer = Consumer.of(self.cluster, self.topic)
         try:
             await self.cluster.attempt(consumer.open)
             numbers = range(await self.cluster.attempt(consumer.partitions))

@@ -39,6 +39,8 @@ class KafkaSubscriber(Subscriber):
     telemetry: Telemetry
     max_poll_records: int = 2000
     """Taken at a time."""
+    fetch_wait_milliseconds: float = 500.0
+    """How long a broker may hold a request open while nothing is new."""
     session_timeout_seconds: float = 10.0
     """A member of a group this long silent loses its partitions."""
     warm_records_per_partition: int = 0
@@ -57,7 +59,11 @@ class KafkaSubscriber(Subscriber):
     async def _opened(self, start: Start, group: str | None) -> AsyncIterator[Subscription]:
         await self.cluster.reach(self.telemetry)
         consumer = Consumer.of(
-            self.cluster, self.topic, group=group, session_timeout_seconds=self.session_timeout_seconds
+            self.cluster,
+            self.topic,
+            group=group,
+            session_timeout_seconds=self.session_timeout_seconds,
+            fetch_wait_milliseconds=self.fetch_wait_milliseconds,
         )
         try:
             await self.cluster.attempt(consumer.open)
