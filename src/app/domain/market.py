@@ -52,10 +52,12 @@ class Market:
         self._seen: dict[str, _Seen] = {}
 
     def take(self, book: NormalizedBook, now: Moment) -> Quote | None:
-        """Take a record; None when it is of an older run than what is known, and is not to be shown."""
+        """Take a record; None when it is no newer than what is known, by run and number, and is not to be shown."""
         seen = self._seen.get(book.key)
-        if seen is not None and book.run < seen.quote.book.run:
-            return None
+        if seen is not None:
+            known = seen.quote.book
+            if book.run < known.run or (book.run == known.run and book.publish_seq <= known.publish_seq):
+                return None
         quote = Quote(book, TopOfBook.of(book, self._digits), book.status, book.reason, now.mono)
         if seen is None:
             seen = self._seen[book.key] = _Seen(quote, counted_at=now.mono)

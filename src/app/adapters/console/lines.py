@@ -48,7 +48,7 @@ class LinesDisplay(_StreamDisplay):
             return f"{head} {quote.status}{reason}\n"
         bid = f"bid {top.best_bid} x {top.best_bid_size}" if top.best_bid else "no bid"
         ask = f"ask {top.best_ask} x {top.best_ask_size}" if top.best_ask else "no ask"
-        middle = f"  mid {plain(top.mid)}  spread {plain(top.spread)} ({top.spread_percent}%)" if top.mid else ""
+        middle = f"  mid {plain(top.mid)}  spread {plain(top.spread)} ({top.spread_percent:f}%)" if top.mid else ""
         return f"{head} {bid}  {ask}{middle}\n"
 
 

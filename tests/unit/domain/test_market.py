@@ -1,0 +1,127 @@
+"""The market as a reader sees it: the latest of each instrument, stale after silence, older runs left out."""
+
+import pytest
+from tests.support.bounds import HandClock
+from tests.support.records import EARLIER_RUN, LATER_RUN, record
+
+from app.domain.market import Market
+from app.domain.normalized import BookStatus, Reason
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market(stale_after_seconds=15.0, digits=6)
+
+
+def test_the_latest_record_of_each_instrument_is_shown(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    quote = market.take(record(1, bids=(("100.5", "3"),)), clock.now())
+    market.take(record(0, symbol="ETH-USDT"), clock.now())
+    assert quote is not None
+    assert quote.top.best_bid == "100.5"
+    assert [(each.book.symbol, each.book.publish_seq) for each in market.quotes()] == [("BTC-USDT", 1), ("ETH-USDT", 0)]
+    assert set(market.keys()) == {"binance:BTC-USDT", "binance:ETH-USDT"}
+
+
+def test_quotes_stand_side_by_side_by_asset_and_usd_is_not_usdt(market: Market, clock: HandClock) -> None:
+    for exchange, symbol in (
+        ("coinbase", "ETH-USD"),
+        ("binance", "BTC-USDT"),
+        ("coinbase", "BTC-USD"),
+        ("a", "BTC-USD"),
+    ):
+        market.take(record(exchange=exchange, symbol=symbol), clock.now())
+    assert [quote.book.key for quote in market.quotes()] == [
+        "a:BTC-USD",
+        "coinbase:BTC-USD",
+        "binance:BTC-USDT",
+        "coinbase:ETH-USD",
+    ]
+
+
+def test_a_book_without_a_record_for_too_long_is_stale_and_has_no_numbers(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    clock.advance(14.9)
+    assert market.expire(clock.now()) == []
+    clock.advance(0.1)
+    (quote,) = market.expire(clock.now())
+    assert (quote.status, quote.reason, quote.is_live) == (BookStatus.STALE, Reason.SILENCE, False)
+    assert (quote.top.best_bid, quote.top.mid) == (None, None)
+    assert market.quotes() == [quote]
+    clock.advance(100)
+    assert market.expire(clock.now()) == [], "it is told once"
+
+
+def test_any_record_keeps_a_book_from_being_stale(market: Market, clock: HandClock) -> None:
+    for seq in range(10):
+        market.take(record(seq), clock.now())
+        clock.advance(10)
+        assert market.expire(clock.now()) == []
+
+
+def test_a_stale_book_is_live_again_with_its_next_record(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    market.expire(clock.advance(20))
+    quote = market.take(record(1), clock.now())
+    assert quote is not None
+    assert quote.is_live
+    assert len(market.expire(clock.advance(20))) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "becomes_stale"),
+    [
+        pytest.param(BookStatus.GAP, Reason.SEQUENCE, True, id="gap"),
+        pytest.param(BookStatus.SYNCING, None, True, id="syncing"),
+        pytest.param(BookStatus.DISCONNECTED, Reason.CONNECTION, True, id="disconnected"),
+        pytest.param(BookStatus.STALE, Reason.SILENCE, False, id="stale already"),
+        pytest.param(BookStatus.DISCONNECTED, Reason.SHUTDOWN, False, id="its producer has said goodbye"),
+    ],
+)
+def test_silence_makes_whatever_was_said_last_stale(
+    market: Market, clock: HandClock, status: BookStatus, reason: Reason | None, *, becomes_stale: bool
+) -> None:
+    market.take(record(0, status=status, reason=reason), clock.now())
+    assert len(market.expire(clock.advance(20))) == becomes_stale
+
+
+def test_a_record_of_an_older_run_is_not_shown(market: Market, clock: HandClock) -> None:
+    market.take(record(5), clock.now())
+    assert market.take(record(900, run=EARLIER_RUN, bids=(("1", "1"),)), clock.now()) is None
+    (quote,) = market.quotes()
+    assert quote.book.publish_seq == 5
+
+
+def test_a_newer_run_begins_anew_and_is_shown(market: Market, clock: HandClock) -> None:
+    market.take(record(500, epoch=7), clock.now())
+    quote = market.take(record(0, run=LATER_RUN, epoch=0, status=BookStatus.SYNCING), clock.now())
+    assert quote is not None
+    assert quote.status is BookStatus.SYNCING
+    assert market.take(record(501, epoch=7), clock.now()) is None
+
+
+@pytest.mark.parametrize("seq", [3, 5], ids=["an older one", "the same again"])
+def test_what_was_shown_before_is_not_shown_again_and_proves_no_life(
+    market: Market, clock: HandClock, seq: int
+) -> None:
+    market.take(record(5), clock.now())
+    clock.advance(10)
+    assert market.take(record(seq, bids=(("1", "1"),)), clock.now()) is None
+    assert market.quotes()[0].top.best_bid == "100"
+    assert len(market.expire(clock.advance(5))) == 1
+
+
+def test_rates_are_records_a_second_of_the_last_seconds(market: Market, clock: HandClock) -> None:
+    assert market.rates(clock.now()) == {}
+    market.take(record(0), clock.now())
+    for seq in range(1, 41):
+        market.take(record(seq), clock.advance(0.125))
+    assert market.rates(clock.now()) == {"binance:BTC-USDT": 41 / 5.0}
+    for _ in range(40):
+        clock.advance(0.125)
+    assert market.rates(clock.now()) == {"binance:BTC-USDT": 0.0}

@@ -1,0 +1,145 @@
+"""The proof of order: what each record shows, alone and in sum."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.records import EARLIER_RUN, LATER_RUN, RUN, record
+
+from app.domain.proof import OrderProof, Verdict
+
+NEXT, HOLE, DOUBLE, DISORDER = Verdict.NEXT, Verdict.HOLE, Verdict.DOUBLE, Verdict.DISORDER
+REREAD, FOREIGN = Verdict.REREAD, Verdict.FOREIGN
+
+
+def verdicts(proof: OrderProof, *steps: tuple[int, int] | tuple[int, int, str]) -> list[Verdict]:
+    """Check records given as (publish_seq, offset), with a run where it is another."""
+    found: list[Verdict] = []
+    for seq, offset, *run in steps:
+        found.append(proof.check(record(seq, run=run[0] if run else RUN), offset))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected", "holes", "doubles", "disorder"),
+    [
+        pytest.param([(0, 5), (1, 6), (2, 9)], [NEXT] * 3, 0, 0, 0, id="one after the other"),
+        pytest.param([(41, 5), (42, 6)], [NEXT] * 2, 0, 0, 0, id="from the middle"),
+        pytest.param([(0, 1), (2, 2)], [NEXT, HOLE], 1, 0, 0, id="one is missing"),
+        pytest.param([(0, 1), (9, 2), (10, 3)], [NEXT, HOLE, NEXT], 8, 0, 0, id="eight are missing"),
+        pytest.param([(0, 1), (1, 2), (1, 3)], [NEXT, NEXT, DOUBLE], 0, 1, 0, id="one number at two offsets"),
+        pytest.param([(0, 1), (1, 2), (0, 3), (2, 4)], [NEXT, NEXT, DOUBLE, NEXT], 0, 1, 0, id="an old one again"),
+        pytest.param([(0, 1), (2, 2), (1, 3)], [NEXT, HOLE, DISORDER], 1, 0, 1, id="one comes late"),
+        pytest.param([(7, 1), (3, 2)], [NEXT, DISORDER], 0, 0, 1, id="one of before we began comes late"),
+        pytest.param(
+            [(0, 1), (1, 2), (0, 1), (1, 2), (2, 3)],
+            [NEXT, NEXT, REREAD, REREAD, NEXT],
+            0,
+            0,
+            0,
+            id="read again after a rebalance",
+        ),
+        pytest.param(
+            [(0, 1), (4, 2), (4, 2), (5, 3)], [NEXT, HOLE, REREAD, NEXT], 3, 0, 0, id="read again after a hole"
+        ),
+    ],
+)
+def test_what_one_record_shows(
+    steps: list[tuple[int, int]], expected: list[Verdict], holes: int, doubles: int, disorder: int
+) -> None:
+    proof = OrderProof()
+    assert verdicts(proof, *steps) == expected
+    (key,) = proof.keys.values()
+    assert (key.holes, key.doubles, key.disorder) == (holes, doubles, disorder)
+    assert (proof.holes, proof.doubles, proof.disorder) == (holes, doubles, disorder)
+    assert proof.is_proven == key.is_proven == (not (holes or doubles or disorder))
+
+
+def test_an_epoch_that_goes_back_is_disorder() -> None:
+    proof = OrderProof()
+    assert [proof.check(record(seq, epoch=epoch), seq) for seq, epoch in enumerate((1, 2, 2, 1))] == [
+        NEXT,
+        NEXT,
+        NEXT,
+        DISORDER,
+    ]
+
+
+def test_a_new_run_begins_anew() -> None:
+    proof = OrderProof()
+    steps = [(8, 1), (9, 2), (0, 3, LATER_RUN), (1, 4, LATER_RUN), (3, 5, LATER_RUN)]
+    assert verdicts(proof, *steps) == [NEXT, NEXT, NEXT, NEXT, HOLE]
+    assert proof.keys["binance:BTC-USDT"].newest_run == LATER_RUN
+
+
+def test_records_of_an_older_run_are_foreign_and_their_order_is_checked_all_the_same() -> None:
+    proof = OrderProof()
+    steps = [
+        (4, 1, EARLIER_RUN),
+        (0, 2),
+        (5, 3, EARLIER_RUN),
+        (1, 4),
+        (9, 5, EARLIER_RUN),
+        (9, 6, EARLIER_RUN),
+        (2, 7),
+    ]
+    assert verdicts(proof, *steps) == [NEXT, NEXT, FOREIGN, NEXT, HOLE, DOUBLE, NEXT]
+    (key,) = proof.keys.values()
+    assert (key.foreign, key.holes, key.doubles, key.newest_run) == (3, 3, 1, RUN)
+    assert proof.foreign == 3
+
+
+def test_keys_are_proven_each_for_itself() -> None:
+    proof = OrderProof()
+    proof.check(record(0), 0)
+    proof.check(record(7, symbol="ETH-USDT"), 1)
+    proof.check(record(9, symbol="ETH-USDT"), 2)
+    assert proof.check(record(1), 3) is NEXT
+    assert [key.is_proven for key in proof.keys.values()] == [True, False]
+    assert not proof.is_proven
+
+
+def test_what_was_merged_is_summed_and_no_hole() -> None:
+    proof = OrderProof()
+    for seq, conflated in enumerate((0, 3, 0, 4)):
+        proof.check(record(seq, conflated=conflated), seq)
+    (key,) = proof.keys.values()
+    assert (key.conflated, key.records, key.is_proven) == (7, 4, True)
+
+
+def test_nothing_read_is_proven() -> None:
+    assert OrderProof().is_proven
+
+
+def test_the_memory_of_runs_and_holes_is_bounded() -> None:
+    proof = OrderProof()
+    for number in range(50):
+        proof.check(record(0, run=f"run {number:02d}"), number)
+    (key,) = proof.keys.values()
+    assert len(key.runs) <= 10
+    for number in range(3000):
+        proof.check(record(2 * number, run="run 49"), 100 + number)
+    assert all(len(run.missing) <= 1000 for run in key.runs.values())
+
+
+@given(st.lists(st.integers(0, 15), max_size=30))
+def test_the_sums_are_right_for_any_order_of_numbers(numbers: Sequence[int]) -> None:
+    proof = OrderProof()
+    seen: list[int] = []
+    for offset, number in enumerate(numbers):
+        verdict = proof.check(record(number), offset)
+        if not seen or number == max(seen) + 1:
+            assert verdict is NEXT
+        elif number > max(seen):
+            assert verdict is HOLE
+        elif number in seen:
+            assert verdict in (DOUBLE, DISORDER)
+        else:
+            assert verdict is DISORDER
+        seen.append(number)
+    if numbers:
+        first = numbers[0]
+        highest = max(numbers)
+        in_order = list(range(first, highest + 1))
+        assert proof.is_proven == (list(numbers) == in_order)
