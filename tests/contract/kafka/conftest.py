@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Producer
-from tests.contract.kafka.kafka_world import KAFKA_BROKER, ProcessBroker, World, process_broker
+from tests.contract.kafka.kafka_world import World
+from tests.support.brokers import ProcessBroker, missing, process_broker
 
 _REAL = os.environ.get("TEST_KAFKA_BROKERS")
 
@@ -29,8 +30,8 @@ def world(request: pytest.FixtureRequest, embedded_brokers: str) -> World:
 
 @pytest.fixture(scope="session")
 def _running_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessBroker]:
-    if not KAFKA_BROKER.is_file():
-        pytest.skip(f"needs a real broker as a process: {KAFKA_BROKER} is not there")
+    if what := missing():
+        pytest.skip(f"needs a real broker as a process: {what}")
     with process_broker(tmp_path_factory.mktemp("kafka") / "home") as broker:
         yield broker
 

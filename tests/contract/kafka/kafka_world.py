@@ -1,17 +1,10 @@
-"""What the Kafka tests share: books to send, an operator who listens, and brokers to send to."""
+"""What the Kafka tests share: books to send, an operator who listens, and a topic to send to."""
 
-import itertools
-import os
-import socket
-import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 import anyio
-import anyio.to_thread
 import attrs
 
 from app.adapters.kafka.client import KafkaCluster
@@ -23,22 +16,15 @@ from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, NormalizedBook
 
 __all__ = [
-    "KAFKA_BROKER",
     "RUN",
     "FakeTelemetry",
-    "ProcessBroker",
     "SystemClock",
     "World",
     "book",
-    "free_port",
-    "process_broker",
     "publish",
     "read",
     "sequences",
 ]
-
-KAFKA_BROKER = Path(__file__).resolve().parents[4] / "shared" / "tools" / "kafka-broker"
-"""Runs a real broker as a process, where it is there."""
 
 RUN = "20240808T000000Z-1f2e3d"
 _LEVELS = tuple((f"{60000 + level}.12000000", f"0.{level:08d}") for level in range(20))
@@ -135,56 +121,3 @@ def sequences(delivered: Sequence[Delivered]) -> dict[str, list[int]]:
     for one in delivered:
         found.setdefault(one.book.symbol, []).append(one.book.publish_seq)
     return found
-
-
-def free_port() -> int:
-    """Find a port with a free neighbour above."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-
-
-@attrs.define
-class ProcessBroker:
-    """A real broker as a process of its own, that can crash, hang and come back with its data."""
-
-    home: Path
-    port: int = attrs.field(factory=free_port)
-    properties: tuple[str, ...] = ()
-
-    @property
-    def brokers(self) -> str:
-        """Its address."""
-        return f"127.0.0.1:{self.port}"
-
-    def command(self, *words: str) -> None:
-        """Run the tool."""
-        environment = os.environ | {"KAFKA_HOME": str(self.home)}
-        subprocess.run([KAFKA_BROKER, *words], env=environment, check=True, capture_output=True, timeout=90)
-
-    def start(self) -> None:
-        """Start it, again after an end, and wait until it answers."""
-        properties = itertools.chain.from_iterable(("--property", line) for line in self.properties)
-        self.command("start", "--port", str(self.port), *properties)
-
-    async def does(self, word: str) -> None:
-        """Start, stop, kill, pause or resume it, without holding the loop."""
-        await anyio.to_thread.run_sync(self.start if word == "start" else lambda: self.command(word))
-
-
-@contextmanager
-def process_broker(home: Path, *properties: str, port: int | None = None) -> Iterator[ProcessBroker]:
-    """Run a broker, and end it and its data."""
-    broker = ProcessBroker(home, port or free_port(), properties)
-    broker.start()
-    try:
-        yield broker
-    finally:
-        broker.command("kill")
-        broker.command("wipe")

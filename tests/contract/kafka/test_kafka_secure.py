@@ -21,16 +21,8 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
-from tests.contract.kafka.kafka_world import (
-    KAFKA_BROKER,
-    World,
-    book,
-    free_port,
-    process_broker,
-    publish,
-    read,
-    sequences,
-)
+from tests.contract.kafka.kafka_world import World, book, publish, read, sequences
+from tests.support.brokers import free_port, missing, process_broker
 
 from app.adapters.kafka.client import KafkaCluster
 from app.adapters.kafka.security import Security
@@ -140,8 +132,8 @@ def _rights(
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    if not KAFKA_BROKER.is_file():
-        pytest.skip(f"needs a real broker as a process: {KAFKA_BROKER} is not there")
+    if what := missing():
+        pytest.skip(f"needs a real broker as a process: {what}")
     folder = tmp_path_factory.mktemp("secured")
     _certificates(folder)
     open_port = free_port()

@@ -7,7 +7,8 @@ import anyio
 import anyio.to_thread
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
-from tests.contract.kafka.kafka_world import FakeTelemetry, ProcessBroker, World, book, publish, read, sequences
+from tests.contract.kafka.kafka_world import FakeTelemetry, World, book, publish, read, sequences
+from tests.support.brokers import ProcessBroker
 
 from app.adapters.kafka.topics import KafkaTopic
 from app.application.ports import Publication, Start
