@@ -13,6 +13,7 @@
         ├── BrokerUnavailable   it may come back
         ├── TopicMismatch       a setting and the broker disagree: status 2
         ├── DeliveryFailed      the broker refuses for good
+        │   └── MessageTooLarge a setting and the topic disagree: status 2
         └── MalformedRecord     count it and skip it: bytes that are no NormalizedBook
 
 Each takes typed arguments and builds its message itself. Bugs are none of these and are never caught.
@@ -29,6 +30,7 @@ __all__ = [
     "DeliveryFailed",
     "MalformedFrame",
     "MalformedRecord",
+    "MessageTooLarge",
     "RequestFailed",
     "TopicMismatch",
     "UnknownInstrument",
@@ -132,6 +134,12 @@ class TopicMismatch(BrokerError):
 
 class DeliveryFailed(BrokerError):
     """The broker refuses records for good: trying again can not help."""
+
+
+class MessageTooLarge(DeliveryFailed):
+    """The topic takes no record of that size; the message names the settings."""
+
+    exit_status = 2
 
 
 class MalformedRecord(BrokerError):

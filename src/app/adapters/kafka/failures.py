@@ -11,7 +11,7 @@ from aiokafka.errors import (
 )
 
 from app.adapters.kafka.client import KafkaCluster, explain
-from app.domain.errors import BrokerError, DeliveryFailed
+from app.domain.errors import BrokerError, DeliveryFailed, MessageTooLarge
 
 __all__ = ["given_up", "made_anew", "not_readable", "refused"]
 
@@ -20,8 +20,9 @@ def refused(cluster: KafkaCluster, topic: str, error: BaseException, batch_bytes
     """Say that a batch was refused for good."""
     match error:
         case MessageSizeTooLargeError() | RecordListTooLargeError():
-            hint = "raise the topic's max.message.bytes, or lower kafka.max_batch_bytes"
+            hint = "raise the topic's max.message.bytes, or lower kafka.max_batch_bytes or book.depth"
             what = f"refuses {batch_bytes} bytes as too large: {hint}"
+            return MessageTooLarge(f"topic {topic}: Kafka at {cluster.brokers} {what}")
         case TopicAuthorizationFailedError() | ClusterAuthorizationFailedError():
             what = f"does not allow {cluster.user} to write: give it Write and Describe on the topic"
         case OutOfOrderSequenceNumber() | UnknownProducerId():
