@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -47,11 +47,21 @@ class Program:
 
 @contextmanager
 def running(
-    arguments: Sequence[str], folder: Path, name: str, stdout: IO[Any] | int | None = None
+    arguments: Sequence[str],
+    folder: Path,
+    name: str,
+    stdout: IO[Any] | int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Generator[Program]:
-    """Run ``python -m ARGUMENTS`` from the project's folder; what is left of it at the end is killed."""
+    """Run ``python -m ARGUMENTS`` from the project's folder; what is left of it at the end is killed.
+
+    Without an ``environment`` it is ours, less all that would be settings.
+    """
     log = folder / f"{name}.log"
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("APP_", "KAFKA_", "LOG_"))}
+    if environment is None:
+        environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(("APP_", "KAFKA_", "LOG_"))
+        }
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
