@@ -81,3 +81,38 @@ def lock(session: nox.Session) -> None:
             *("uv", "pip", "compile", "pyproject.toml", *extra, "--universal", "--python-version", "3.11"),
             *("--generate-hashes", "--no-emit-index-url", "--upgrade", "-q", "-o", name),
         )
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Try generated schedules of faults against the core: ``nox -s chaos -- --schedules N --seed S``."""
+    _install(session)
+    session.run("python", "-m", "tests.chaos", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Run for long under mixed faults, every record compared with the truth: ``nox -s soak -- --minutes 30``."""
+    _install(session)
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Kill, restart and pause a real broker under load, and verify that nothing is missing, doubled or out of order."""
+    _install(session)
+    session.run("python", "-m", "tests.crash", *session.posargs)
+
+
+@nox.session
+def compose(session: nox.Session) -> None:
+    """Run docker-compose's services against a sandbox; needs docker-compose and the images."""
+    _install(session)
+    session.run("pytest", "-m", "compose", "tests/compose", *session.posargs)
+
+
+@nox.session
+def picture(session: nox.Session) -> None:
+    """Make README's picture, docs/demo.svg, from the running demo."""
+    _install(session)
+    session.run("python", "-m", "tools.picture", *session.posargs)
