@@ -9,9 +9,9 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
     4. A snapshot that ends before the buffer begins (``id + 1 < U`` of the first) is too old: fetch again, keep the
        buffer.
     5. The book is the snapshot. Buffered events with ``u <= id`` are dropped, the others applied by step 6.
-    6. An event with ``u <= local`` is stale: dropped. ``U > local + 1``: events are missing, go back to step 2 with
-       this event. Else ``U <= local + 1 <= u``: apply it, local becomes ``u``. Sizes are absolute, so an overlap is
-       harmless.
+    6. An event with ``u <= local`` is stale: dropped, unless it is later than one that was applied: then the venue
+       counts anew, go back to step 2 with this event. ``U > local + 1``: events are missing, likewise. Else
+       ``U <= local + 1 <= u``: apply it, local becomes ``u``. Sizes are absolute, so an overlap is harmless.
     7. The book is live once an event has joined by step 6, or when after a quiet second the venue still gives the
        same id.
 
@@ -95,7 +95,6 @@ class SplicedSync(BookSync):
 
     def change(self, change: Change, now: Moment) -> None:
         self._received_time = now.wall
-        self._heard_at = now.mono
         if self._phase is _Phase.BUFFERING:
             self._keep(change, now)
         elif self._phase is not _Phase.IDLE:
@@ -112,6 +111,8 @@ class SplicedSync(BookSync):
         if buffer:
             last = buffer[-1].last_id
             if change.last_id <= last:
+                if _is_later(change.event_time, buffer[-1].event_time):
+                    self._step_back(last, change, now)
                 return
             if change.first_id > last + 1:
                 self._tell_hole(last, change)
@@ -125,8 +126,13 @@ class SplicedSync(BookSync):
 
     def _follow(self, change: Change, now: Moment) -> None:
         local = self.sequence
-        if local is None or change.last_id <= local:
+        if local is None:
             return
+        if change.last_id <= local:
+            if self._phase is _Phase.JOINED and _is_later(change.event_time, self._event_time):
+                self._step_back(local, change, now)
+            return
+        self._heard_at = now.mono
         if change.first_id > local + 1:
             self._tell_hole(local, change)
             self._lose(Reason.SEQUENCE, now)
@@ -148,6 +154,13 @@ class SplicedSync(BookSync):
         known = self._book.known_levels
         if known is not None and known < self._settings.reseed_below_levels:
             self._begin_check(Purpose.RESEED, now)
+
+    def _step_back(self, local: int, change: Change, now: Moment) -> None:
+        """Ids only grow, so an event that is later and has earlier ones begins another sequence."""
+        self._tell("the venue's ids stepped back", expected=local + 1, received=change.first_id)
+        self._lose(Reason.SEQUENCE, now)
+        self._shown_id = -1
+        self._buffer.append(change)
 
     def _tell_hole(self, local: int, change: Change) -> None:
         self._tell(
@@ -234,6 +247,8 @@ class SplicedSync(BookSync):
     def _take_check(self, check: _Check, snapshot: Snapshot, now: Moment) -> None:
         if snapshot.sequence is None or snapshot.sequence < check.asked_at_id:
             self._miss_check(check, Reason.SILENCE, None, now)
+            if check.purpose is Purpose.PROBE:  # a cache, or ids of another sequence: only a new splice can tell
+                self._restart(now)
             return
         check.book = OrderBook(self._settings.depth)
         try:
@@ -357,3 +372,7 @@ class SplicedSync(BookSync):
         self._stands = False
         self._touched = False
         self._fetch_at = self._quiet_at = self._speak_by = self._audit_at = inf
+
+
+def _is_later(time: int | None, other: int | None) -> bool:
+    return time is not None and other is not None and time > other

@@ -1,0 +1,96 @@
+"""What chaos found, each as the few inputs that showed it."""
+
+from collections.abc import Sequence
+
+import attrs
+import pytest
+from tests.support.bounds import HandClock, bounds
+from tests.support.venues import BINANCE, binance_book, binance_event, instrument
+
+from app.application.core import FeedCore, Fetched, Frames, Input, Opened, Output, Started, Ticked
+from app.domain.normalized import BookStatus, Level
+from app.domain.sync import Fetch
+
+BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
+ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
+ACCEPTED = b'{"result":null,"id":1}'
+
+
+@attrs.define
+class Table:
+    """One Binance book, input by input."""
+
+    clock: HandClock = attrs.field(factory=HandClock)
+    core: FeedCore = attrs.field(init=False)
+    fetches: list[Fetch] = attrs.field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self.core = FeedCore(BINANCE, [instrument("binance:BTC-USDT")], bounds(), frame_silence_seconds=10.0)
+        for given in (Started(), Opened(), Frames([ACCEPTED])):
+            self.give(given)
+
+    def give(self, given: Input) -> list[Output]:
+        outputs = self.core.handle(given, self.clock.moment)
+        self.fetches += [output for output in outputs if isinstance(output, Fetch)]
+        return outputs
+
+    def event(self, first: int, last: int, time_ms: int) -> None:
+        self.give(Frames([binance_event("BTCUSDT", first, last, [("100", str(last))], [], time_ms)]))
+
+    def answer(self, last_id: int) -> None:
+        self.give(Fetched(self.fetches[-1], binance_book(last_id, BIDS, ASKS)))
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(int(seconds * 4)):
+            self.clock.advance(0.25)
+            self.give(Ticked())
+
+    @property
+    def status(self) -> BookStatus:
+        return self.core._syncs[0].status
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+def test_a_live_book_whose_ids_step_back_is_a_gap_and_not_frozen(table: Table) -> None:
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    assert table.status is BookStatus.LIVE
+    table.event(11, 12, time_ms=1100)
+    assert table.status is BookStatus.GAP
+    table.answer(12)
+    table.event(13, 13, time_ms=1200)
+    assert table.status is BookStatus.LIVE
+
+
+def test_an_old_event_that_comes_again_is_no_step_back(table: Table) -> None:
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.event(5002, 5003, time_ms=1100)
+    table.event(5001, 5001, time_ms=1000)
+    assert table.status is BookStatus.LIVE
+
+
+def test_ids_that_step_back_while_a_snapshot_is_awaited_do_not_keep_the_book_from_coming_back(table: Table) -> None:
+    table.event(5001, 5001, time_ms=1000)
+    table.event(11, 12, time_ms=1100)
+    assert table.status is BookStatus.GAP
+    table.wait(1)
+    table.answer(12)
+    table.event(13, 13, time_ms=1200)
+    assert table.status is BookStatus.LIVE
+
+
+def test_ids_that_step_back_before_anything_has_joined_are_found_by_the_probe(table: Table) -> None:
+    table.answer(5000)
+    table.event(11, 12, time_ms=1100)
+    table.wait(1.25)
+    table.answer(12)
+    table.event(13, 13, time_ms=1200)
+    table.wait(1)
+    table.answer(13)
+    table.event(14, 14, time_ms=1300)
+    assert table.status is BookStatus.LIVE
