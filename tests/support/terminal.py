@@ -59,6 +59,12 @@ class Terminal:
         with self._lock:
             return [line.rstrip() for line in self._screen.display]
 
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """Give every letter of the screen with its colours, row by row."""
+        with self._lock:
+            columns = range(self._screen.columns)
+            return [[self._screen.buffer[row][column] for column in columns] for row in range(self._screen.lines)]
+
     def colour_of(self, word: str) -> str:
         """Tell the colour of the first letter of a word that is on the screen."""
         with self._lock:
@@ -77,6 +83,10 @@ class Terminal:
         while not what():
             assert time.monotonic() < until, "\n".join(self.lines)
             time.sleep(0.02)
+
+    def rest(self, seconds: float) -> None:
+        """Let the program go on for a while."""
+        time.sleep(seconds)
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the window another size."""
