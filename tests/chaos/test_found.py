@@ -5,11 +5,19 @@ from collections.abc import Sequence
 import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
-from tests.support.venues import BINANCE, binance_book, binance_event, instrument
+from tests.support.venues import (
+    BINANCE,
+    COINBASE,
+    binance_book,
+    binance_event,
+    coinbase_event,
+    coinbase_frame,
+    instrument,
+)
 
 from app.application.core import FeedCore, Fetched, Frames, Input, Opened, Output, Started, Ticked
-from app.domain.normalized import BookStatus, Level
-from app.domain.sync import Fetch
+from app.domain.normalized import BookStatus, Level, Reason
+from app.domain.sync import Fetch, Reconnect
 
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
 ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
@@ -94,3 +102,21 @@ def test_ids_that_step_back_before_anything_has_joined_are_found_by_the_probe(ta
     table.answer(13)
     table.event(14, 14, time_ms=1300)
     assert table.status is BookStatus.LIVE
+
+
+@pytest.mark.parametrize("accepted", [[], ["ETH-USD"]], ids=["all are refused", "one is refused"])
+def test_a_connection_that_carries_nothing_is_opened_anew_and_one_that_carries_anything_is_not(
+    accepted: list[str],
+) -> None:
+    clock = HandClock()
+    keys = ("coinbase:BTC-USD", "coinbase:ETH-USD")
+    core = FeedCore(COINBASE, [instrument(key) for key in keys], bounds(), frame_silence_seconds=100.0)
+    frames = [coinbase_frame(0, [{"subscriptions": {"level2": accepted}}], "subscriptions")]
+    frames += [coinbase_frame(1, [coinbase_event("snapshot", product, BIDS, ASKS)]) for product in accepted]
+    for given in (Started(), Opened(), Frames(frames)):
+        core.handle(given, clock.moment)
+    outputs: list[Output] = []
+    for _ in range(44):
+        outputs += core.handle(Ticked(), clock.advance(0.25))
+    assert core._syncs[0].reason is Reason.REJECTED
+    assert any(isinstance(output, Reconnect) for output in outputs) is not bool(accepted)

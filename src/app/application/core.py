@@ -124,8 +124,9 @@ class FeedCore:
         frame_silence_seconds: float,
         auctions: frozenset[str] = frozenset(),
     ) -> None:
-        """``frame_silence_seconds`` bounds how long a connection that promises heartbeats may say nothing at all;
-        ``auctions`` holds the native ids of instruments whose books may cross legitimately.
+        """``frame_silence_seconds`` bounds how long a connection that promises heartbeats, or owes the answer to a
+        request, may say nothing at all; ``auctions`` holds the native ids of instruments whose books may cross
+        legitimately.
         """
         self._venue = venue
         self._instruments = tuple(instruments)
@@ -144,6 +145,7 @@ class FeedCore:
         self._session: VenueSession | None = None
         self._counter = FrameCounter()
         self._heard_at = 0.0
+        self._renewed_at = inf
         self._settings = settings
         self._last: Moment | None = None
         self._behind = 0
@@ -192,7 +194,7 @@ class FeedCore:
                 self._session = None
                 for sync in self._syncs:
                     sync.stopped(now)
-        return self._drain()
+        return self._drain(now)
 
     # the connection
 
@@ -200,9 +202,10 @@ class FeedCore:
         self._session = self._venue.session(self._instruments)
         self._counter = FrameCounter()
         self._heard_at = now.mono
+        self._renewed_at = inf
         for sync in self._syncs:
             sync.opened(now)
-        return [*self._drain(), Send(self._session.opening())]
+        return [*self._drain(now), Send(self._session.opening())]
 
     def _close(self, given: Closed, now: Moment) -> None:
         self._session = None
@@ -216,8 +219,7 @@ class FeedCore:
 
     def _tick(self, now: Moment) -> None:
         self._watch_clocks(now)
-        is_dead = self._venue.sends_heartbeats and now.mono - self._heard_at >= self._silence
-        if self._session is not None and is_dead:
+        if self._session is not None and now.mono - self._expected_since >= self._silence:
             self._session = None
             self._effects.append(Tell("the connection is silent", {"seconds": round(now.mono - self._heard_at, 1)}))
             for sync in self._syncs:
@@ -225,6 +227,13 @@ class FeedCore:
             self._effects.append(Reconnect(Reason.SILENCE))
         for sync in self._syncs:
             sync.tick(now)
+
+    @property
+    def _expected_since(self) -> float:
+        """Since when some frame should have come: heartbeats are promised, or a renewal must be acknowledged."""
+        return self._heard_at if self._venue.sends_heartbeats else self._renewed_at
+        if self._session is not None and all(sync.is_refused for sync in self._syncs):
+            self._effects.append(Reconnect(Reason.REJECTED))
 
     def _watch_clocks(self, now: Moment) -> None:
         """Notice a wall clock that leaps against the monotonic one, and a venue's clock that is far from ours."""
@@ -244,6 +253,7 @@ class FeedCore:
 
     def _read(self, frames: Iterable[bytes], now: Moment) -> None:
         self._heard_at = now.mono
+        self._renewed_at = inf
         for frame in frames:
             session = self._session
             if session is None:
@@ -345,7 +355,7 @@ class FeedCore:
             return
         sync.fetched(fetch.serial, snapshot, now)
 
-    def _drain(self) -> list[Output]:
+    def _drain(self, now: Moment) -> list[Output]:
         """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages."""
         if not self._effects:
             return []
@@ -355,6 +365,7 @@ class FeedCore:
             if isinstance(effect, Renew):
                 if self._session is not None:
                     outputs.append(Send(self._session.renewing(effect.instrument.native)))
+                    self._renewed_at = min(self._renewed_at, now.mono)
             elif not isinstance(effect, Reconnect):
                 outputs.append(effect)
             elif not is_closing:

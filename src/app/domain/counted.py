@@ -63,7 +63,7 @@ class CountedSync(BookSync):
 
     def opened(self, now: Moment) -> None:
         super().opened(now)
-        self._is_accepted = False
+        self._is_accepted = self.is_refused = False
         self._snapshot_by = now.mono + self._snapshot_wait.advance()
 
     def accepted(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
@@ -78,6 +78,7 @@ class CountedSync(BookSync):
             self._lose(Reason.MALFORMED, now)
             return
         self._stands = True
+        self.is_refused = False
         self._snapshot_by = inf
         self._snapshot_wait.reset()
 
@@ -150,12 +151,17 @@ class CountedSync(BookSync):
             self._rebuild(Reason.SILENCE, now)
 
     def _miss_snapshot(self, now: Moment) -> None:
-        """No snapshot came: refused instruments are said to be so, accepted ones are tried on another connection."""
+        """No snapshot came: refused instruments are said to be so, accepted ones are tried on another connection.
+
+        The others of the connection are not disturbed for the sake of one that is refused; where all are, the caller
+        reconnects.
+        """
         self._snapshot_by = inf
         if self._is_accepted:
             self.explain(Reason.SILENCE, now)
             self._effects.append(Reconnect(Reason.SILENCE))
         else:
+            self.is_refused = True
             self.explain(Reason.REJECTED, now)
 
     # losing

@@ -151,6 +151,8 @@ class BookSync(ABC):
         self.reason: Reason | None = None
         self.epoch = 0
         self.sequence: int | None = None
+        self.is_refused = False
+        """The venue does not send this instrument on this connection, as far as that can be told."""
         self._settings = settings
         self._effects = effects
         self._book = OrderBook(settings.depth)
