@@ -18,6 +18,7 @@ from app.adapters.console.board import MessageBoard
 from app.adapters.console.lines import JsonDisplay, LinesDisplay
 from app.adapters.console.screen import TableDisplay
 from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.partitioner import partition_of
 from app.adapters.kafka.probe import KafkaProbe
 from app.adapters.kafka.publisher import KafkaPublisher
 from app.adapters.kafka.security import Security
@@ -37,6 +38,7 @@ from app.application.outbox import Outbox, OutboxPolicy
 from app.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport, Venue
 from app.application.probe import TopicProbe
 from app.application.produce import Producer, ProduceSettings, VenuePlan
+from app.application.shard import Shard
 from app.application.verify import Verification
 from app.config import Settings, VenueSettings
 from app.domain.errors import UsageError
@@ -77,20 +79,29 @@ def make_venue(name: str, settings: VenueSettings) -> Venue:
     )
 
 
-def make_plans(settings: Settings) -> list[VenuePlan]:
-    """Plan every enabled venue that has instruments.
+def make_plans(settings: Settings, shard: Shard | None) -> list[VenuePlan]:
+    """Plan every enabled venue that has instruments, of this shard where there are several.
 
     Raises:
         UsageError: there is none.
     """
+    wanted = {name: venue.instruments for name, venue in settings.venues.items() if venue.enabled}
+    ours = {name: [each for each in symbols if _is_of(shard, f"{name}:{each}")] for name, symbols in wanted.items()}
     plans = [
-        VenuePlan(make_venue(name, venue), venue.instruments, make_sync_settings(settings, venue))
+        VenuePlan(make_venue(name, venue), ours[name], make_sync_settings(settings, venue))
         for name, venue in settings.venues.items()
-        if venue.enabled and venue.instruments
+        if ours.get(name)
     ]
+    count = sum(map(len, wanted.values()))
+    if shard is not None and count and not plans:
+        raise UsageError(f"--shard {shard}: none of the {count} instruments falls to it, use fewer shards")
     if not plans:
         raise UsageError("nothing to follow: see venues.*.enabled and venues.*.instruments")
     return plans
+
+
+def _is_of(shard: Shard | None, key: str) -> bool:
+    return shard is None or partition_of(key.encode(), shard.count) == shard.number - 1
 
 
 def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings:
@@ -326,17 +337,18 @@ def make_children(settings: Settings, folder: Path, environ: Mapping[str, str]) 
 
 
 class Container(containers.DeclarativeContainer):
-    """All there is, by role. ``settings``, ``view`` and ``title`` come from the command line."""
+    """All there is, by role. ``settings``, ``view``, ``title`` and ``shard`` come from the command line."""
 
     settings = providers.Dependency(instance_of=Settings)
     view = providers.Object("lines")
     title = providers.Object("Market data")
+    shard: providers.Object[Shard | None] = providers.Object(None)
 
     clock = providers.Singleton(SystemClock)
     telemetry = providers.Singleton(LogTelemetry)
     run = providers.Singleton(make_run, clock)
 
-    plans = providers.Singleton(make_plans, settings)
+    plans = providers.Singleton(make_plans, settings, shard)
     transport = providers.Singleton(make_transport, settings, clock)
     cluster = providers.Singleton(make_cluster, settings)
     topic = providers.Singleton(make_topic, settings)

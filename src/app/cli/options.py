@@ -13,6 +13,7 @@ import attrs
 import click
 
 from app.application.ports import Start
+from app.application.shard import Shard
 from app.config import LoadedSettings, Settings, load_settings
 from app.container import Container
 from app.domain.errors import UsageError
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "only_instruments",
     "parse_instruments",
+    "parse_shard",
     "parse_start",
     "start_log",
     "view_or_default",
@@ -34,6 +36,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _INSTRUMENT = re.compile(r"^[a-z0-9_]+:[A-Z0-9]+-[A-Z0-9]+$")
+_SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
 _SPAN = re.compile(r"^-(\d+(?:\.\d+)?)([smhd])$")
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -146,6 +149,20 @@ def only_instruments(keys: Sequence[str], settings: Settings) -> list[str]:
         if symbols:
             overrides.append(f"venues.{venue}.instruments=[{', '.join(symbols)}]")
     return overrides
+
+
+def parse_shard(text: str | None) -> Shard | None:
+    """Read ``1/3``: the first of three.
+
+    Raises:
+        UsageError: it is not of that form, or there is no such shard.
+    """
+    if text is None:
+        return None
+    found = _SHARD.match(text)
+    if found is None or int(found.group(1)) > int(found.group(2)):
+        raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 1/3, received {text!r}")
+    return Shard(int(found.group(1)), int(found.group(2)))
 
 
 def parse_start(text: str) -> Start:

@@ -10,6 +10,7 @@ from app.cli.options import (
     load,
     only_instruments,
     parse_instruments,
+    parse_shard,
     parse_start,
     view_or_default,
     with_settings,
@@ -28,21 +29,37 @@ __all__ = ["consume", "produce"]
         "python -m app produce --env production",
         "python -m app produce --instruments binance:BTC-USDT,binance:SOL-USDT,coinbase:SOL-USD",
         "python -m app produce --set reconnect.max_backoff_seconds=10",
+        "python -m app produce --shard 1/2",
     )
 )
 @with_settings
 @click.option(
     "--instruments", metavar="VENUE:SYMBOL,...", help="These and no others, instead of those in the settings."
 )
+@click.option(
+    "--shard", metavar="I/N", help="Only the I-th of N shares of the instruments, I from 1: one producer for each."
+)
 def produce(
-    env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...], instruments: str | None
+    env: str | None,
+    config_files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    instruments: str | None,
+    shard: str | None,
 ) -> None:
-    """Follow the venues and publish their books until Ctrl-C."""
-    keys = parse_instruments(instruments)
+    """Follow the venues and publish their books until Ctrl-C.
+
+    With --shard, several producers share the instruments: which of them follows one is decided by a hash of its key
+    (exchange:symbol), so that each falls to exactly one, and adding one moves no other.
+    """
+    share, keys = parse_shard(shard), parse_instruments(instruments)
     if keys is not None:
         overrides = (*overrides, *only_instruments(keys, load_settings(env, config_files, overrides).settings))
     program = load(env, config_files, overrides)
+    program.container.shard.override(share)
     producer = program.container.producer()
+    if share is not None:
+        ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
+        program.container.telemetry().note("following a share of the instruments", shard=str(share), ours=len(ours))
     undelivered = run(producer.run, program.log)
     if undelivered:
         seconds = program.loaded.settings.shutdown_timeout_seconds

@@ -1,0 +1,75 @@
+"""Which of several producers follows which instruments."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from app.adapters.kafka.partitioner import partition_of
+from app.application.shard import Shard
+from app.cli.options import parse_shard
+from app.config import load_settings
+from app.container import Container
+from app.domain.errors import UsageError
+
+LETTERS = "ABCDEFGHIJ"
+SYMBOLS = tuple(f"{a}{b}{c}-USDT" for a in LETTERS for b in LETTERS for c in LETTERS)
+
+
+def followed(shard: Shard | None, folder: Path, symbols: Sequence[str] = SYMBOLS[:50]) -> set[str]:
+    """List the keys that a producer with this share follows, of two venues that offer the same."""
+    names = f"[{', '.join(symbols)}]"
+    overrides = (f"venues.binance.instruments={names}", f"venues.coinbase.instruments={names}")
+    container = Container(settings=load_settings("test", (), overrides, {}, folder).settings)
+    container.shard.override(shard)
+    return {f"{plan.venue.name}:{symbol}" for plan in container.plans() for symbol in plan.symbols}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_every_instrument_falls_to_exactly_one_shard(count: int, tmp_path: Path) -> None:
+    shares = [followed(Shard(number, count), tmp_path) for number in range(1, count + 1)]
+    assert sum(map(len, shares)) == 100
+    assert set.union(*shares) == followed(None, tmp_path)
+
+
+def test_one_more_instrument_moves_no_other(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        before = followed(Shard(number, 3), tmp_path)
+        after = followed(Shard(number, 3), tmp_path, (*SYMBOLS[100:110], *SYMBOLS[:50]))
+        assert before == {key for key in after if key.partition(":")[2] in SYMBOLS[:50]}
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8, 16])
+def test_thousands_of_instruments_are_shared_evenly(count: int, tmp_path: Path) -> None:
+    sizes = [len(followed(Shard(number, count), tmp_path, SYMBOLS)) for number in range(1, count + 1)]
+    assert sum(sizes) == 2000
+    # as even as chance makes them: four standard deviations
+    assert all(abs(size - 2000 / count) < 4 * math.sqrt(2000 / count) for size in sizes)
+
+
+def test_shards_that_divide_the_partitions_share_none(tmp_path: Path) -> None:
+    shares = [followed(Shard(number, 4), tmp_path) for number in (1, 2, 3, 4)]
+    partitions = [{partition_of(key.encode(), 12) for key in share} for share in shares]
+    assert sum(map(len, partitions)) == len(set.union(*partitions)) == 12
+
+
+def test_a_shard_that_gets_nothing_says_so(tmp_path: Path) -> None:
+    everything = followed(None, tmp_path, ["BTC-USDT"])
+    empty = min({0, 1, 2} - {partition_of(key.encode(), 3) for key in everything})
+    with pytest.raises(UsageError, match=rf"--shard {empty + 1}/3: none of the 2 instruments falls to it"):
+        followed(Shard(empty + 1, 3), tmp_path, ["BTC-USDT"])
+
+
+def test_a_shard_is_written_as_it_is_read() -> None:
+    assert parse_shard(None) is None
+    assert parse_shard("2/12") == Shard(2, 12)
+    assert str(Shard(2, 12)) == "2/12"
+
+
+@pytest.mark.parametrize("text", ["", "1", "/2", "1/", "0/2", "3/2", "1/0", "-1/2", "1/2/3", "a/b", "1 / 2", "١/٢"])  # noqa: RUF001
+def test_what_is_no_shard_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_shard(text)
+    assert str(caught.value) == f"--shard: expected I/N with I from 1 to N, such as 1/3, received {text!r}"
+    assert caught.value.exit_status == 2
