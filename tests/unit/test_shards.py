@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from app.adapters.kafka.partitioner import partition_of
 from app.application.shard import Shard
 from app.cli.options import parse_shard
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.container import Container
 from app.domain.errors import UsageError
 
@@ -17,48 +18,54 @@ LETTERS = "ABCDEFGHIJ"
 SYMBOLS = tuple(f"{a}{b}{c}-USDT" for a in LETTERS for b in LETTERS for c in LETTERS)
 
 
-def followed(shard: Shard | None, folder: Path, symbols: Sequence[str] = SYMBOLS[:50]) -> set[str]:
-    """List the keys that a producer with this share follows, of two venues that offer the same."""
+@cache
+def settings(symbols: Sequence[str]) -> Settings:
+    """Two venues that offer the same."""
     names = f"[{', '.join(symbols)}]"
     overrides = (f"venues.binance.instruments={names}", f"venues.coinbase.instruments={names}")
-    container = Container(settings=load_settings("test", (), overrides, {}, folder).settings)
+    return load_settings("test", (), overrides, {}, Path(__file__).parent).settings
+
+
+def followed(shard: Shard | None, symbols: Sequence[str] = SYMBOLS[:50]) -> set[str]:
+    """List the keys that a producer with this share follows."""
+    container = Container(settings=settings(tuple(symbols)))
     container.shard.override(shard)
     return {f"{plan.venue.name}:{symbol}" for plan in container.plans() for symbol in plan.symbols}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-def test_every_instrument_falls_to_exactly_one_shard(count: int, tmp_path: Path) -> None:
-    shares = [followed(Shard(number, count), tmp_path) for number in range(1, count + 1)]
+def test_every_instrument_falls_to_exactly_one_shard(count: int) -> None:
+    shares = [followed(Shard(number, count)) for number in range(1, count + 1)]
     assert sum(map(len, shares)) == 100
-    assert set.union(*shares) == followed(None, tmp_path)
+    assert set.union(*shares) == followed(None)
 
 
-def test_one_more_instrument_moves_no_other(tmp_path: Path) -> None:
+def test_one_more_instrument_moves_no_other() -> None:
     for number in (1, 2, 3):
-        before = followed(Shard(number, 3), tmp_path)
-        after = followed(Shard(number, 3), tmp_path, (*SYMBOLS[100:110], *SYMBOLS[:50]))
+        before = followed(Shard(number, 3))
+        after = followed(Shard(number, 3), (*SYMBOLS[100:110], *SYMBOLS[:50]))
         assert before == {key for key in after if key.partition(":")[2] in SYMBOLS[:50]}
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 8, 16])
-def test_thousands_of_instruments_are_shared_evenly(count: int, tmp_path: Path) -> None:
-    sizes = [len(followed(Shard(number, count), tmp_path, SYMBOLS)) for number in range(1, count + 1)]
+def test_thousands_of_instruments_are_shared_evenly(count: int) -> None:
+    sizes = [len(followed(Shard(number, count), SYMBOLS)) for number in range(1, count + 1)]
     assert sum(sizes) == 2000
     # as even as chance makes them: four standard deviations
     assert all(abs(size - 2000 / count) < 4 * math.sqrt(2000 / count) for size in sizes)
 
 
-def test_shards_that_divide_the_partitions_share_none(tmp_path: Path) -> None:
-    shares = [followed(Shard(number, 4), tmp_path) for number in (1, 2, 3, 4)]
+def test_shards_that_divide_the_partitions_share_none() -> None:
+    shares = [followed(Shard(number, 4)) for number in (1, 2, 3, 4)]
     partitions = [{partition_of(key.encode(), 12) for key in share} for share in shares]
     assert sum(map(len, partitions)) == len(set.union(*partitions)) == 12
 
 
-def test_a_shard_that_gets_nothing_says_so(tmp_path: Path) -> None:
-    everything = followed(None, tmp_path, ["BTC-USDT"])
+def test_a_shard_that_gets_nothing_says_so() -> None:
+    everything = followed(None, ["BTC-USDT"])
     empty = min({0, 1, 2} - {partition_of(key.encode(), 3) for key in everything})
     with pytest.raises(UsageError, match=rf"--shard {empty + 1}/3: none of the 2 instruments falls to it"):
-        followed(Shard(empty + 1, 3), tmp_path, ["BTC-USDT"])
+        followed(Shard(empty + 1, 3), ["BTC-USDT"])
 
 
 def test_a_shard_is_written_as_it_is_read() -> None:
