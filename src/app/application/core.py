@@ -227,13 +227,13 @@ class FeedCore:
             self._effects.append(Reconnect(Reason.SILENCE))
         for sync in self._syncs:
             sync.tick(now)
+        if self._session is not None and all(sync.is_refused for sync in self._syncs):
+            self._effects.append(Reconnect(Reason.REJECTED))
 
     @property
     def _expected_since(self) -> float:
         """Since when some frame should have come: heartbeats are promised, or a renewal must be acknowledged."""
         return self._heard_at if self._venue.sends_heartbeats else self._renewed_at
-        if self._session is not None and all(sync.is_refused for sync in self._syncs):
-            self._effects.append(Reconnect(Reason.REJECTED))
 
     def _watch_clocks(self, now: Moment) -> None:
         """Notice a wall clock that leaps against the monotonic one, and a venue's clock that is far from ours."""
