@@ -191,6 +191,36 @@ def test_a_rate_limited_snapshot_is_the_reason_while_syncing_and_the_venues_time
     assert BTC in bench.fetches
 
 
+def test_a_connection_that_does_not_even_answer_a_renewal_is_given_up(bench: Bench) -> None:
+    def wait(seconds: float) -> list[Output]:
+        outputs = []
+        for _ in range(int(seconds * 8)):
+            bench.clock.advance(0.125)
+            outputs += bench.give(Ticked())
+        return outputs
+
+    wait(15.125)
+    for key in (BTC, ETH):
+        bench.give(Fetched(bench.fetches[key], binance_book(110, BIDS, ASKS)))
+    assert sum(isinstance(output, Send) for output in wait(1.125)) == 2
+    assert not any(isinstance(output, Reconnect) for output in wait(9.0))
+    assert [output for output in wait(1.0) if isinstance(output, Reconnect)] == [Reconnect(Reason.SILENCE)]
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.STALE, Reason.SILENCE))
+
+
+def test_a_renewal_that_is_answered_keeps_the_connection(bench: Bench) -> None:
+    outputs: list[Output] = []
+    for tick in range(300):
+        bench.clock.advance(0.125)
+        outputs += bench.give(Ticked())
+        for key in list(bench.fetches):
+            outputs += bench.give(Fetched(bench.fetches.pop(key), binance_book(110 + tick, BIDS, ASKS)))
+        if any(isinstance(output, Send) for output in outputs[-3:]):
+            outputs += bench.frames(b'{"result":null,"id":2}')
+    assert BookStatus.LIVE not in {status for status, _ in bench.statuses.values()}
+    assert not any(isinstance(output, Reconnect) for output in outputs)
+
+
 def test_the_same_inputs_give_the_same_effects() -> None:
     def run() -> list[Output]:
         bench = Bench()
