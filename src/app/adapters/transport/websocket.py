@@ -4,6 +4,7 @@ httpx-ws hands frames over one by one and stops answering pings while its reader
 complete frame out of a read at once and answers pings in the task that reads, whatever the consumer does.
 """
 
+import math
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,6 +16,7 @@ import httpcore
 import httpx
 import wsproto.events
 from httpx_ws import AsyncWebSocketClient, AsyncWebSocketSession, HTTPXWSException, WebSocketUpgradeError
+from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from app.application.ports import Clock, Connection, Network, Received, Request, Response, Transport
@@ -79,7 +81,7 @@ class _Session(AsyncWebSocketSession):
                 await self.stream.aclose()
 
     async def _background_receive(self, max_bytes: int) -> None:
-        partial: list[str] = []
+        partial: list[bytes] = []
         partial_bytes = 0
         try:
             while self.failure is None:
@@ -91,14 +93,15 @@ class _Session(AsyncWebSocketSession):
                 self.connection.receive_data(data)
                 for event in self.connection.events():
                     if isinstance(event, wsproto.events.TextMessage):
-                        partial_bytes += len(event.data)
+                        part = event.data.encode()
+                        partial_bytes += len(part)
                         if partial_bytes > self.settings.max_frame_bytes:
                             self.fail(f"a frame is larger than {self.settings.max_frame_bytes} bytes", Reason.MALFORMED)
                             break
                         if not event.message_finished:
-                            partial.append(event.data)
+                            partial.append(part)
                             continue
-                        frame = ("".join([*partial, event.data]) if partial else event.data).encode()
+                        frame = b"".join([*partial, part]) if partial else part
                         partial.clear()
                         partial_bytes = 0
                         self.pending.append(frame)
@@ -121,6 +124,8 @@ class _Session(AsyncWebSocketSession):
                     await self.stream.write(answer)
             case wsproto.events.Pong():
                 self.ponged.set()
+            case wsproto.events.CloseConnection() if self.connection.state is ConnectionState.OPEN:
+                self.fail(f"the peer broke the WebSocket protocol: {event.reason}", Reason.MALFORMED)
             case wsproto.events.CloseConnection():
                 said = f": {event.reason}" if event.reason else ""
                 self.fail(f"the peer closed the connection with code {int(event.code)}{said}")
@@ -201,9 +206,10 @@ class HttpNetwork(Network):
         )
         is_open = False
         try:
-            async with opener.connect(url.replace("ws", "http", 1)) as session:
-                is_open = True
-                yield _WebSocketConnection(session)
+            with anyio.CancelScope(deadline=anyio.current_time() + settings.connect_timeout_seconds) as opening:
+                async with opener.connect(url.replace("ws", "http", 1)) as session:
+                    is_open, opening.deadline = True, math.inf
+                    yield _WebSocketConnection(session)
         except BaseExceptionGroup as group:
             raise _single(group) from None
         except WebSocketUpgradeError as error:
@@ -212,6 +218,9 @@ class HttpNetwork(Network):
             if is_open:
                 raise ConnectionLost(f"the socket broke: {_say(error)}") from error
             raise ConnectionFailed(url, _say(error), reason=Reason.UNAVAILABLE) from error
+        if not is_open:
+            problem = f"no answer within {settings.connect_timeout_seconds:g} s"
+            raise ConnectionFailed(url, problem, reason=Reason.UNAVAILABLE)
 
     @staticmethod
     def _refused(url: str, response: httpx.Response) -> ConnectionFailed:
