@@ -97,6 +97,19 @@ def test_when_a_child_dies_it_says_which_and_why_and_where_its_log_is(module: st
     assert not any(other.is_running() for other in others)
 
 
+def test_exchanges_that_misbehave_make_gaps_and_no_holes(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("- {at: 3, venue: coinbase, fault: drop}\n")
+    options = ("--seconds", "6", "--faults", "mine.yaml", "--view", "json")
+    ended = run("demo", *options, folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
+    assert ended.status == 0
+    assert "order proven by contiguous publish_seq: 0 holes, 0 doubled, 0 out of order" in ended.err
+    assert re.search(r"^[1-9] gaps?, ", ended.err, re.MULTILINE)
+    books = [json.loads(line) for line in ended.out.splitlines()]
+    assert {book["exchange"] for book in books if (book["status"], book["reason"]) == ("gap", "sequence")} == {
+        "coinbase"
+    }
+
+
 def test_when_the_sandbox_can_not_start_its_own_words_are_shown(tmp_path: Path) -> None:
     ended = run("demo", "--faults", "no-such-fault", folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
     assert ended.status == 1

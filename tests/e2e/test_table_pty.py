@@ -187,7 +187,7 @@ def test_a_terminal_that_can_not_be_drawn_on_gets_lines(
 def test_the_demo_on_a_terminal_is_a_table_and_closes_with_a_summary(tmp_path: Path) -> None:
     with terminal(["demo", "--seconds", "4"], SMALL, tmp_path, TMPDIR=str(tmp_path)) as window:
         window.wait_for(lambda: _is_complete(window))
-        assert "demo, invented prices" in window.lines[0]
+        assert re.match(r" Demo: invented prices  127.0.0.1:\d+ market.books.v1 +\d+ records/s", window.lines[0])
         assert window.end() == 0
     after = window.raw.rpartition(b"\x1b[?1049l")[2].decode()
     assert "order proven by contiguous publish_seq: 0 holes, 0 doubled, 0 out of order" in after

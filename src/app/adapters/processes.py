@@ -50,6 +50,7 @@ class ProcessChildren(Children):
                 start_new_session=True,
             )
             child = _ProcessChild(name, process, log, self.stop_seconds)
+            failure: BaseException | None = None
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(child.listen, output, name=f"stdout of {name}")
@@ -59,7 +60,9 @@ class ProcessChildren(Children):
                         await child.end()
                         tasks.cancel_scope.cancel()
             except BaseExceptionGroup as group:
-                raise _single(group) from None
+                failure = group.exceptions[0] if len(group.exceptions) == 1 else group
+            if failure is not None:
+                raise failure  # out here, so that it keeps its own cause and gets no other
 
 
 class _ProcessChild(Child):
@@ -149,8 +152,3 @@ def _tail(log: Path) -> list[str]:
         file.seek(max(0, log.stat().st_size - _LAST_BYTES))
         text = file.read().decode("utf-8", "replace")
     return [line for line in text.splitlines() if line.strip()][-_LAST_LINES:]
-
-
-def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Undo the wrapping by the task group of what was raised inside the context."""
-    return group.exceptions[0] if len(group.exceptions) == 1 else group

@@ -20,6 +20,7 @@ async def opened_unless(stop: anyio.Event, manager: AbstractAsyncContextManager[
     """
     is_open = False
     opening = anyio.CancelScope()
+    failure: BaseException | None = None
 
     async def give_up() -> None:
         await stop.wait()
@@ -35,6 +36,8 @@ async def opened_unless(stop: anyio.Event, manager: AbstractAsyncContextManager[
                     yield what
                 tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] if len(group.exceptions) == 1 else group from None
+        failure = group.exceptions[0] if len(group.exceptions) == 1 else group
+    if failure is not None:
+        raise failure  # out here, so that it keeps its own cause and gets no other
     if not is_open:
         yield None

@@ -18,11 +18,12 @@ class Tally(Display):
     def __init__(self, display: Display) -> None:
         self._display = display
         self._is_live: dict[str, bool] = {}
+        self._received: dict[str, int] = {}
         self._ended: set[str] = set()
         self.gaps = 0
         """How often a book left ``live`` but for the end of its producer."""
         self.worst_age_seconds = 0.0
-        """The longest that data of a live book was old, from its receipt by the producer, when it was shown here."""
+        """The longest that fresh data of a live book was old, from its receipt by the producer, when it was shown."""
         self.all_ended = anyio.Event()
         """Set once the producer has said of every instrument that it stops."""
 
@@ -54,6 +55,7 @@ class Tally(Display):
         elif self._is_live.get(key) and not quote.is_live:
             self.gaps += 1
         self._is_live[key] = quote.is_live
-        if quote.is_live and quote.book.received_time is not None and reading.now is not None:
-            age = (reading.now.wall - quote.book.received_time) / 1e6
-            self.worst_age_seconds = max(self.worst_age_seconds, age)
+        received = quote.book.received_time
+        if quote.is_live and received is not None and reading.now is not None and received != self._received.get(key):
+            self.worst_age_seconds = max(self.worst_age_seconds, (reading.now.wall - received) / 1e6)
+            self._received[key] = received

@@ -25,12 +25,13 @@ _READY_SECONDS = 30.0
     epilog=examples(
         "python -m app demo",
         "python -m app demo --seconds 20 --view lines",
+        "python -m app demo --faults storm",
         "python -m app demo --view json | head -3",
     )
 )
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End after so many seconds.")
 @with_view
-@click.option("--faults", metavar="NAME", help="Let the exchanges misbehave: see python -m sandbox --help.")
+@click.option("--faults", metavar="NAME|FILE", help="Let the exchanges misbehave: see python -m sandbox --help.")
 def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     """Show two exchanges' books in a minute: no internet, no Docker, no ports to choose.
 
@@ -39,7 +40,7 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     """
     view = view_or_default(view)
     folder = Path(tempfile.mkdtemp(prefix="market-data-demo-"))
-    summary = _run(folder, seconds, view, ("--faults", faults) if faults else ())
+    summary = _run(folder, seconds, view, _sandbox_arguments(faults))
     shutil.rmtree(folder, ignore_errors=True)
     if summary is not None:
         for line in _told(summary):
@@ -57,7 +58,7 @@ def _run(folder: Path, seconds: float | None, view: str, sandbox_arguments: tupl
         ours = load_settings("sandbox", [settings_file], environ=environ, folder=folder)
         front = Container(settings=ours.settings)
         front.view.override(view)
-        front.title.override("Market data - demo, invented prices")
+        front.title.override("Demo: invented prices")
         front.board.override(container.board())
         tally = Tally(front.display())
         front.display.override(tally)
@@ -66,6 +67,13 @@ def _run(folder: Path, seconds: float | None, view: str, sandbox_arguments: tupl
     children = make_children(loaded.settings, folder, environ)
     settings = DemoSettings(str(settings_file), seconds, _READY_SECONDS, sandbox_arguments)
     return run(Demo(children, make_front, container.telemetry(), settings).run, log)
+
+
+def _sandbox_arguments(faults: str | None) -> tuple[str, ...]:
+    """Say what the exchanges do wrong; a file is looked for here and not where the child works."""
+    if faults is None:
+        return ()
+    return ("--faults", str(Path(faults).absolute()) if Path(faults).is_file() else faults)
 
 
 def _own_environment() -> Mapping[str, str]:
