@@ -1,0 +1,104 @@
+"""The composition root can make everything that it knows, for every settings file of the project."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dependency_injector import providers
+
+from app.application.consume import Consumer
+from app.application.outbox import OutboxPolicy
+from app.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport
+from app.application.produce import Producer
+from app.config import Settings, load_settings
+from app.container import Container
+from app.domain.errors import UsageError
+from app.domain.market import Market
+
+_ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = sorted(path.stem for path in (_ROOT / "config").glob("*.yaml") if path.stem != "base")
+VIEWS = ("lines", "json", "table")
+KINDS = {
+    "clock": Clock,
+    "telemetry": Telemetry,
+    "transport": Transport,
+    "publisher": Publisher,
+    "subscriber": Subscriber,
+    "producer": Producer,
+    "consumer": Consumer,
+    "display": Display,
+    "market": Market,
+}
+
+
+def settings_of(environment: str, *overrides: str) -> Settings:
+    """Load the project's own settings, without this machine's environment."""
+    return load_settings(environment, overrides=overrides, environ={}, folder=_ROOT / "tests").settings
+
+
+def container_of(environment: str, *overrides: str) -> Any:
+    return Container(settings=settings_of(environment, *overrides))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_provider_can_be_made_for_every_settings_file(environment: str) -> None:
+    container = container_of(environment)
+    assert len(container.providers) > 15
+    for name, provider in container.providers.items():
+        made = provider()
+        assert made is not None or name == "shard", name
+        if name in KINDS and not getattr(KINDS[name], "_is_protocol", False):
+            assert isinstance(made, KINDS[name])
+        elif name in KINDS:
+            assert KINDS[name] in type(made).__mro__, f"{name} is no {KINDS[name].__name__}"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_can_be_made(view: str) -> None:
+    container = container_of("test")
+    container.view.override(view)
+    assert Display in type(container.display()).__mro__
+
+
+def test_every_view_is_tried() -> None:
+    display = container_of("test").display
+    assert isinstance(display, providers.Selector)
+    assert set(display.providers) == set(VIEWS)
+
+
+def test_services_are_made_once_and_runs_each_time() -> None:
+    container = container_of("test")
+    assert container.publisher() is container.publisher()
+    assert container.outbox() is container.outbox()
+    assert container.producer() is not container.producer()
+    assert container.run() == container.run()
+
+
+def test_runs_are_named_so_that_later_ones_sort_behind() -> None:
+    first, second = container_of("test").run(), container_of("test").run()
+    assert first < second
+    assert first != second
+
+
+def test_a_venue_that_is_off_or_follows_nothing_is_not_planned() -> None:
+    plans = container_of("test", "venues.binance.enabled=false", "venues.coinbase.instruments=[ETH-USD]").plans()
+    assert [(plan.venue.name, list(plan.symbols)) for plan in plans] == [("coinbase", ["ETH-USD"])]
+
+
+def test_a_venue_is_made_by_its_dialect_under_its_own_name() -> None:
+    plans = container_of("test", "venues.binance_us.enabled=true").plans()
+    assert [plan.venue.name for plan in plans] == ["binance", "binance_us", "coinbase"]
+    assert type(plans[0].venue) is type(plans[1].venue)
+
+
+def test_a_dialect_that_is_none_is_said_with_those_that_there_are() -> None:
+    with pytest.raises(
+        UsageError, match=r"venues\.binance\.dialect: expected one of binance, coinbase, received 'kraken'"
+    ):
+        container_of("test", "venues.binance.dialect=kraken").plans()
+
+
+def test_live_feeds_can_not_wait_for_the_broker() -> None:
+    container = container_of("test", f"outbox.policy={OutboxPolicy.BLOCK}")
+    with pytest.raises(UsageError, match="block is for replays"):
+        container.outbox()
