@@ -32,12 +32,14 @@ from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Backoff, BookSync, Effect, Purpose, Renew, SyncSettings
+from app.domain.sync import Backoff, BookSync, Effect, Purpose, Reconnect, Renew, SyncSettings
 
 __all__ = ["SplicedSync"]
 
 _CHECK_LEVELS = 100
 """Levels a side asked for in a probe or an audit: the most that the cheapest request gives."""
+_MOST_RENEWALS = 2
+"""A stream renewed so often in vain is tried on another connection, once: the other instruments pay for it."""
 
 
 class _Phase(Enum):
@@ -79,6 +81,7 @@ class SplicedSync(BookSync):
         self._audit_at = inf
         self._is_first_attempt = True
         self._shown_id = -1
+        self._renewals = 0
 
     # inputs
 
@@ -119,6 +122,7 @@ class SplicedSync(BookSync):
                 self._become(BookStatus.GAP, Reason.SEQUENCE, now)
                 buffer.clear()
         buffer.append(change)
+        self._renewals = 0
         self._speak_by = inf
         self._want_snapshot(now)  # step 3
 
@@ -133,6 +137,7 @@ class SplicedSync(BookSync):
                 self._step_back(local, change, now)
             return
         self._heard_at = now.mono
+        self._renewals = 0
         if change.first_id > local + 1:
             self._tell_hole(local, change)
             self._lose(Reason.SEQUENCE, now)
@@ -334,7 +339,7 @@ class SplicedSync(BookSync):
             self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
         if self._speak_by <= now.mono:
             self.explain(Reason.SILENCE, now)
-            self._effects.append(Renew(self.instrument))
+            self._renew()
             self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         if self._quiet_at <= now.mono:
             self._begin_check(Purpose.PROBE, now)
@@ -345,8 +350,14 @@ class SplicedSync(BookSync):
         if self._check is not None and self._check.deadline <= now.mono:
             self._tell("the stream is behind the venue's own book", ours=self.sequence, theirs=self._check.sequence)
             self._become(BookStatus.STALE, Reason.SILENCE, now)
-            self._effects.append(Renew(self.instrument))
             self._restart(now)
+            self._renew()
+
+    def _renew(self) -> None:
+        """Have the stream sent anew, by and by on another connection."""
+        self._renewals += 1
+        is_in_vain = self._renewals == _MOST_RENEWALS + 1
+        self._effects.append(Reconnect(Reason.SILENCE) if is_in_vain else Renew(self.instrument))
 
     # losing
 

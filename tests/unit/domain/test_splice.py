@@ -15,7 +15,7 @@ from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.normalized import BookState, BookStatus, Level, Reason
 from app.domain.splice import SplicedSync
-from app.domain.sync import Effect, Fetch, Purpose, Renew, SyncSettings, Tell
+from app.domain.sync import Effect, Fetch, Purpose, Reconnect, Renew, SyncSettings, Tell
 
 BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
@@ -647,6 +647,21 @@ def test_a_stream_that_never_speaks_is_asked_for_anew_and_says_so(bench: Bench) 
     assert bench.look(Renew) == [Renew(BTC)]
     bench.wait(10)
     assert bench.look(Renew) == [Renew(BTC)]
+
+
+def test_a_stream_renewed_twice_in_vain_is_tried_on_another_connection_once(bench: Bench) -> None:
+    bench.go_live()
+    asked: list[Effect] = []
+    ahead = 110
+    for _ in range(1000):
+        bench.wait(0.125)
+        if bench.sync._awaited is not None:
+            ahead += 1
+            bench.answer(ahead)
+        asked += [effect for effect in bench.look(object) if isinstance(effect, Renew | Reconnect)]
+    assert asked[:4] == [Renew(BTC), Renew(BTC), Reconnect(Reason.SILENCE), Renew(BTC)]
+    assert asked.count(Reconnect(Reason.SILENCE)) == 1
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
 
 
 def test_a_live_book_is_audited_now_and_then_and_refuted_when_its_content_is_false() -> None:
