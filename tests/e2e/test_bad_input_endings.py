@@ -32,6 +32,7 @@ def test_both_commands_end_flushed_and_with_status_0(
         # What the producer says last is read, of each instrument.
         consumer.wait_for(lambda: len([line for line in consumer.out if "disconnected (shutdown)" in line]) == 4)
         seen = consumer.end(ending)
+    assert '"message": "order proven", "records": ' in seen.err
     for each in (ended, seen):
         assert each.status == 0
         assert "Traceback" not in each.err

@@ -1,8 +1,10 @@
 """What a person gets who misspells a setting, an option or an instrument."""
 
+import json
 from pathlib import Path
 
 import pytest
+from tests.support.exchanges import refusing
 from tests.support.programs import Sandbox, run, running
 
 pytestmark = pytest.mark.timeout(60)
@@ -89,6 +91,17 @@ def test_an_unknown_instrument_is_told_with_the_nearest_name_and_the_others_run(
     assert ended.status == 0
     assert "binance lists no FOO-BAR" in ended.err
     assert "binance lists no BTC-USDC (did you mean BTC-USDT?)" in ended.err
+
+
+def test_a_delisted_instrument_is_told_with_the_venues_own_word(world: Sandbox, topic: str, tmp_path: Path) -> None:
+    symbol = {"symbol": "BTCUSDT", "status": "BREAK", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    listed = json.dumps({"symbols": [{**symbol, "isSpotTradingAllowed": True, "permissions": ["SPOT"]}]}).encode()
+    with refusing(200, body=listed) as venue:
+        elsewhere = ("--set", f"venues.binance.rest_url=http://{venue.address}")
+        only = ("--instruments", "binance:BTC-USDT")
+        ended = run("produce", *world.options(topic), *elsewhere, *only, folder=tmp_path)
+    assert ended.status == 2
+    assert "binance does not trade BTC-USDT: BREAK" in ended.err
 
 
 def test_when_no_instrument_is_left_the_status_is_2(world: Sandbox, topic: str, tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_the_log_is_shown_below_the_table_and_kept_on_the_terminal(world: Sandbo
         assert window.end() == 0
     after = window.raw.rpartition(b"\x1b[?1049l")[2]
     assert b"another producer still publishes" in after
+    assert b"order proven" in after
 
 
 @pytest.mark.parametrize("options", [[], ["--view", "table"]], ids=["by default", "asked for a table"])

@@ -20,6 +20,7 @@ class Refusing:
 
     status: int
     headers: Mapping[str, str]
+    body: bytes = b""
     port: int = 0
     asked_at: list[float] = attrs.field(factory=list)
     """When each request came, monotonic seconds."""
@@ -32,10 +33,10 @@ class Refusing:
 
 @contextmanager
 def refusing(
-    status: int, headers: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | None = None
+    status: int, headers: Mapping[str, str] | None = None, body: bytes = b"", *, tls: ssl.SSLContext | None = None
 ) -> Iterator[Refusing]:
     """Answer every GET, WebSocket handshakes too, with a status."""
-    server = Refusing(status, headers or {})
+    server = Refusing(status, headers or {}, body)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -43,8 +44,9 @@ def refusing(
             self.send_response(server.status)
             for name, text in server.headers.items():
                 self.send_header(name, text)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(server.body)))
             self.end_headers()
+            self.wfile.write(server.body)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

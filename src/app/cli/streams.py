@@ -98,3 +98,11 @@ def consume(
     )
     consumer = program.container.consumer()
     run(lambda stop: consumer.run(request, stop), program.log)
+    proof, tell = consumer.reading.proof, program.container.telemetry()
+    counts = {"records": consumer.reading.records, "holes": proof.holes, "foreign": proof.foreign}
+    if not consumer.reading.records:
+        return
+    if proof.is_proven:
+        tell.note("order proven", **counts)
+    else:
+        tell.warn("ORDER NOT PROVEN: see verify", **counts, doubled=proof.doubles, out_of_order=proof.disorder)
