@@ -132,6 +132,9 @@ class CountedSync(BookSync):
             ours=difference.ours,
             theirs=difference.theirs,
         )
+        if _is_older(snapshot.event_time, self._event_time):  # a cache: it proves nothing
+            self._miss_fetched(Purpose.PROBE, Reason.SILENCE, None, now)
+            return
         self._differs_until = now.mono + self._settings.join_quiet_seconds
 
     def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:  # noqa: ARG002
@@ -179,3 +182,7 @@ class CountedSync(BookSync):
         self._stands = False
         self._touched = False
         self._snapshot_by = self._probe_at = self._differs_until = inf
+
+
+def _is_older(time: int | None, other: int | None) -> bool:
+    return time is not None and other is not None and time < other

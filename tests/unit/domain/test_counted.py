@@ -325,6 +325,19 @@ def test_a_silent_book_that_differs_and_then_hears_its_frame_stays_live(bench: B
     assert bench.look(Reconnect) == []
 
 
+def test_an_old_answer_that_differs_is_a_failed_probe_and_disturbs_no_connection(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, [("100", "2")], time=2_000))
+    old = Snapshot("BTC-USD", None, BIDS, ASKS, 1_000, 20)
+    bench.sync.fetched(bench.probe().serial, old, bench.clock.moment)
+    bench.drain()
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+    bench.wait(5)
+    assert bench.look(Reconnect) == []
+    bench.answer(Fetch(BTC, Purpose.PROBE, 20, bench.sync._serial), [("100", "2"), *BIDS[1:]])
+    assert bench.status == (BookStatus.LIVE, None)
+
+
 def test_an_answer_older_than_what_the_stream_said_meanwhile_proves_nothing(bench: Bench) -> None:
     bench.go_live()
     probe = bench.probe()
