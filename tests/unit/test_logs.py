@@ -473,7 +473,7 @@ class TestStandardLogging:
         log = configure()
 
         for attempt in range(3):
-            logging.getLogger("aiokafka").warning("attempt %d failed", attempt)
+            logging.getLogger("httpx").warning("attempt %d failed", attempt)
         log.output.close()
 
         assert log.messages == ["attempt 0 failed", "attempt 2 failed (repeated 2 times in 0 s)"]
@@ -488,10 +488,23 @@ class TestStandardLogging:
     ) -> None:
         log = configure(level)
 
-        logging.getLogger("aiokafka.conn").info("connected")
+        logging.getLogger("httpx").info("connected")
         logging.getLogger("httpx").warning("odd")
 
         assert log.messages == (["connected", "odd"] if is_heard else ["odd"])
+
+    @pytest.mark.parametrize(("level", "is_heard"), [("INFO", False), ("WARNING", False), ("DEBUG", True)])
+    def test_what_we_tell_ourselves_is_not_told_by_the_kafka_library_unless_debugging(
+        self,
+        configure: Callable[..., Log],
+        level: str,
+        is_heard: bool,  # noqa: FBT001 - a test's parameter
+    ) -> None:
+        log = configure(level)
+
+        logging.getLogger("aiokafka.producer.sender").error("Unable to update metadata from %s", [1])
+
+        assert log.messages == (["Unable to update metadata from [1]"] if is_heard else [])
 
     def test_braces_in_a_message_are_text(self, configure: Callable[..., Log]) -> None:
         log = configure()

@@ -19,7 +19,9 @@ from app.logs.repeats import Repeats
 __all__ = ["LogOutput", "configure_logging"]
 
 _REPEAT_KEY = "repeat_key"
-_TALKATIVE_LIBRARIES = ("aiokafka", "asyncio", "httpcore", "httpx", "httpx_ws", "uvicorn", "websockets")
+_TOLD_BY_US = ("aiokafka",)
+"""Libraries whose every trouble our own lines tell, once: an outage of minutes would make thousands of theirs."""
+_TALKATIVE_LIBRARIES = ("asyncio", "httpcore", "httpx", "httpx_ws", "uvicorn", "websockets")
 
 
 def configure_logging(
@@ -129,9 +131,10 @@ _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
 def _intercept_standard_logging(severity: int) -> None:
     logging.basicConfig(handlers=[_StandardLoggingHandler()], level=severity, force=True)
     logging.captureWarnings(capture=True)
-    library_level = logging.NOTSET if severity <= logging.DEBUG else logging.WARNING
-    for library in _TALKATIVE_LIBRARIES:
-        logging.getLogger(library).setLevel(library_level)
+    is_debugging = severity <= logging.DEBUG
+    for libraries, least in ((_TALKATIVE_LIBRARIES, logging.WARNING), (_TOLD_BY_US, logging.CRITICAL)):
+        for library in libraries:
+            logging.getLogger(library).setLevel(logging.NOTSET if is_debugging else least)
 
 
 def _line(record: "loguru.Record") -> Line:
