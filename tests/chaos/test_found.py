@@ -15,9 +15,9 @@ from tests.support.venues import (
     instrument,
 )
 
-from app.application.core import FeedCore, Fetched, Frames, Input, Opened, Output, Started, Ticked
+from app.application.core import FeedCore, Fetched, FetchFailed, Frames, Input, Opened, Output, Started, Ticked
 from app.domain.normalized import BookStatus, Level, Reason
-from app.domain.sync import Fetch, Reconnect
+from app.domain.sync import Fetch, Purpose, Reconnect
 
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
 ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
@@ -101,6 +101,17 @@ def test_ids_that_step_back_before_anything_has_joined_are_found_by_the_probe(ta
     table.wait(1)
     table.answer(13)
     table.event(14, 14, time_ms=1300)
+    assert table.status is BookStatus.LIVE
+
+
+def test_a_stream_that_speaks_while_it_is_probed_needs_no_answer(table: Table) -> None:
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.wait(15)
+    assert table.fetches[-1].purpose is Purpose.PROBE
+    table.wait(1)
+    table.event(5002, 5002, time_ms=17_000)
+    table.give(FetchFailed(table.fetches[-1], Reason.UNAVAILABLE))
     assert table.status is BookStatus.LIVE
 
 

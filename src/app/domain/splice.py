@@ -55,6 +55,7 @@ class _Check:
 
     purpose: Purpose
     asked_at_id: int
+    asked_at: float
     changes: list[Change] = attrs.field(factory=list)
     book: OrderBook | None = None
     sequence: int = -1
@@ -233,7 +234,7 @@ class SplicedSync(BookSync):
     def _begin_check(self, purpose: Purpose, now: Moment) -> None:
         if self._check is not None or self._awaited is not None or now.mono < self._check_at or self.sequence is None:
             return
-        self._check = _Check(purpose, self.sequence)
+        self._check = _Check(purpose, self.sequence, now.mono)
         levels = self._settings.snapshot_limit if purpose is Purpose.RESEED else _CHECK_LEVELS
         self._fetch(purpose, levels)
 
@@ -306,11 +307,12 @@ class SplicedSync(BookSync):
     def _miss_check(self, check: _Check, reason: Reason, retry_after: float | None, now: Moment) -> None:
         self._drop_check(now)
         self._check_at = max(self._check_at, now.mono + (retry_after or 0.0))
-        if check.purpose is Purpose.PROBE:
-            if self.status is BookStatus.LIVE:
-                self._become(BookStatus.STALE, Reason.SILENCE, now)
-            else:
-                self.explain(reason, now)
+        if check.purpose is not Purpose.PROBE:
+            return
+        if self.status is not BookStatus.LIVE:
+            self.explain(reason, now)
+        elif self._heard_at <= check.asked_at:  # else the stream has answered for itself
+            self._become(BookStatus.STALE, Reason.SILENCE, now)
 
     def _probe_soon(self, now: Moment) -> None:
         self._heard_at = now.mono - self._settings.stream_silence_seconds
