@@ -107,7 +107,7 @@ def test_an_unreachable_exchange_is_told_once_a_while_and_the_other_venue_goes_o
             _wait(consumer, "coinbase", lambda book: book["status"] == "live")
             producer.wait_for_err("could not ask what is listed")
     assert ends[0].status == 0
-    assert f"http://{address}" in ends[0].err
+    assert f"http://{address}/api/v3/exchangeInfo: connection refused" in ends[0].err
     assert "Traceback" not in ends[0].err
 
 

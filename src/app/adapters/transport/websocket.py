@@ -5,6 +5,8 @@ complete frame out of a read at once and answers pings in the task that reads, w
 """
 
 import math
+import os
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -320,5 +322,9 @@ def _say(error: BaseException) -> str:
             return f"TLS certificate not trusted: {seen.verify_message}"
         if isinstance(seen, ssl.SSLError):
             return f"TLS failed: {seen.reason or seen}"
+        if isinstance(seen, socket.gaierror):
+            return "its name is not known"
+        if isinstance(seen, OSError) and seen.errno:
+            return os.strerror(seen.errno).lower()
         seen = seen.__cause__ or seen.__context__
     return str(error) or type(error).__name__
