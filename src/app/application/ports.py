@@ -167,7 +167,7 @@ class Venue(Protocol):
 
 @attrs.frozen
 class Received:
-    """Whole text frames, oldest first, and when they were read."""
+    """Whole text frames, oldest first, and when they were read; none where a part of a large one was."""
 
     frames: Sequence[bytes]
     moment: Moment

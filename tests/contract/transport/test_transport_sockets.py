@@ -289,6 +289,24 @@ async def test_a_peer_that_answers_no_ping_is_silent_within_the_bounds(make_tran
     assert len(pings) == 1
 
 
+async def test_a_large_frame_on_a_slow_line_is_no_silence(make_transport: MakeTransport) -> None:
+    written = frame(TEXT, b"x" * 20_000)
+
+    async def handle(peer: Peer) -> None:
+        for at in range(0, len(written), 1000):
+            await peer.send(written[at : at + 1000])
+            await anyio.sleep(0.06)
+        while (await peer.receive())[0] == PING:
+            await peer.send(frame(PONG, b"?"))
+
+    async with connected(make_transport, handle, ping_interval_seconds=0.1, ping_timeout_seconds=0.4) as connection:
+        batches = [await connection.receive()]
+        while not batches[-1].frames:
+            batches.append(await connection.receive())
+        assert batches[-1].frames == [b"x" * 20_000]
+        assert len(batches) > 5, "whoever receives learns that the peer is alive"
+
+
 async def test_a_peer_that_does_not_even_read_is_silent_within_the_bounds(make_transport: MakeTransport) -> None:
     async def handle(_: Peer) -> None:
         await anyio.sleep_forever()

@@ -61,6 +61,7 @@ class _Session(AsyncWebSocketSession):
         self.clock = clock
         self.pending: list[bytes] = []
         self.pending_bytes = 0
+        self.has_part = False
         self.read_at = clock.now()
         self.failure: ConnectionLost | None = None
         self.filled = anyio.Event()
@@ -102,6 +103,7 @@ class _Session(AsyncWebSocketSession):
                             break
                         if not event.message_finished:
                             partial.append(part)
+                            self.has_part = True
                             continue
                         frame = b"".join([*partial, part]) if partial else part
                         partial.clear()
@@ -110,7 +112,7 @@ class _Session(AsyncWebSocketSession):
                         self.pending_bytes += len(frame)
                     else:
                         await self._act(event)
-                if self.pending:
+                if self.pending or self.has_part:
                     self.filled.set()
                 await self._wait_for_room()
         except RemoteProtocolError as error:
@@ -148,13 +150,22 @@ class _Session(AsyncWebSocketSession):
             while self.failure is None:
                 await anyio.sleep(interval_seconds)
                 self.ponged = anyio.Event()
-                with anyio.move_on_after(timeout_seconds) as scope:
-                    await self.send(wsproto.events.Ping(b"?"))
-                    await self.ponged.wait()
-                if scope.cancelled_caught:
-                    self.fail(f"no answer to a ping within {timeout_seconds} s", Reason.SILENCE)
+                await self._ping(timeout_seconds)
         except (HTTPXWSException, LocalProtocolError, *_BROKEN) as error:
             self.fail(f"the socket broke: {_say(error)}")
+
+    async def _ping(self, timeout_seconds: float | None) -> None:
+        """Send a ping; as long as anything is read, its pong may be on its way behind a large frame."""
+        is_sent = False
+        while not self.ponged.is_set() and self.failure is None:
+            asked_at = self.clock.now().mono
+            with anyio.move_on_after(timeout_seconds) as scope:
+                if not is_sent:
+                    await self.send(wsproto.events.Ping(b"?"))
+                    is_sent = True
+                await self.ponged.wait()
+            if scope.cancelled_caught and (not is_sent or self.read_at.mono < asked_at):
+                self.fail(f"no answer to a ping within {timeout_seconds} s", Reason.SILENCE)
 
 
 class _WebSocketConnection(Connection):
@@ -165,13 +176,14 @@ class _WebSocketConnection(Connection):
 
     async def receive(self) -> Received:
         session = self._session
-        while not session.pending:
+        while not session.pending and not session.has_part:
             if session.failure is not None:
                 raise session.failure
             session.filled = anyio.Event()
             await session.filled.wait()
         frames, session.pending = session.pending, []
         session.pending_bytes = 0
+        session.has_part = False
         session.emptied.set()
         return Received(frames, session.read_at)
 
