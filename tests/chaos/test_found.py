@@ -1,6 +1,7 @@
 """What chaos found, each as the few inputs that showed it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import pytest
@@ -33,7 +34,13 @@ class Table:
     fetches: list[Fetch] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.core = FeedCore(BINANCE, [instrument("binance:BTC-USDT")], bounds(), frame_silence_seconds=10.0)
+        self.bound()
+
+    def bound(self, *, may_cross: bool = False, **changes: Any) -> None:
+        """Begin anew, with other bounds."""
+        auctions = frozenset({"BTCUSDT"} if may_cross else ())
+        books = [instrument("binance:BTC-USDT")]
+        self.core = FeedCore(BINANCE, books, bounds(**changes), frame_silence_seconds=10.0, auctions=auctions)
         for given in (Started(), Opened(), Frames([ACCEPTED])):
             self.give(given)
 
@@ -112,6 +119,53 @@ def test_a_stream_that_speaks_while_it_is_probed_needs_no_answer(table: Table) -
     table.wait(1)
     table.event(5002, 5002, time_ms=17_000)
     table.give(FetchFailed(table.fetches[-1], Reason.UNAVAILABLE))
+    assert table.status is BookStatus.LIVE
+
+
+def test_a_probe_that_is_answered_with_an_older_book_takes_nothing_from_a_stream_that_speaks(table: Table) -> None:
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.wait(15)
+    table.wait(1)
+    table.event(5002, 5002, time_ms=17_000)
+    table.answer(12)
+    table.event(5003, 5003, time_ms=17_100)
+    assert table.core._syncs[0].sequence == 5003
+    assert table.status is BookStatus.LIVE
+
+
+def test_silence_does_not_wait_for_an_audit_that_is_never_answered(table: Table) -> None:
+    table.bound(audit_seconds=10.0)
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.wait(14.5)
+    assert table.fetches[-1].purpose is Purpose.AUDIT
+    table.wait(1)
+    assert table.fetches[-1].purpose is Purpose.PROBE
+    table.give(FetchFailed(table.fetches[-1], Reason.UNAVAILABLE))
+    assert table.status is BookStatus.STALE
+
+
+def test_a_rate_limit_that_an_audit_met_does_not_put_off_the_probe_of_a_silent_stream(table: Table) -> None:
+    table.bound(audit_seconds=10.0)
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.wait(14.5)
+    table.give(FetchFailed(table.fetches[-1], Reason.RATE_LIMITED, 7200.0))
+    table.wait(1)
+    assert table.fetches[-1].purpose is Purpose.PROBE
+
+
+def test_a_book_that_false_content_has_crossed_comes_back_by_the_next_audit_even_in_an_auction(table: Table) -> None:
+    table.bound(audit_seconds=10.0, may_cross=True)
+    table.answer(5000)
+    table.give(Frames([binance_event("BTCUSDT", 5001, 5001, [("101", "1")], [], 1000)]))
+    assert table.status is BookStatus.GAP
+    table.wait(14.5)
+    assert table.fetches[-1].purpose is Purpose.AUDIT
+    table.answer(5001)
+    table.answer(5001)
+    table.event(5002, 5002, time_ms=17_000)
     assert table.status is BookStatus.LIVE
 
 

@@ -232,11 +232,21 @@ class SplicedSync(BookSync):
     # checks: a second book brought to the same id
 
     def _begin_check(self, purpose: Purpose, now: Moment) -> None:
-        if self._check is not None or self._awaited is not None or now.mono < self._check_at or self.sequence is None:
+        if self.sequence is None or self._is_busy(purpose) or self._is_too_soon(purpose, now):
             return
         self._check = _Check(purpose, self.sequence, now.mono)
         levels = self._settings.snapshot_limit if purpose is Purpose.RESEED else _CHECK_LEVELS
         self._fetch(purpose, levels)
+
+    def _is_busy(self, purpose: Purpose) -> bool:
+        """Tell whether an answer must be waited for first; silence does not wait for one that may never come."""
+        if self._check is not None and self._check.book is None and purpose is Purpose.PROBE:
+            return self._check.purpose is Purpose.PROBE
+        return self._check is not None or self._awaited is not None
+
+    def _is_too_soon(self, purpose: Purpose, now: Moment) -> bool:
+        """Tell whether the last failure is too near; what is said to be live is probed in time, whatever failed."""
+        return now.mono < self._check_at and not (purpose is Purpose.PROBE and self.status is BookStatus.LIVE)
 
     def _advance_check(self, check: _Check, change: Change, now: Moment) -> None:
         """Another change was applied to the first book: it is also the second one's, from its own id on."""
@@ -253,8 +263,8 @@ class SplicedSync(BookSync):
     def _take_check(self, check: _Check, snapshot: Snapshot, now: Moment) -> None:
         if snapshot.sequence is None or snapshot.sequence < check.asked_at_id:
             self._miss_check(check, Reason.SILENCE, None, now)
-            if check.purpose is Purpose.PROBE:  # a cache, or ids of another sequence: only a new splice can tell
-                self._restart(now)
+            if check.purpose is Purpose.PROBE and self.status is not BookStatus.LIVE:
+                self._restart(now)  # a cache, or ids of another sequence: only a new splice can tell
             return
         check.book = OrderBook(self._settings.depth)
         try:
@@ -347,7 +357,8 @@ class SplicedSync(BookSync):
             self._begin_check(Purpose.PROBE, now)
         if self._phase is _Phase.JOINED and now.mono - self._heard_at >= self._settings.stream_silence_seconds:
             self._begin_check(Purpose.PROBE, now)
-        if self._audit_at <= now.mono and self.status is BookStatus.LIVE:
+        is_auditable = self.status is BookStatus.LIVE or self.reason is Reason.CROSSED
+        if self._audit_at <= now.mono and self._stands and is_auditable:
             self._begin_check(Purpose.AUDIT, now)
         if self._check is not None and self._check.deadline <= now.mono:
             self._tell("the stream is behind the venue's own book", ours=self.sequence, theirs=self._check.sequence)
