@@ -1,0 +1,127 @@
+"""Faults cease: every book must become live again, and true, and nothing may leave ``live`` any more.
+
+What is broken for good stays so until somebody notices: a dead stream or a half-open connection does not mend itself.
+"""
+
+from tests.chaos.exchanges import BinanceExchange
+from tests.chaos.judge import Violation
+from tests.chaos.world import World
+
+from app.domain.normalized import Reason
+
+__all__ = ["calm"]
+
+_OPENING_SECONDS = 0.2
+_STEP = 100
+_MOST_SECONDS = 120.0
+_AUCTION_SECONDS = 20.0
+_FEWEST_INPUTS = 100
+
+
+def calm(world: World, *, is_long: bool) -> None:
+    """End a schedule. ``is_long``: the markets fall quiet, too, and every book must stay live through it; else the
+    connection is lost once more, so that every book has to recover.
+
+    Raises:
+        Violation: a book does not become live and true, or does not stay so.
+    """
+    world.cease()
+    if not is_long:
+        world.lose(Reason.CONNECTION)
+    began = world.now.mono
+    while not _is_over(world):
+        elapsed = world.now.mono - began
+        if elapsed > _AUCTION_SECONDS and any(seen.is_tainted for seen in world.judge.seen):
+            break  # false content may look like an auction, which only an audit can tell
+        if elapsed > _MOST_SECONDS:
+            states = [f"{seen.status} {seen.last.reason}" for seen in world.judge.seen]
+            raise Violation(f"not live again after {_MOST_SECONDS:.0f} s without faults: {', '.join(states)}")
+        _step(world)
+    if any(seen.is_tainted for seen in world.judge.seen):
+        _audit(world)
+    elif is_long:
+        _stay(world)
+    while world.inputs < _FEWEST_INPUTS:
+        _step(world)
+    _compare(world)
+    world.stop()
+
+
+def _step(world: World) -> None:
+    """Let a tenth of a second pass in a good world."""
+    if not world.is_open:
+        world.tick(round(_OPENING_SECONDS * 1000))
+        world.open()
+        return
+    world.turn += 1
+    world.pulse(world.turn % 3, 1, 0)
+    world.tick(_STEP // 2)
+    world.deliver(1000)
+    for i in list(world.pending):
+        if world.now.mono - world.asked_at[i] >= _STEP / 2000:
+            world.answer(i)
+    world.tick(_STEP // 2)
+    for i, seen in enumerate(world.judge.seen):
+        if seen.last.is_live and i in world.attempts:
+            world.tally.recoveries.append(seen.live_at - world.attempts.pop(i))
+
+
+def _is_over(world: World) -> bool:
+    seen, exchange = world.judge.seen, world.exchange
+    if exchange.is_deaf or exchange.dead or not world.is_reading or any(each.is_frozen for each in seen):
+        return False
+    if all(each.last.is_live for each in seen):
+        return True
+    refused = world.refused
+    if not refused or len(refused) == len(seen):
+        return False
+    return all(each.last.is_live or i in refused for i, each in enumerate(seen))
+
+
+def _audit(world: World) -> None:
+    """Give the next comparable audit its chance: a whole period, or silence where only a silent book is comparable."""
+    settings = world.settings
+    until = world.now.mono + 1.5 * settings.audit_seconds + 2.0
+    while isinstance(world.exchange, BinanceExchange) and world.now.mono < until:
+        _step(world)
+    until = world.now.mono + settings.stream_silence_seconds + 2.0
+    while world.now.mono < until:
+        _wait(world, 250)
+    while not _is_over(world):
+        _step(world)
+        if world.now.mono - until > _MOST_SECONDS:
+            raise Violation("not live again after an audit")
+
+
+def _stay(world: World) -> None:
+    """Nothing may leave ``live`` without a reason: neither while the markets move nor while they are quiet."""
+    world.judge.is_calm = not world.refused
+    for _ in range(6):
+        _step(world)
+    until = world.now.mono + 2 * world.settings.stream_silence_seconds
+    while world.now.mono < until:
+        _wait(world, 500)
+    world.judge.is_calm = False
+
+
+def _wait(world: World, milliseconds: int) -> None:
+    if not world.is_open:
+        world.open()
+    world.deliver(1000)
+    for i in list(world.pending):
+        world.answer(i)
+    world.tick(milliseconds)
+
+
+def _compare(world: World) -> None:
+    """What is live at the end is the market of now, as deep as the book claims to know."""
+    for i in range(3):
+        world.exchange.emit(i)
+    world.deliver(1000)
+    for i, seen in enumerate(world.judge.seen):
+        if not seen.last.is_live:
+            world.tally.exempt["refused"] += 1
+            continue
+        market = world.markets[i]
+        world.judge._compare(seen.last, market.ladder(market.version, world.settings.depth), "not true at the end")
+        world.tally.levels += world.judge.depth_of(i)

@@ -1,0 +1,403 @@
+"""What must be true: of every record as it is published, and of every book after every input.
+
+Of a record: ``live`` shows the true best levels of its sequence, which exists, is not crossed, and says when; whatever
+is not live shows no levels and says why; ``status_since``, ``epoch``, ``sequence``, ``event_time`` and
+``received_time`` mean what the contract says; without news only heartbeats are published.
+
+After an input: nothing is live after a fault that continuity can see until it is rebuilt; what is live shows the book
+of the last frame that reached it; a live book was heard of, or probed, within the watchdogs' bound; after each tick
+every instrument has had its heartbeat; requests and reconnections are not repeated without need; buffers are bounded.
+
+Content made false under intact numbers can not be seen by continuity. Of such a book the levels are not judged until it
+is built anew; but it must be true again once the next comparable audit has had its chance (``calm``).
+"""
+
+from collections.abc import Sequence
+from math import inf
+
+import attrs
+from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
+from tests.chaos.wire import Frame, Ladder, Part, as_numbers
+
+from app.application.core import FeedCore, Output
+from app.domain.moment import Moment
+from app.domain.normalized import BookState, BookStatus, Reason
+from app.domain.splice import SplicedSync
+from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell
+
+__all__ = ["Judge", "Seen", "Violation"]
+
+_SLACK_SECONDS = 1.1
+
+
+class Violation(AssertionError):
+    """Something that must never be."""
+
+
+@attrs.define
+class Seen:
+    """What the judge knows of one instrument."""
+
+    last: BookState
+    last_at: float
+    status: BookStatus
+    had_reason: bool = False
+    shown: int = -1
+    """The version that the last live record shows."""
+    reach: int = -1
+    """The version of the newest intact frame that reached the core on this connection."""
+    reach_id: int = -1
+    """The same as Binance's id."""
+    hole_id: int = -1
+    """Where the stream went on after the newest hole, as an id; a snapshot from there on is needed."""
+    rebuilt_id: int = -1
+    """The newest id of a snapshot that was given to build from, on this connection."""
+    is_tainted: bool = False
+    false_version: int = -1
+    is_frozen: bool = False
+    """Ids stepped back where nobody could tell: it is for a probe to find out."""
+    live_at: float = 0.0
+    """When it became live."""
+    alive_at: float = 0.0
+    """When it was last heard of, or a probe of it was answered."""
+    received_at: int | None = None
+    """Wall clock of the last depth frame or snapshot."""
+    is_received_sure: bool = True
+    received_before: int | None = None
+    """The same before the input that is being judged."""
+    crossed: int = 0
+    """How often in a row it has crossed, as the core counts."""
+    asked_at: dict[bool, float] = attrs.field(factory=lambda: {True: -inf, False: -inf})
+    """When a snapshot (True) and when a check was asked for."""
+    asked_wait: dict[bool, float] = attrs.field(factory=lambda: {True: 0.0, False: 0.0})
+    """The least time until the next such request may come."""
+
+
+@attrs.define
+class Judge:
+    """Watches one schedule."""
+
+    exchange: BinanceExchange | CoinbaseExchange
+    core: FeedCore
+    settings: SyncSettings
+    symbols: dict[str, int]
+    frame_silence_seconds: float
+    probe_timeout_seconds: float
+    seen: list[Seen] = attrs.field(factory=list)
+    records: int = 0
+    checked: int = 0
+    """Live records compared with the truth."""
+    now: Moment = attrs.field(factory=lambda: Moment(0, 0.0))
+    held: dict[tuple[int, int], Part] = attrs.field(factory=dict)
+    """(instrument, number) to what the frame held, for this connection."""
+    expected: int = 0
+    """The number of the next frame."""
+    is_open: bool = False
+    is_read: bool = False
+    """The core still reads this connection."""
+    heard_at: float = 0.0
+    leapt_at: float = -inf
+    """When time last stood still."""
+    is_calm: bool = False
+    """Nothing may leave ``live``."""
+
+    # records
+
+    def record(self, state: BookState) -> None:
+        """Judge one record."""
+        self.records += 1
+        i = self.symbols[state.symbol]
+        if i == len(self.seen):
+            self._first(state)
+            return
+        seen, now = self.seen[i], self.now
+        last, status = seen.last, state.status
+        is_live = status is BookStatus.LIVE
+        if status is seen.status:
+            _require(state.status_since == last.status_since, "status_since changes only with the status")
+            entered = 0
+        else:
+            _require(state.status_since == now.wall, "a status begins when it is said")
+            entered = int(is_live)
+            seen.live_at = now.mono
+            _require(
+                not (self.is_calm and seen.status is BookStatus.LIVE), f"left live in calm: {status} {state.reason}"
+            )
+        _require(state.epoch == last.epoch + entered, "the epoch counts the entries into live")
+        if is_live:
+            self._live(i, seen, state)
+        else:
+            _require(not state.bids and not state.asks, "levels are empty unless live")
+            if status is not BookStatus.SYNCING or seen.had_reason:
+                _require(state.reason is not None, "what is neither live nor in its first syncing has a reason")
+            _require(state.sequence is not None or last.sequence is None, "what is not live repeats the last sequence")
+        self._times(seen, state)
+        if (
+            status is seen.status
+            and state.reason is last.reason
+            and state.bids == last.bids
+            and state.asks == last.asks
+        ):
+            is_due = now.mono - seen.last_at >= self.settings.heartbeat_seconds
+            _require(is_due, "without news only heartbeats are published")
+        seen.had_reason |= state.reason is not None or status is not BookStatus.SYNCING
+        seen.last, seen.last_at, seen.status = state, now.mono, status
+
+    def _first(self, state: BookState) -> None:
+        _require(state.status is BookStatus.SYNCING and state.reason is None, "the first record says syncing")
+        _require(state.epoch == 0 and state.sequence is None, "nothing was before the first record")
+        _require(state.status_since == self.now.wall, "a status begins when it is said")
+        self.seen.append(Seen(state, self.now.mono, state.status))
+
+    def _live(self, i: int, seen: Seen, state: BookState) -> None:
+        _require(state.reason is None, "a live book has no reason")
+        _require(self.is_open, "nothing is live without a connection")
+        version = self._version(i, state.sequence)
+        if version is None:
+            raise Violation(f"sequence {state.sequence} does not exist")
+        seen.shown = version
+        if self.exchange.markets[i].is_crossed(version) and not seen.is_tainted:
+            raise Violation("a crossed book is not live")
+        if seen.is_tainted:
+            return
+        self.checked += 1
+        truth = self.exchange.markets[i].ladder(version, self.settings.depth)
+        self._compare(state, truth, "the levels are not the true ones of the sequence")
+
+    def _compare(self, state: BookState, truth: Ladder, problem: str) -> None:
+        for ours, theirs in ((state.bids, truth[0]), (state.asks, truth[1])):
+            if ours != theirs and as_numbers(ours) != as_numbers(theirs):
+                wrong = next((pair for pair in zip(ours, theirs, strict=False) if pair[0] != pair[1]), None)
+                raise Violation(f"{problem}: {state.sequence}, {len(ours)} of {len(theirs)} levels, {wrong}")
+
+    def _version(self, i: int, sequence: int | None) -> int | None:
+        if sequence is None:
+            return None
+        if isinstance(self.exchange, BinanceExchange):
+            return self.exchange.version_of(i, sequence)
+        part = self.held.get((i, sequence))
+        return part.version if part is not None else None
+
+    def _times(self, seen: Seen, state: BookState) -> None:
+        if seen.is_received_sure:
+            is_known = state.received_time in (seen.received_at, seen.received_before)
+            _require(is_known, "received_time is when the last depth frame was read")
+
+    # inputs
+
+    def opened(self) -> None:
+        """A connection is open."""
+        self.is_open = self.is_read = True
+        self.expected = 0
+        self.held = {}
+        self.heard_at = self.now.mono
+        for seen in self.seen:
+            seen.reach = seen.reach_id = seen.hole_id = seen.rebuilt_id = -1
+            if isinstance(self.exchange, CoinbaseExchange):
+                seen.is_tainted = False
+            seen.is_frozen = False
+            seen.alive_at = self.now.mono
+
+    def closed(self) -> None:
+        """The connection is gone."""
+        self.is_open = self.is_read = False
+
+    def reading(self, frames: Sequence[Frame]) -> list[str]:
+        """Take note of frames that the core is about to read; gives what may not be live afterwards, by why."""
+        self.heard_at = self.now.mono
+        broken = [""] * len(self.seen)
+        for frame in frames:
+            if not self.is_read:
+                break
+            if frame.damage == "one":
+                i = frame.parts[0].instrument
+                broken[i] = "an unreadable frame"
+                self._received(i)
+                self.is_read = isinstance(self.exchange, BinanceExchange)
+                continue
+            if frame.damage == "all":
+                broken = ["an unreadable frame"] * len(self.seen)
+                self.is_read = False
+                for part in frame.parts:
+                    self.seen[part.instrument].is_received_sure = False
+                break
+            if frame.number is not None:
+                if frame.number != self.expected:
+                    broken = [f"frame {frame.number} in place of {self.expected}"] * len(self.seen)
+                    self.is_read = False
+                    break
+                self.expected += 1
+            for part in frame.parts:
+                if frame.damage:
+                    self._bad_number(part, broken)
+                else:
+                    self._part(part)
+                    if frame.number is not None:
+                        self.held[part.instrument, frame.number] = part
+        return broken
+
+    def _received(self, i: int) -> None:
+        self.seen[i].received_at = self.now.wall
+        self.seen[i].is_received_sure = True
+
+    def _bad_number(self, part: Part, broken: list[str]) -> None:
+        """A level that is no number refutes the book that it would be applied to, and nothing else."""
+        seen = self.seen[part.instrument]
+        self._received(part.instrument)
+        seen.alive_at = self.now.mono
+        if seen.status is BookStatus.LIVE and part.version > max(seen.shown, seen.reach):
+            broken[part.instrument] = "a level that is no number"
+
+    def _part(self, part: Part) -> None:
+        seen, exchange = self.seen[part.instrument], self.exchange
+        self._received(part.instrument)
+        before, seen.alive_at = seen.alive_at, self.now.mono
+        if isinstance(exchange, BinanceExchange):
+            first = exchange.id_of(part.instrument, part.since + 1)
+            last = exchange.id_of(part.instrument, part.version)
+            is_live = seen.status is BookStatus.LIVE
+            known = seen.reach_id if seen.reach_id >= 0 or not is_live else exchange.id_of(part.instrument, seen.shown)
+            is_other_era = known >= 0 and last // ERA != known // ERA
+            if is_other_era and is_live and seen.last.event_time is None:
+                # no event has joined: nothing tells these ids from delayed ones but the next probe
+                seen.is_frozen = seen.is_tainted = True
+                seen.false_version = max(seen.false_version, part.version)
+            if seen.is_frozen:
+                seen.alive_at = before
+                seen.reach_id, seen.reach = last, part.version
+                return
+            if is_other_era or (seen.reach_id >= 0 and first > seen.reach_id + 1):
+                seen.hole_id = first
+                if is_other_era and seen.rebuilt_id // ERA != last // ERA:
+                    seen.rebuilt_id = -1
+            if is_other_era or last > seen.reach_id:
+                seen.reach_id, seen.reach = last, part.version
+            if part.is_false:
+                seen.is_tainted, seen.false_version = True, max(seen.false_version, part.version)
+            return
+        if part.since < 0:
+            seen.is_tainted = False
+        seen.is_tainted |= part.is_false
+        seen.reach = part.version
+
+    def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
+        """Take note of a good answer that the core is about to read."""
+        seen, sync = self.seen[i], self.core._syncs[i]
+        if sync._awaited is None or sync._serial != fetch.serial:
+            return
+        seen.alive_at = self.now.mono
+        if fetch.purpose in (Purpose.SNAPSHOT, Purpose.RESEED):
+            self._received(i)
+        if fetch.purpose is not Purpose.SNAPSHOT:
+            self.forgive(i)
+        elif isinstance(self.exchange, BinanceExchange):
+            seen.is_frozen = False
+            seen.rebuilt_id = max(seen.rebuilt_id, self.exchange.id_of(i, version))
+            if is_false:
+                seen.is_tainted, seen.false_version = True, max(seen.false_version, version)
+            elif version >= seen.false_version:
+                seen.is_tainted = False
+
+    # after each input
+
+    def after(self, outputs: Sequence[Output], broken: Sequence[str] = ()) -> None:
+        """Judge where an input left the books."""
+        live = 0
+        for i, seen in enumerate(self.seen):
+            seen.received_before = seen.received_at
+            if seen.status is not BookStatus.LIVE:
+                continue
+            live += 1
+            _require(self.is_open, "nothing is live without a connection")
+            if broken and broken[i]:
+                raise Violation(f"live after {broken[i]}")
+            if seen.hole_id - 1 > seen.rebuilt_id:
+                raise Violation(f"live after a hole before {seen.hole_id}, without a newer snapshot")
+            if self.is_read and seen.reach > seen.shown and not seen.is_tainted:
+                self._compare(
+                    seen.last, self.exchange.markets[i].ladder(seen.reach, self.settings.depth), "a live book is behind"
+                )
+                seen.shown = seen.reach
+        _require(self.core.live == live, "a change of status is published at once")
+        for output in outputs:
+            if type(output) is Fetch:
+                self._asked(self.symbols[output.instrument.symbol], output)
+            elif type(output) is Reconnect:
+                _require(self.is_open, "there is no connection to be closed")
+                self.is_read = False
+
+    def ticked(self) -> None:
+        """Judge what time does."""
+        mono = self.now.mono
+        bound = self.settings.stream_silence_seconds + self.probe_timeout_seconds + self.settings.join_quiet_seconds
+        bound += self.settings.snapshot_retry_max_seconds + _SLACK_SECONDS
+        is_silent = isinstance(self.exchange, CoinbaseExchange) and self.is_read and mono - self.leapt_at > bound
+        for seen in self.seen:
+            _require(mono - seen.last_at < self.settings.heartbeat_seconds, "every instrument has its heartbeat")
+            if seen.status is not BookStatus.LIVE:
+                continue
+            if mono - max(seen.alive_at, self.leapt_at) > bound:
+                raise Violation(f"live though nothing was heard of it for {mono - seen.alive_at:.1f} s")
+            if is_silent and mono - self.heard_at > self.frame_silence_seconds + _SLACK_SECONDS:
+                raise Violation("live though the connection was silent beyond its bound")
+
+    def _asked(self, i: int, fetch: Fetch) -> None:
+        """A request storm is one request too soon after the last that led to nothing."""
+        seen, settings, mono = self.seen[i], self.settings, self.now.mono
+        crossed = self.core._syncs[i]._crossed_in_a_row
+        if crossed != seen.crossed:
+            seen.crossed = crossed
+            self.forgive(i)
+        is_snapshot = fetch.purpose is Purpose.SNAPSHOT
+        elapsed, wait = mono - seen.asked_at[is_snapshot], seen.asked_wait[is_snapshot]
+        if elapsed < wait - 1e-6:
+            raise Violation(f"asked for a {fetch.purpose} again after {elapsed:.2f} s, not {wait:.2f} s")
+        grown = wait * 2 if wait else settings.snapshot_retry_initial_seconds
+        seen.asked_wait[is_snapshot] = min(grown, settings.snapshot_retry_max_seconds)
+        seen.asked_at[is_snapshot] = mono
+
+    def forgive(self, i: int) -> None:
+        """What was asked for came to something, or the world is another: the next request may come at once."""
+        self.seen[i].asked_wait = {True: 0.0, False: 0.0}
+
+    def late(self, outputs: Sequence[Output]) -> None:
+        """An answer that nobody waits for any more changes nothing."""
+        if any(not isinstance(output, Tell) for output in outputs):
+            raise Violation("an answer nobody waits for had an effect")
+
+    def memory(self) -> None:
+        """Nothing grows without bound."""
+        _require(not self.core._effects, "all effects are given out")
+        for sync in self.core._syncs:
+            if isinstance(sync, SplicedSync):
+                bound = self.settings.max_buffered_events
+                _require(len(sync._buffer) <= bound, "the buffer is bounded")
+                _require(sync._check is None or len(sync._check.changes) <= bound, "a check's buffer is bounded")
+
+    def stopped(self) -> None:
+        """Judge the last records."""
+        for seen in self.seen:
+            is_said = seen.last.status is BookStatus.DISCONNECTED and seen.last.reason is Reason.SHUTDOWN
+            _require(is_said, "the last record says disconnected, shutdown")
+
+    def depth_of(self, i: int) -> int:
+        """Compare a live book with the truth as deep as it claims to know; gives how many levels were compared."""
+        seen = self.seen[i]
+        sync = self.core._syncs[i]
+        version = self._version(i, sync.sequence)
+        if seen.is_tainted or version is None:
+            return 0
+        compared = 0
+        truth = self.exchange.markets[i].ladder(version, 10_000)
+        for side, theirs, sign in ((sync._book.bids, truth[0], -1), (sync._book.asks, truth[1], 1)):
+            known = [level for level in theirs if sign * float(level[0]) <= side._known_to]
+            ours = [side._levels[key] for key in sorted(side._levels)]
+            if as_numbers(ours) != as_numbers(known):
+                raise Violation(f"the book behind the levels is not the true one: {len(ours)} of {len(known)} levels")
+            compared += len(ours)
+        return compared
+
+
+def _require(condition: bool, problem: str) -> None:  # noqa: FBT001 - an assertion with a name
+    if not condition:
+        raise Violation(problem)

@@ -1,0 +1,495 @@
+"""The network, the clock and the feed: what lies between the market and the core.
+
+``World`` plays ``Feed``: it carries the core's effects out as he does (a connection is closed when a ``Reconnect``
+asks for it, though not at once; an answer of an old connection still comes; a newer request replaces an older one), and
+it gives the core its inputs one by one. Each is judged.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from math import inf
+from random import Random
+
+import attrs
+from tests.chaos.exchanges import BinanceExchange, CoinbaseExchange
+from tests.chaos.judge import Judge
+from tests.chaos.truth import Market
+from tests.chaos.wire import BinanceTexts, CoinbaseTexts, Frame
+from tests.support.venues import BINANCE, COINBASE, instrument
+
+from app.application.core import (
+    Closed,
+    FeedCore,
+    Fetched,
+    FetchFailed,
+    Frames,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Stopped,
+    Ticked,
+    Unopened,
+)
+from app.domain.instrument import Instrument
+from app.domain.moment import Moment
+from app.domain.normalized import BookState, BookStatus, Reason
+from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell
+
+__all__ = ["Plan", "Tally", "World"]
+
+KEYS = {
+    "binance": ("binance:BTC-USDT", "binance:ETH-USDT", "binance:SOL-USDT"),
+    "coinbase": ("coinbase:BTC-USD", "coinbase:ETH-USD", "coinbase:SOL-USD"),
+}
+_TEXTS = {"binance": BinanceTexts(), "coinbase": CoinbaseTexts()}
+FRAME_SILENCE_SECONDS = 3.0
+REQUEST_TIMEOUT_SECONDS = 2.5
+"""How long the feed waits for an answer."""
+PING_TIMEOUT_SECONDS = 2.5
+"""How long the transport waits for a pong, where the venue promises no heartbeats."""
+_BOUNDS = SyncSettings(
+    depth=20,
+    heartbeat_seconds=2.0,
+    first_data_timeout_seconds=2.0,
+    stream_silence_seconds=3.0,
+    join_quiet_seconds=0.5,
+    max_buffered_events=24,
+    reseed_below_levels=26,
+    snapshot_limit=32,
+    snapshot_retry_initial_seconds=0.25,
+    snapshot_retry_max_seconds=2.0,
+    crossed_limit=3,
+    audit_seconds=4.0,
+    probe_timeout_seconds=2.0,
+)
+
+
+@attrs.frozen
+class Plan:
+    """What a schedule is played on."""
+
+    venue: str
+    seed: int
+    levels: int
+    """Levels a side that the markets tend to have."""
+    snapshot_limit: int
+    auction: int
+    """The instrument whose book may cross legitimately, -1 for none."""
+
+
+@attrs.define
+class Tally:
+    """What was done and seen; sums over schedules."""
+
+    schedules: int = 0
+    inputs: int = 0
+    records: int = 0
+    checked: int = 0
+    levels: int = 0
+    """Levels compared in whole books at the ends."""
+    faults: Counter[str] = attrs.field(factory=Counter)
+    cells: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    recoveries: list[float] = attrs.field(factory=list)
+    exempt: Counter[str] = attrs.field(factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """Add what others did."""
+        self.schedules += other.schedules
+        self.inputs += other.inputs
+        self.records += other.records
+        self.checked += other.checked
+        self.levels += other.levels
+        self.faults.update(other.faults)
+        self.cells.update(other.cells)
+        self.recoveries.extend(other.recoveries)
+        self.exempt.update(other.exempt)
+
+
+@cache
+def _instruments(venue: str) -> tuple[Instrument, ...]:
+    return tuple(instrument(key) for key in KEYS[venue])
+
+
+class World:
+    """One schedule's world."""
+
+    def __init__(self, plan: Plan, tally: Tally) -> None:
+        self.plan = plan
+        self.venue = plan.venue
+        self.tally = tally
+        self.draw = Random(plan.seed)
+        self.instruments = _instruments(plan.venue)
+        self.settings = attrs.evolve(_BOUNDS, snapshot_limit=plan.snapshot_limit)
+        self.markets = [Market(_TEXTS[plan.venue], plan.levels, self.draw) for _ in self.instruments]
+        natives = [each.native for each in self.instruments]
+        exchange = BinanceExchange if plan.venue == "binance" else CoinbaseExchange
+        self.exchange = exchange(natives, self.markets, _TEXTS[plan.venue], self._struck_at_subscription)
+        self.exchange.is_slow_ack = plan.seed % 2 == 0
+        auctions = frozenset({natives[plan.auction]} if plan.auction >= 0 else ())
+        self.core = FeedCore(
+            BINANCE if plan.venue == "binance" else COINBASE,
+            self.instruments,
+            self.settings,
+            frame_silence_seconds=FRAME_SILENCE_SECONDS,
+            auctions=auctions,
+        )
+        self.now = Moment(1_787_529_700_000_000, 100.0)
+        self.judge = Judge(
+            self.exchange,
+            self.core,
+            self.settings,
+            {each.symbol: i for i, each in enumerate(self.instruments)},
+            FRAME_SILENCE_SECONDS,
+            REQUEST_TIMEOUT_SECONDS,
+            now=self.now,
+        )
+        self.is_open = False
+        self.is_closing = False
+        self.inputs = 0
+        self.pending: dict[int, Fetch] = {}
+        self.late: dict[int, Fetch] = {}
+        self.spoilt: dict[int, tuple[str, int]] = {}
+        self.quiet: dict[int, float] = {}
+        self.held_until = -inf
+        self.refused: set[int] = set()
+        """Instruments that the venue refused on this connection."""
+        self.asked_at: dict[int, float] = {}
+        self.attempts: dict[int, float] = {}
+        """When each instrument's first good attempt of the calm was made."""
+        self.is_watching_attempts = False
+        self.turn = 0
+        self._slow: set[tuple[int, int]] = set()
+        self._never: set[tuple[int, int]] = set()
+        self._rest_mute_until = -inf
+        self._deaf_since = inf
+        self._give(Started())
+
+    # what the core is given
+
+    @property
+    def is_reading(self) -> bool:
+        """Tell whether a connection is open and not about to be closed."""
+        return self.is_open and not self.is_closing
+
+    @property
+    def can_speak(self) -> bool:
+        """Tell whether what the venue says will arrive."""
+        return self.is_reading and not self.exchange.is_deaf
+
+    def statuses(self) -> list[BookStatus]:
+        """What was last said of each instrument."""
+        return [seen.status for seen in self.judge.seen]
+
+    def struck(self, name: str, i: int | None, statuses: Sequence[BookStatus] | None = None) -> None:
+        """Count a fault, and the statuses of the books it hit."""
+        self.tally.faults[name] += 1
+        now = self.statuses() if statuses is None else statuses
+        for at in range(len(now)) if i is None else (i,):
+            self.tally.cells[name, now[at]] += 1
+
+    def _struck_at_subscription(self, name: str, i: int | None) -> None:
+        self.struck(name, i)
+        if name == "refusal" and i is not None:
+            self.refused.add(i)
+
+    def _give(self, given: Input, broken: Sequence[str] = ()) -> list[Output]:
+        self.inputs += 1
+        judge = self.judge
+        outputs = self.core.handle(given, self.now)
+        for output in outputs:
+            if type(output) is BookState:
+                judge.record(output)
+                if output.status is BookStatus.LIVE or output.reason is Reason.DEPTH:
+                    judge.forgive(judge.symbols[output.symbol])
+        judge.after(outputs, broken)
+        for output in outputs:
+            match output:
+                case Fetch():
+                    self._asked(output)
+                case Send(messages):
+                    self._hear(messages)
+                case Reconnect():
+                    self.is_closing = True
+                case BookState() | Tell():
+                    continue
+        return outputs
+
+    def _hear(self, messages: Sequence[str]) -> None:
+        if self.is_open and not self.exchange.is_deaf:
+            self.exchange.hear(messages)
+            if self.is_watching_attempts:
+                for i in range(len(self.instruments)):
+                    self.attempt(i)
+
+    def _asked(self, fetch: Fetch) -> None:
+        i = self.instruments.index(fetch.instrument)
+        previous = self.pending.get(i)
+        if previous is not None:
+            self.late[i] = previous
+        self.pending[i] = fetch
+        self.asked_at[i] = self.now.mono
+        if fetch.purpose is Purpose.SNAPSHOT and self.is_watching_attempts:
+            self.attempt(i)
+
+    def attempt(self, i: int) -> None:
+        """An attempt was made that the venue will accept."""
+        is_said = i in self.exchange.sent and i not in self.exchange.dead and not self.exchange.is_deaf
+        if is_said and self.judge.seen[i].status is not BookStatus.LIVE:
+            self.attempts.setdefault(i, self.now.mono)
+
+    def _after_asking(self) -> None:
+        """Let what is spoilt strike, as long as there is anything."""
+        for _ in range(10):
+            struck = [i for i in self.spoilt if i in self.pending]
+            if not struck:
+                return
+            self._spoil_now(struck[0], *self.spoilt.pop(struck[0]))
+
+    # steps
+
+    def pulse(self, i: int, changes: int, style: int) -> None:
+        """The market moves and the venue says so."""
+        if self.quiet.get(i, -inf) > self.now.mono:
+            return
+        self.markets[i].move(changes, style, self.draw)
+        self.exchange.emit(i)
+
+    def pulse_all(self) -> None:
+        """All markets move; Coinbase says it in one frame."""
+        for i, market in enumerate(self.markets):
+            if self.quiet.get(i, -inf) <= self.now.mono:
+                market.move(1, 0, self.draw)
+        if isinstance(self.exchange, CoinbaseExchange):
+            self.exchange.emit_all()
+        else:
+            for i in range(len(self.markets)):
+                self.exchange.emit(i)
+
+    def uncross(self, i: int) -> None:
+        """An auction is over."""
+        self.markets[i].uncross()
+        self.exchange.emit(i)
+
+    def follow(self, i: int, flavour: int) -> None:
+        """Let more frames come, so that what is missing shows."""
+        for _ in range(1 + flavour % 2):
+            self.markets[i].move(1, 0, self.draw)
+            self.exchange.emit(i)
+
+    def deliver(self, count: int) -> None:
+        """Frames arrive: as many as are there, at most ``count``."""
+        if not self.is_open or self.held_until > self.now.mono:
+            return
+        wire = self.exchange.wire
+        frames, self.exchange.wire = wire[:count], wire[count:]
+        if frames:
+            self._read(frames)
+
+    def _read(self, frames: Sequence[Frame]) -> None:
+        broken = self.judge.reading(frames)
+        self._give(Frames([frame.payload for frame in frames]), broken)
+        self._after_asking()
+
+    def tick(self, milliseconds: int) -> None:
+        """Time passes."""
+        self._finish_closing()
+        self._advance(milliseconds / 1000, milliseconds * 1000)
+        self._expire()
+        self._ticked()
+
+    def _advance(self, seconds: float, wall: int) -> None:
+        self.now = self.judge.now = Moment(self.now.wall + wall, self.now.mono + seconds)
+        self.exchange.mono = self.now.mono
+        if self.is_open:
+            self.exchange.beat()
+
+    def _ticked(self) -> None:
+        self._give(Ticked())
+        self._after_asking()
+        self.judge.ticked()
+        self.judge.memory()
+
+    def _expire(self) -> None:
+        """Do what the feed and the transport do when time is up."""
+        if self.venue == "binance" and self.now.mono - self._deaf_since >= PING_TIMEOUT_SECONDS and self.is_open:
+            self.lose(Reason.SILENCE)
+        for i, fetch in list(self.pending.items()):
+            patience = REQUEST_TIMEOUT_SECONDS if fetch.within_seconds is None else fetch.within_seconds
+            is_late = self.now.mono - self.asked_at[i] >= patience
+            if is_late and ((i, fetch.serial) not in self._never or fetch.within_seconds is not None):
+                self.late[i] = fetch
+                self.fail(i, Reason.UNAVAILABLE)
+
+    def _finish_closing(self) -> None:
+        if self.is_closing and self.is_open:
+            self._disconnect()
+            self._give(Closed(Reason.CONNECTION, is_ours=True))
+
+    def open(self) -> None:
+        """A connection is opened."""
+        self._finish_closing()
+        if self.is_open:
+            return
+        self.is_open = True
+        self.refused.clear()
+        self.exchange.connect()
+        self.judge.opened()
+        for i in range(len(self.instruments)):
+            self.judge.forgive(i)
+        self._give(Opened())
+        self._after_asking()
+
+    def refuse(self, reason: Reason) -> None:
+        """A connection can not be opened."""
+        self._finish_closing()
+        self._give(Unopened(reason))
+
+    def lose(self, reason: Reason, *, is_doubled: bool = False) -> None:
+        """The connection is lost; ``is_doubled``: while it was being closed."""
+        if not self.is_open:
+            return
+        self._disconnect()
+        self._give(Closed(reason))
+        if is_doubled:
+            self._give(Closed(Reason.CONNECTION, is_ours=True))
+
+    def _disconnect(self) -> None:
+        self.is_open = self.is_closing = False
+        self._deaf_since = inf
+        self.held_until = -inf
+        self.exchange.disconnect()
+        self.judge.closed()
+
+    def go_deaf(self) -> None:
+        """Nothing of this connection arrives any more."""
+        self.exchange.is_deaf = True
+        self.exchange.wire = []
+        self._deaf_since = min(self._deaf_since, self.now.mono)
+
+    # the REST interface
+
+    def answer(self, i: int, age: int = 0) -> None:
+        """Answer what is asked, with the book of now or of some changes ago."""
+        fetch = self.pending.get(i)
+        if fetch is None or self._rest_mute_until > self.now.mono or (i, fetch.serial) in self._slow:
+            return
+        del self.pending[i]
+        version = max(0, self.markets[i].version - age)
+        self.judge.answered(i, fetch, version, is_false=False)
+        self._give(Fetched(fetch, self.exchange.book(i, version, fetch.levels)))
+        self._after_asking()
+
+    def answer_aligned(self, i: int) -> None:
+        """Answer with the book whose id is an event's last one."""
+        told = self.exchange.sent.get(i)
+        self.answer(i, 0 if told is None else max(0, self.markets[i].version - told))
+
+    def fail(self, i: int, reason: Reason, retry_after: float | None = None) -> None:
+        """Say that what is asked will not come."""
+        fetch = self.pending.pop(i, None)
+        if fetch is not None:
+            self._give(FetchFailed(fetch, reason, retry_after))
+            self._after_asking()
+
+    def spoil(self, i: int, name: str, flavour: int) -> bool:
+        """Let the answer go wrong, or the next one."""
+        if i in self.pending:
+            self._spoil_now(i, name, flavour)
+        else:
+            self.spoilt[i] = (name, flavour)
+        return True
+
+    def _spoil_now(self, i: int, name: str, flavour: int) -> None:
+        self.struck(name, i)
+        fetch = self.pending[i]
+        match name:
+            case "snapshot_error":
+                self.fail(i, Reason.UNAVAILABLE)
+            case "snapshot_429":
+                self.fail(i, Reason.RATE_LIMITED, (None, 0.5, 2.0, 12.0)[flavour % 4])
+            case "snapshot_451":
+                self.fail(i, Reason.REJECTED)
+            case "snapshot_timeout":
+                self._slow.add((i, fetch.serial))
+            case "snapshot_never":
+                self._slow.add((i, fetch.serial))
+                self._never.add((i, fetch.serial))
+            case "snapshot_stale":
+                self.answer(i, 1 + flavour % 40)
+            case "snapshot_malformed":
+                self._answer_badly(i, flavour)
+            case "snapshot_false":
+                del self.pending[i]
+                version = self.markets[i].version
+                self.judge.answered(i, fetch, version, is_false=True)
+                self._give(Fetched(fetch, self.exchange.false_book(i, version, fetch.levels)))
+                self._after_asking()
+
+    def _answer_badly(self, i: int, flavour: int) -> None:
+        fetch = self.pending.pop(i)
+        good = self.exchange.book(i, self.markets[i].version, fetch.levels)
+        bodies = (b"", b"{}", good[: len(good) // 2], b"<html>", b"[]", b"\xff\xfe", b'{"lastUpdateId":1}')
+        self._give(Fetched(fetch, bodies[flavour % len(bodies)]))
+        self._after_asking()
+
+    def answer_late(self, i: int, flavour: int) -> bool:
+        """Answer what nobody waits for any more."""
+        fetch = self.late.pop(i, None)
+        if fetch is None and not self.is_open:
+            fetch = self.pending.pop(i, None)
+        if fetch is None or fetch is self.pending.get(i):
+            return False
+        self.struck("late_answer", i)
+        if flavour % 3 == 0:
+            outputs = self._give(FetchFailed(fetch, Reason.UNAVAILABLE))
+        else:
+            outputs = self._give(Fetched(fetch, self.exchange.book(i, self.markets[i].version, fetch.levels)))
+        self.judge.late(outputs)
+        return True
+
+    def mute_rest(self, seconds: float) -> None:
+        """The REST interface does not answer for a while."""
+        self._rest_mute_until = self.now.mono + seconds
+
+    # time
+
+    def step_clock(self, seconds: float) -> None:
+        """The wall clock is set."""
+        self._finish_closing()
+        self.judge.leapt_at = self.now.mono
+        self._advance(0.1, round((seconds + 0.1) * 1e6))
+        self._ticked()
+
+    def suspend(self, seconds: float, *, wakes_to_frames: bool) -> None:
+        """The machine sleeps; it may read before it looks at the clock."""
+        self._finish_closing()
+        self._advance(seconds, round(seconds * 1e6))
+        self.judge.leapt_at = self.now.mono
+        if wakes_to_frames:
+            self.deliver(100)
+        self._expire()
+        self._ticked()
+
+    def cease(self) -> None:
+        """Faults cease: what is not broken for good works again."""
+        self.spoilt.clear()
+        self.exchange.armed.clear()
+        self.quiet.clear()
+        self.held_until = self._rest_mute_until = -inf
+        for i, fetch in self.pending.items():
+            if (i, fetch.serial) in self._never:
+                self.asked_at[i] = self.now.mono
+        self._never.clear()
+        self.is_watching_attempts = True
+        self._finish_closing()
+        for i in range(len(self.instruments)):
+            self.uncross(i)
+        self.deliver(1_000_000)
+
+    def stop(self) -> None:
+        """The program stops."""
+        self._give(Stopped())
+        self.judge.stopped()
