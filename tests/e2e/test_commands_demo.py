@@ -132,6 +132,7 @@ def test_it_lets_its_reader_go(tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
     assert len(children) == 2
     assert not any(child.is_running() for child in children)
+    assert _logs(tmp_path) == []
 
 
 def test_nothing_is_left_behind_when_it_is_killed(tmp_path: Path) -> None:

@@ -40,8 +40,16 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     """
     view = view_or_default(view)
     folder = Path(tempfile.mkdtemp(prefix="market-data-demo-"))
-    summary = _run(folder, seconds, view, _sandbox_arguments(faults))
-    shutil.rmtree(folder, ignore_errors=True)
+    is_over = False
+    try:
+        summary = _run(folder, seconds, view, _sandbox_arguments(faults))
+        is_over = True
+    except BrokenPipeError:
+        is_over = True
+        raise
+    finally:
+        if is_over:  # else the logs say what went wrong
+            shutil.rmtree(folder, ignore_errors=True)
     if summary is not None:
         for line in _told(summary):
             click.echo(line, err=view == "json")
