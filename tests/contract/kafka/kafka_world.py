@@ -2,10 +2,12 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import anyio
 import attrs
+from aiokafka.conn import create_conn
+from aiokafka.protocol.fetch import FetchRequest
 
 from app.adapters.kafka.client import KafkaCluster
 from app.adapters.kafka.publisher import KafkaPublisher
@@ -17,9 +19,11 @@ from app.domain.normalized import BookStatus, NormalizedBook
 
 __all__ = [
     "RUN",
+    "Batch",
     "FakeTelemetry",
     "SystemClock",
     "World",
+    "batches",
     "book",
     "publish",
     "read",
@@ -113,6 +117,35 @@ async def read(subscription: Subscription, count: int, *, seconds: float = 20) -
         while len(delivered) < count:
             delivered += await subscription.receive()
     return delivered
+
+
+@attrs.frozen
+class Batch:
+    """A batch of records as it lies on the broker."""
+
+    size: int
+    """Bytes, header and all."""
+    codec: int
+    """0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd."""
+    records: int
+
+
+async def batches(world: World) -> list[Batch]:
+    """Fetch the topic as its bytes lie on the broker (a few MiB at most), and read the heads of its batches."""
+    host, port = world.cluster.brokers.split(":")
+    connection = await create_conn(host, int(port))
+    wanted = [(partition, 0, 1 << 22) for partition in range(world.partitions)]
+    answer = await connection.send(FetchRequest(500, 1, 1 << 22, 0, [(world.topic, wanted)]))
+    connection.close()
+    ((_, found),) = answer.topics
+    return [batch for *_, records in found for batch in _heads(records)]
+
+
+def _heads(records: bytes) -> Iterator[Batch]:
+    while len(records) > 61:
+        size = 12 + int.from_bytes(records[8:12])
+        yield Batch(size, int.from_bytes(records[21:23]) & 7, int.from_bytes(records[57:61]))
+        records = records[size:]
 
 
 def sequences(delivered: Sequence[Delivered]) -> dict[str, list[int]]:

@@ -6,10 +6,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.conn import create_conn
-from aiokafka.protocol.fetch import FetchRequest
 from confluent_kafka import Message, Producer
-from tests.contract.kafka.kafka_world import RUN, World, book, publish, read, sequences
+from tests.contract.kafka.kafka_world import RUN, World, batches, book, publish, read, sequences
 
 from app.adapters.kafka.partitioner import partition_of
 from app.adapters.kafka.records import HEADERS, decode, encode
@@ -79,23 +77,11 @@ async def test_partitions_are_those_that_another_client_picks(world: World) -> N
     assert picked == {key: partition_of(key, world.partitions) for key in keys}
 
 
-async def codecs(world: World) -> set[int]:
-    """Fetch the first batch of each partition as it lies on the broker, and read how it is compressed."""
-    host, port = world.cluster.brokers.split(":")
-    connection = await create_conn(host, int(port))
-    wanted = [(partition, 0, 1 << 20) for partition in range(world.partitions)]
-    answer = await connection.send(FetchRequest(500, 1, 1 << 20, 0, [(world.topic, wanted)]))
-    connection.close()
-    ((_, found),) = answer.topics
-    batches = [batch for *_, batch in found if batch]
-    return {int.from_bytes(batch[21:23]) & 7 for batch in batches}
-
-
 @pytest.mark.parametrize(("compression", "codec"), [("none", 0), ("gzip", 1), ("snappy", 2), ("lz4", 3), ("zstd", 4)])
 async def test_every_compression_is_used_and_read_back(world: World, compression: str, codec: int) -> None:
     async with world.publisher(compression=compression).open() as publication:
         await publish(publication, SYMBOLS, range(20))
-    assert await codecs(world) == {codec}
+    assert {batch.codec for batch in await batches(world)} == {codec}
     async with world.subscriber().open(EARLIEST, None) as subscription:
         delivered = await read(subscription, 20 * len(SYMBOLS))
     assert sequences(delivered) == {symbol: list(range(20)) for symbol in SYMBOLS}

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from tests.support.brokers import free_port, missing, process_broker
 from app.adapters.kafka.client import KafkaCluster
 from app.adapters.kafka.security import Security
 from app.application.ports import Start
+from app.config import load_settings
+from app.container import Container
 from app.domain.errors import AppError, BrokerError, BrokerUnavailable, DeliveryFailed
 
 pytestmark = [
@@ -93,6 +96,7 @@ def _certificates(folder: Path) -> None:
         signer = "-CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san"
         _openssl(folder, f"x509 -req -in {name}.csr {signer} -out {name}.crt")
         (folder / f"{name}.pem").write_text((folder / f"{name}.key").read_text() + (folder / f"{name}.crt").read_text())
+    _openssl(folder, f"pkcs8 -topk8 -in client.key -out client.locked.key -passout pass:{PASSWORD}")
 
 
 def _properties(folder: Path, open_port: int, ports: dict[str, int]) -> list[str]:
@@ -182,6 +186,74 @@ async def test_records_go_there_and_back_over_sasl_plaintext(secured: Secured, m
 async def test_records_go_there_and_back_over_ssl_with_a_client_certificate(secured: Secured) -> None:
     security = Security("SSL", ca_file=secured.ca_file, certificate_file=secured.folder / "client.pem")
     await there_and_back(secured.world(security, secured.ssl_port))
+
+
+def program(secured: Secured, port: int, topic: str, security: dict[str, str]) -> Container:
+    """Put the program together as from the environment."""
+    environ = {
+        "KAFKA_BROKERS": f"127.0.0.1:{port}",
+        "APP__KAFKA__TOPICS__BOOKS": topic,
+        **{f"APP__KAFKA__SECURITY__{name.upper()}": value for name, value in security.items()},
+    }
+    return Container(settings=load_settings("test", (), (), environ, secured.folder).settings)
+
+
+SASL = {
+    "protocol": "SASL_SSL",
+    "mechanism": "SCRAM-SHA-512",
+    "username": "market",
+    "password": PASSWORD,
+    "ca_file": "ca.pem",
+}
+MUTUAL = {
+    "protocol": "SSL",
+    "ca_file": "ca.pem",
+    "certificate_file": "client.crt",
+    "key_file": "client.locked.key",
+    "key_password": PASSWORD,
+}
+
+
+@pytest.mark.parametrize(
+    ("security", "change"),
+    [
+        pytest.param(security, change, id=" ".join((security["protocol"], *change)))
+        for security, changes in (
+            (
+                SASL,
+                ({}, {"mechanism": "PLAIN"}, {"username": "stranger"}, {"password": WRONG}, {"ca_file": "other.pem"}),
+            ),
+            (SASL, ({"protocol": "SASL_PLAINTEXT"},)),
+            (MUTUAL, ({}, {"ca_file": "other.pem"}, {"certificate_file": "broker.crt"}, {"key_file": "broker.key"})),
+            (MUTUAL, ({"key_password": WRONG},)),
+        )
+        for change in changes
+    ],
+)
+async def test_every_setting_of_security_has_its_effect(
+    secured: Secured, security: dict[str, str], change: dict[str, str]
+) -> None:
+    """With all of them right records go there and back; with any one of them wrong the broker is not reached."""
+    wanted = {
+        name: str(secured.folder / value) if name.endswith("_file") else value
+        for name, value in (security | change).items()
+        if not (name == "ca_file" and "protocol" in change)
+    }
+    port = secured.ssl_port if security is MUTUAL else secured.sasl_ssl_port
+    container = program(secured, port, f"books-{uuid.uuid4().hex[:12]}", wanted)
+    if not change:
+        async with container.publisher().open() as publication:
+            await publish(publication, SYMBOLS, range(3))
+        async with container.subscriber().open(Start("earliest"), None) as subscription:
+            assert len(await read(subscription, 3 * len(SYMBOLS))) == 3 * len(SYMBOLS)
+        return
+    with pytest.raises(AppError, match=r"kafka\.security") as caught:
+        async with container.publisher().open():
+            pass
+    (changed,) = change
+    assert changed in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert WRONG not in str(caught.value)
 
 
 async def refused(world: World, caplog: pytest.LogCaptureFixture) -> AppError:

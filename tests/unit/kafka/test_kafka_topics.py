@@ -1,5 +1,6 @@
 """The topic at the start: made where it is missing, compared where it is there."""
 
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -10,6 +11,8 @@ from aiokafka.admin.config_resource import ConfigResource
 from tests.contract.kafka.kafka_world import FakeTelemetry
 
 from app.adapters.kafka.topics import Admin, KafkaTopic, make_or_check
+from app.config import load_settings
+from app.container import Container
 from app.domain.errors import BrokerError, TopicMismatch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
@@ -88,6 +91,36 @@ async def test_a_missing_topic_is_made_with_every_setting() -> None:
     assert taken == 5000
     assert [message for message, _ in telemetry.notes] == ["topic made"]
     assert not telemetry.warnings
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "kafkas_name", "given"),
+    [
+        ("partitions", "7", None, 7),
+        ("replication_factor", "3", None, 3),
+        ("min_insync_replicas", "2", "min.insync.replicas", "2"),
+        ("retention_hours", "1.5", "retention.ms", "5400000"),
+        ("retention_bytes_per_partition", "5000", "retention.bytes", "5000"),
+        ("max_message_bytes", "500000", "max.message.bytes", "500000"),
+    ],
+)
+async def test_each_setting_of_the_topic_has_its_effect(
+    setting: str, value: str, kafkas_name: str | None, given: object, tmp_path: Path
+) -> None:
+    """A topic is made as the settings say by their names in YAML, and only if they say that it shall be."""
+
+    def configured(*more: str) -> KafkaTopic:
+        overrides = ("kafka.topics.books=books", "kafka.replication_factor=3", f"kafka.{setting}={value}", *more)
+        topic: KafkaTopic = Container(settings=load_settings("test", (), overrides, {}, tmp_path).settings).topic()
+        return topic
+
+    admin = FakeAdmin()
+    await see_to(admin, configured("kafka.create_topic=true"))
+    (made,) = admin.made
+    by_name = {"partitions": made.num_partitions, "replication_factor": made.replication_factor}
+    assert (made.topic_configs[kafkas_name] if kafkas_name else by_name[setting]) == given
+    with pytest.raises(BrokerError, match="does not exist"):
+        await see_to(FakeAdmin(), configured("kafka.create_topic=false"))
 
 
 async def test_a_topic_that_somebody_else_has_just_made_is_taken_as_it_is() -> None:

@@ -69,7 +69,7 @@ class Security:
                 context.load_cert_chain(self.certificate_file, self.key_file, password=self.key_password or "")
             except (OSError, ValueError) as error:
                 files = f"{self.certificate_file} with {self.key_file or 'the key in it'}"
-                problem = f"{files} can not be used (is key_password right?): {_said(error)}"
+                problem = f"{files} can not be used (are key_file and key_password right?): {_said(error)}"
                 raise UsageError(f"kafka.security.certificate_file: {problem}") from error
         return context
 
