@@ -1,0 +1,96 @@
+"""A topic to read from and a display to show it on, in memory."""
+
+from collections import deque
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+
+import anyio
+import attrs
+
+from app.application.ports import Delivered, Display, Reading, Start, Subscriber, Subscription
+from app.domain.errors import BrokerError
+from app.domain.market import Market, Quote
+from app.domain.normalized import NormalizedBook
+
+__all__ = ["FakeDisplay", "FakeSubscriber"]
+
+
+@attrs.define
+class FakeSubscriber(Subscriber, Subscription):
+    """Gives what the test delivers."""
+
+    failure: BrokerError | None = None
+    is_open: bool = False
+    asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
+    _waiting: deque[Delivered] = attrs.field(factory=deque)
+    _offset: int = 0
+    _changed: anyio.Event = attrs.field(factory=anyio.Event)
+
+    def deliver(self, *books: NormalizedBook, offset: int | None = None) -> None:
+        """Append records; with an offset, deliver those from there on again."""
+        for number, book in enumerate(books):
+            at = self._offset if offset is None else offset + number
+            self._offset = max(self._offset, at + 1)
+            self._waiting.append(Delivered(book, 0, at, 0))
+        self._changed.set()
+
+    def fail(self, failure: BrokerError) -> None:
+        """Make reading impossible."""
+        self.failure = failure
+        self._changed.set()
+
+    def open(self, start: Start, group: str | None) -> AbstractAsyncContextManager[Subscription]:
+        self.asked.append((start, group))
+        return self._opened()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncGenerator[Subscription]:
+        self.is_open = True
+        try:
+            yield self
+        finally:
+            self.is_open = False
+
+    async def receive(self) -> Sequence[Delivered]:
+        while not self._waiting:
+            if self.failure is not None:
+                raise self.failure
+            self._changed = anyio.Event()
+            await self._changed.wait()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+
+@attrs.define
+class FakeDisplay(Display):
+    """Remembers what it was shown."""
+
+    shown: list[Quote] = attrs.field(factory=list)
+    batches: int = 0
+    refreshed: int = 0
+    is_open: bool = False
+    failure: OSError | None = None
+
+    def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
+        if self.failure is not None:
+            raise self.failure
+        assert quotes
+        assert reading.now is not None
+        assert {quote.book.key for quote in quotes} <= set(market.keys())
+        self.shown += quotes
+        self.batches += 1
+
+    def refresh(self, market: Market, reading: Reading) -> None:  # noqa: ARG002
+        self.refreshed += 1
+
+    @contextmanager
+    def _taken(self) -> Generator[None]:
+        self.is_open = True
+        try:
+            yield
+        finally:
+            self.is_open = False
+
+    def open(self) -> AbstractContextManager[None]:
+        return self._taken()

@@ -1,0 +1,188 @@
+"""A whole run of the consumer in virtual time: the topic and the display in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import attrs
+import pytest
+from tests.support.network import FakeTelemetry
+from tests.support.reading import FakeDisplay, FakeSubscriber
+from tests.support.records import EARLIER_RUN, LATER_RUN, record
+from tests.support.virtual import VIRTUAL_TIME, LoopClock
+from tests.support.waiting import until
+
+from app.application.consume import Consumer, ConsumeRequest
+from app.application.ports import Start
+from app.domain.errors import BrokerError
+from app.domain.market import Market
+from app.domain.normalized import BookStatus, Reason
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+@attrs.define
+class Bench:
+    """A consumer between a topic and a display in memory."""
+
+    request: ConsumeRequest = attrs.field(factory=lambda: ConsumeRequest(Start("latest"), None, None))
+    subscriber: FakeSubscriber = attrs.field(factory=FakeSubscriber)
+    display: FakeDisplay = attrs.field(factory=FakeDisplay)
+    telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
+    stop: anyio.Event = attrs.field(factory=anyio.Event)
+    consumer: Consumer = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.consumer = Consumer(
+            self.subscriber,
+            Market(stale_after_seconds=15.0, digits=6),
+            self.display,
+            LoopClock(),
+            self.telemetry,
+            source="nowhere",
+            refresh_seconds=0.25,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run, and stop at the end of the block."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.consumer.run, self.request, self.stop)
+            await until(lambda: self.display.is_open)
+            yield
+            self.stop.set()
+
+    @property
+    def seqs(self) -> list[int]:
+        return [quote.book.publish_seq for quote in self.display.shown]
+
+    @property
+    def told(self) -> list[str]:
+        return [message for message, _ in self.telemetry.warnings]
+
+
+async def test_every_record_is_shown_and_proven_in_order() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(record(0), record(1), record(0, symbol="ETH-USDT"))
+        await until(lambda: len(bench.display.shown) == 3)
+        bench.subscriber.deliver(record(2))
+        await until(lambda: len(bench.display.shown) == 4)
+    assert bench.seqs == [0, 1, 0, 2]
+    assert bench.display.batches == 2, "what is read together is shown together"
+    assert bench.consumer.reading.records == 4
+    assert bench.consumer.reading.proof.is_proven
+    assert bench.told == []
+    assert not bench.subscriber.is_open
+    assert not bench.display.is_open
+
+
+async def test_only_the_instruments_wanted_are_shown_and_proven() -> None:
+    bench = Bench(ConsumeRequest(Start("earliest"), "readers", frozenset({"binance:ETH-USDT"})))
+    async with bench.running():
+        bench.subscriber.deliver(record(0), record(0, symbol="ETH-USDT"), record(9))
+        await until(lambda: bench.display.shown)
+    assert {quote.book.symbol for quote in bench.display.shown} == {"ETH-USDT"}
+    assert set(bench.consumer.reading.proof.keys) == {"binance:ETH-USDT"}
+    assert bench.subscriber.asked == [(Start("earliest"), "readers")]
+
+
+@pytest.mark.parametrize(
+    ("books", "told"),
+    [
+        pytest.param([record(0), record(2)], "records are missing", id="hole"),
+        pytest.param([record(0), record(1), record(1)], "a record came twice", id="double"),
+        pytest.param([record(0), record(2), record(1)], "records are out of order", id="disorder"),
+        pytest.param(
+            [record(0, run=EARLIER_RUN), record(0), record(1, run=EARLIER_RUN)],
+            "another producer still publishes this instrument",
+            id="two producers",
+        ),
+    ],
+)
+async def test_what_is_not_in_order_is_told(books: list[object], told: str) -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(*books)  # type: ignore[arg-type]
+        await until(lambda: bench.told)
+    assert told in bench.told
+
+
+async def test_records_read_again_after_a_rebalance_are_neither_told_nor_shown() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(record(0), record(1), record(2))
+        await until(lambda: len(bench.display.shown) == 3)
+        bench.subscriber.deliver(record(1), record(2), record(3), offset=1)
+        await until(lambda: 3 in bench.seqs)
+    assert bench.seqs == [0, 1, 2, 3]
+    assert bench.told == []
+
+
+async def test_a_new_run_is_shown_and_the_old_ones_rest_is_not() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(record(7), record(0, run=LATER_RUN), record(8), record(1, run=LATER_RUN))
+        await until(lambda: len(bench.display.shown) == 3)
+    assert [(quote.book.run, quote.book.publish_seq) for quote in bench.display.shown][1:] == [
+        (LATER_RUN, 0),
+        (LATER_RUN, 1),
+    ]
+
+
+async def test_a_producer_that_falls_silent_makes_its_books_stale() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(record(0))
+        await until(lambda: bench.display.shown)
+        since = anyio.current_time()
+        await until(lambda: len(bench.display.shown) == 2, 60)
+        assert 14.9 < anyio.current_time() - since < 15.6
+        await anyio.sleep(60)
+        assert len(bench.display.shown) == 2
+        bench.subscriber.deliver(record(1))
+        await until(lambda: len(bench.display.shown) == 3)
+    assert [(quote.status, quote.reason) for quote in bench.display.shown] == [
+        (BookStatus.LIVE, None),
+        (BookStatus.STALE, Reason.SILENCE),
+        (BookStatus.LIVE, None),
+    ]
+
+
+async def test_passing_time_is_shown_as_often_as_asked() -> None:
+    bench = Bench()
+    async with bench.running():
+        await anyio.sleep(10)
+    assert 38 <= bench.display.refreshed <= 40
+
+
+async def test_a_broker_that_can_not_be_read_any_more_ends_the_run() -> None:
+    bench = Bench()
+    with pytest.RaisesGroup(BrokerError, flatten_subgroups=True, allow_unwrapped=True):
+        async with bench.running():
+            bench.subscriber.fail(BrokerError("gone"))
+            await anyio.sleep(10)
+    assert not bench.display.is_open
+
+
+async def test_a_reader_that_has_enough_ends_the_run() -> None:
+    bench = Bench()
+    bench.display.failure = BrokenPipeError()
+    with pytest.RaisesGroup(BrokenPipeError, flatten_subgroups=True):
+        async with bench.running():
+            bench.subscriber.deliver(record(0))
+            await anyio.sleep(10)
+    assert not bench.subscriber.is_open
+
+
+async def test_a_run_that_is_stopped_before_the_topic_is_open_ends_at_once() -> None:
+    bench = Bench()
+    bench.stop.set()
+    with anyio.fail_after(1):
+        await bench.consumer.run(bench.request, bench.stop)
+    assert not bench.display.is_open
