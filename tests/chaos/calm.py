@@ -95,9 +95,12 @@ def _audit(world: World) -> None:
 
 def _stay(world: World) -> None:
     """Nothing may leave ``live`` without a reason: neither while the markets move nor while they are quiet."""
-    world.judge.is_calm = not world.refused
-    for _ in range(6):
+    until = world.now.mono + world.settings.join_quiet_seconds + 0.2
+    while world.now.mono < until or not _is_over(world):
         _step(world)
+        if world.now.mono - until > _MOST_SECONDS:
+            raise Violation("not live again after an old answer")
+    world.judge.is_calm = not world.refused
     until = world.now.mono + 2 * world.settings.stream_silence_seconds
     while world.now.mono < until:
         _wait(world, 500)

@@ -67,9 +67,9 @@ class Seen:
     """The same before the input that is being judged."""
     crossed: int = 0
     """How often in a row it has crossed, as the core counts."""
-    asked_at: dict[bool, float] = attrs.field(factory=lambda: {True: -inf, False: -inf})
-    """When a snapshot (True) and when a check was asked for."""
-    asked_wait: dict[bool, float] = attrs.field(factory=lambda: {True: 0.0, False: 0.0})
+    asked_at: dict[Purpose, float] = attrs.field(factory=dict)
+    """When each kind of request was last made."""
+    asked_wait: dict[Purpose, float] = attrs.field(factory=dict)
     """The least time until the next such request may come."""
 
 
@@ -348,17 +348,17 @@ class Judge:
         if crossed != seen.crossed:
             seen.crossed = crossed
             self.forgive(i)
-        is_snapshot = fetch.purpose is Purpose.SNAPSHOT
-        elapsed, wait = mono - seen.asked_at[is_snapshot], seen.asked_wait[is_snapshot]
+        purpose = fetch.purpose
+        elapsed, wait = mono - seen.asked_at.get(purpose, -inf), seen.asked_wait.get(purpose, 0.0)
         if elapsed < wait - 1e-6:
-            raise Violation(f"asked for a {fetch.purpose} again after {elapsed:.2f} s, not {wait:.2f} s")
+            raise Violation(f"asked for a {purpose} again after {elapsed:.2f} s, not {wait:.2f} s")
         grown = wait * 2 if wait else settings.snapshot_retry_initial_seconds
-        seen.asked_wait[is_snapshot] = min(grown, settings.snapshot_retry_max_seconds)
-        seen.asked_at[is_snapshot] = mono
+        seen.asked_wait[purpose] = min(grown, settings.snapshot_retry_max_seconds)
+        seen.asked_at[purpose] = mono
 
     def forgive(self, i: int) -> None:
         """What was asked for came to something, or the world is another: the next request may come at once."""
-        self.seen[i].asked_wait = {True: 0.0, False: 0.0}
+        self.seen[i].asked_wait.clear()
 
     def late(self, outputs: Sequence[Output]) -> None:
         """An answer that nobody waits for any more changes nothing."""

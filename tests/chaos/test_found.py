@@ -164,9 +164,23 @@ def test_a_book_that_false_content_has_crossed_comes_back_by_the_next_audit_even
     table.wait(14.5)
     assert table.fetches[-1].purpose is Purpose.AUDIT
     table.answer(5001)
+    table.wait(1)
     table.answer(5001)
     table.event(5002, 5002, time_ms=17_000)
     assert table.status is BookStatus.LIVE
+
+
+def test_a_book_that_joins_and_is_too_shallow_at_once_is_not_fetched_without_a_pause(table: Table) -> None:
+    bids, asks = ([(str(price), "1") for price in prices] for prices in (range(100, 90, -1), range(101, 111)))
+    eaten = [(price, "0") for price, _ in bids[:8]]
+    for last_id in (5001, 5003):
+        table.give(Fetched(table.fetches[-1], binance_book(last_id - 1, bids, asks)))
+        table.give(Frames([binance_event("BTCUSDT", last_id, last_id, eaten, [], last_id)]))
+        assert (table.status, table.core._syncs[0].reason) == (BookStatus.GAP, Reason.DEPTH)
+        assert [fetch.purpose for fetch in table.fetches] == [Purpose.SNAPSHOT]
+        table.wait(1.25)
+        assert table.fetches.pop(0).purpose is Purpose.SNAPSHOT
+        assert len(table.fetches) == 1
 
 
 @pytest.mark.parametrize("accepted", [[], ["ETH-USD"]], ids=["all are refused", "one is refused"])

@@ -158,8 +158,14 @@ class SplicedSync(BookSync):
         if self._check is not None:
             self._advance_check(self._check, change, now)
         known = self._book.known_levels
-        if known is not None and known < self._settings.reseed_below_levels:
+        if known is not None and self._settings.depth <= known < self._settings.reseed_below_levels:
             self._begin_check(Purpose.RESEED, now)
+
+    def _judge(self, now: Moment) -> None:
+        super()._judge(now)
+        if self.status is BookStatus.LIVE:
+            self._is_first_attempt = True
+            self._backoff.reset()
 
     def _step_back(self, local: int, change: Change, now: Moment) -> None:
         """Ids only grow, so an event that is later and has earlier ones begins another sequence."""
@@ -178,8 +184,6 @@ class SplicedSync(BookSync):
         self._quiet_at = inf
         self._stands = True
         self._touched = True
-        self._is_first_attempt = True
-        self._backoff.reset()
         self._check_backoff.reset()
         self._heard_at = now.mono
         period = self._settings.audit_seconds
@@ -193,7 +197,7 @@ class SplicedSync(BookSync):
             self._ask_snapshot(now)
 
     def _ask_snapshot(self, now: Moment, at_least: float = 0.0) -> None:
-        """Fetch at once the first time, later after a growing wait; the first event that joins forgives all."""
+        """Fetch at once the first time, later after a growing wait; being live forgives all."""
         wait = 0.0 if self._is_first_attempt else self._backoff.advance()
         self._is_first_attempt = False
         wait = max(wait, at_least)
