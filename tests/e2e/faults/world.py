@@ -1,0 +1,170 @@
+"""A sandbox and a producer in one event loop, joined by sockets; a judge takes every record as it is published."""
+
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import attrs
+import httpx
+from dependency_injector import providers
+from tests.support.judging import Judge, Ladders, Spell, Stand
+from tests.support.network import FakeTelemetry
+from tests.support.recovery import Injected, Recoveries
+from tests.support.waiting import until
+from tests.support.watching import MemoryPublisher, WatchedTransport
+
+from app.config import load_settings
+from app.container import Container
+from app.domain.normalized import BookStatus, NormalizedBook
+from sandbox import Fault, FaultKind, Options, Running, Venue, serve
+
+__all__ = ["OVERRIDES", "World", "world"]
+
+OVERRIDES: Mapping[str, object] = {
+    "venues.coinbase.instruments_per_connection": 2,
+    "venues.coinbase.requests_per_second": 50,
+    "transport.connect_timeout_seconds": 10,
+    "transport.request_timeout_seconds": 2,
+    "transport.max_frame_bytes": 8 * 2**20,
+    "transport.ping_interval_seconds": 0.7,
+    "transport.ping_timeout_seconds": 3,
+    "book.heartbeat_seconds": 0.5,
+    "book.first_data_timeout_seconds": 2,
+    "book.connection_silence_seconds": 2.5,
+    "book.stream_silence_seconds": 1.5,
+    "book.probe_timeout_seconds": 1.5,
+    "book.join_quiet_seconds": 0.4,
+    "book.audit_seconds": 60,
+    "shutdown_timeout_seconds": 10,
+}
+"""Above the settings of the sandbox: bounds that are over soon."""
+
+_START_SECONDS = 40.0
+
+
+@attrs.define
+class World:
+    """What runs, and what was seen of it."""
+
+    running: Running
+    judge: Judge
+    recoveries: Recoveries
+    telemetry: FakeTelemetry
+    transport: WatchedTransport
+    exchanges: Sequence[str]
+
+    def stands(self, key: str, since: int = 0) -> list[Stand]:
+        """Give what a book was said to be, from its so manyth change on."""
+        return list(self.judge.keys[key].stands)[since:]
+
+    def is_live(self, key: str) -> bool:
+        """Tell whether a book is live now."""
+        known = self.judge.keys.get(key)
+        return known is not None and bool(known.stands) and known.stands[-1].status is BookStatus.LIVE
+
+    @property
+    def keys(self) -> list[str]:
+        """All books that the sandbox has to tell."""
+        return [
+            f"{venue}:{symbol}"
+            for venue in Venue
+            if venue in self.exchanges
+            for symbol in getattr(self.running, venue).instruments
+        ]
+
+    @property
+    def are_live(self) -> bool:
+        """Tell whether all books are live now."""
+        return all(self.is_live(key) for key in self.keys)
+
+    def injected(self, kind: FaultKind) -> int:
+        """Count what was done wrong."""
+        return self.running.faults.injected[kind]
+
+    def connection_of(self, symbol: str) -> str | None:
+        """Name the newest connection that was told of a book."""
+        newest = [record.connection for record in self.running.truth if record.symbol == symbol]
+        return newest[-1] if newest else None
+
+    async def until_live(self, within_seconds: float = _START_SECONDS) -> None:
+        """Wait until all books are live."""
+        await until(lambda: self.are_live, within_seconds, 0.02)
+
+    def inject(self, faults: Iterable[Fault]) -> None:
+        """Do something wrong."""
+        for fault in faults:
+            self.running.faults.inject(fault)
+
+    def _live_again(self, spell: Spell) -> None:
+        faults = self.running.faults
+        offset = time.time() - (anyio.current_time() - faults._started)
+        self.recoveries.injected.clear()
+        self.recoveries.injected.extend(
+            Injected(each.fault.venue, offset + each.seconds, each.fault.seconds or 0.0) for each in faults.history
+        )
+        self.recoveries.take(spell)
+
+
+@asynccontextmanager
+async def world(
+    options: Options, overrides: Mapping[str, object] | None = None, exchanges: Sequence[str] = tuple(Venue)
+) -> AsyncGenerator[World]:
+    """Run a sandbox and follow these of its exchanges; at the end the producer is stopped, and has said its last words.
+
+    All books are live when the block begins.
+    """
+    async with serve(options) as running:
+        chosen = {f"venues.{venue}.enabled": str(venue in exchanges).lower() for venue in Venue}
+        settings = load_settings(
+            "sandbox",
+            [running.settings_file],
+            [f"{path}={value}" for path, value in {**OVERRIDES, **chosen, **(overrides or {})}.items()],
+            environ={},
+        ).settings
+        container = Container(settings=settings)
+
+        def find(book: NormalizedBook) -> Iterable[Ladders]:
+            return truths(running, book)
+
+        recoveries, telemetry = Recoveries(), FakeTelemetry()
+        judge = Judge(find, time.time)
+        transport = WatchedTransport(
+            container.transport(),
+            lambda url: Venue.BINANCE if _host(url) == _host(running.binance.rest_url) else Venue.COINBASE,
+            time.time,
+            recoveries.attempts.append,
+        )
+        container.transport.override(providers.Object(transport))
+        container.publisher.override(providers.Object(MemoryPublisher(judge.take)))
+        container.telemetry.override(providers.Object(telemetry))
+        seen = World(running, judge, recoveries, telemetry, transport, exchanges)
+        judge.on_live_again = seen._live_again
+        stop, producer = anyio.Event(), container.producer()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(producer.run, stop, name="producer")
+            await seen.until_live()
+            yield seen
+            stop.set()
+
+
+def _host(url: str) -> bytes:
+    return httpx.URL(url).netloc
+
+
+def truths(running: Running, book: NormalizedBook) -> Iterable[Ladders]:
+    """Give the true states that a record may show.
+
+    Coinbase's numbers are a connection's own: there, the time of the change names the state. Binance's ids may start
+    again: there, its time (milliseconds, none after a bare snapshot) must fit where both are known.
+    """
+    assert book.sequence is not None
+    for record in running.truth.find(book.exchange, book.symbol, book.sequence):
+        if book.exchange == Venue.COINBASE:
+            is_meant = record.event_time == book.event_time
+        else:
+            is_meant = None in (book.event_time, record.event_time) or (
+                record.event_time // 1000 == book.event_time // 1000
+            )
+        if is_meant:
+            yield tuple(record.bids), tuple(record.asks)
