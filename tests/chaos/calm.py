@@ -70,6 +70,8 @@ def _is_over(world: World) -> bool:
     seen, exchange = world.judge.seen, world.exchange
     if exchange.is_deaf or exchange.dead or not world.is_reading or any(each.is_frozen for each in seen):
         return False
+    if any(i not in exchange.sent and i not in world.refused for i in range(len(seen))):
+        return False
     if all(each.last.is_live for each in seen):
         return True
     refused = world.refused

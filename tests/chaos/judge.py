@@ -232,6 +232,8 @@ class Judge:
                     self._bad_number(part, broken)
                 else:
                     self._part(part)
+                    if part.since < 0:
+                        broken[part.instrument] = ""
                     if frame.number is not None:
                         self.held[part.instrument, frame.number] = part
         return broken
