@@ -38,7 +38,7 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests that need no network, no Docker and no captures; those with captures run where they are."""
     _install(session)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "3", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session
@@ -60,7 +60,7 @@ def coverage(session: nox.Session) -> None:
     """Measure the branches that the default tests reach; the floor is in pyproject.toml and only rises."""
     _install(session)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", "-q", "-n", "3", "--dist", "loadfile", *session.posargs)
     session.run("coverage", "combine", "-q")
     session.run("coverage", "report")
 

@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
+import attrs
 from dependency_injector import containers, providers
 
+from app import __version__
 from app.adapters.clock import SystemClock
 from app.adapters.console.board import MessageBoard
 from app.adapters.console.lines import JsonDisplay, LinesDisplay
 from app.adapters.console.screen import TableDisplay
+from app.adapters.inputlog import FileInputLog, LoggedCore
 from app.adapters.kafka.client import KafkaCluster
 from app.adapters.kafka.partitioner import partition_of
 from app.adapters.kafka.probe import KafkaProbe
@@ -32,7 +35,9 @@ from app.adapters.venues.wire import Endpoint
 from app.application.check import Check, CheckSettings
 from app.application.children import Children
 from app.application.consume import Consumer
+from app.application.core import FeedCore
 from app.application.feeds import ReconnectSettings
+from app.application.inputlog import NO_INPUT_LOG, InputLog, make_core
 from app.application.listing import Listings
 from app.application.outbox import Outbox, OutboxPolicy
 from app.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport, Venue
@@ -49,6 +54,8 @@ __all__ = ["Container", "make_children", "make_listings"]
 
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
+_INPUT_LOG_BYTES = 4 * 2**30
+"""What one file of the input log may hold, before compression."""
 _CHILD_STOP_MARGIN_SECONDS = 5.0
 
 
@@ -64,18 +71,21 @@ def make_venue(name: str, settings: VenueSettings) -> Venue:
     if dialect is None:
         known = ", ".join(sorted(DIALECTS))
         raise UsageError(f"venues.{name}.dialect: expected one of {known}, received {settings.dialect!r}")
+    return dialect(make_endpoint(name, settings))
+
+
+def make_endpoint(name: str, settings: VenueSettings) -> Endpoint:
+    """Say where a venue is and how much of it may be used."""
     weight = settings.request_weight_per_minute
     if weight is None:
         weight = int((settings.requests_per_second or 1.0) * _UNWEIGHED_PER_MINUTE)
-    return dialect(
-        Endpoint(
-            name=name,
-            websocket_url=settings.websocket_url,
-            rest_url=settings.rest_url,
-            instruments_per_connection=settings.instruments_per_connection,
-            messages_per_second=settings.messages_per_second,
-            request_weight_per_minute=weight,
-        )
+    return Endpoint(
+        name=name,
+        websocket_url=settings.websocket_url,
+        rest_url=settings.rest_url,
+        instruments_per_connection=settings.instruments_per_connection,
+        messages_per_second=settings.messages_per_second,
+        request_weight_per_minute=weight,
     )
 
 
@@ -220,6 +230,30 @@ def make_outbox(settings: Settings, run: str) -> Outbox:
     return Outbox(run, policy=outbox.policy, max_records=outbox.max_records, max_bytes=outbox.max_bytes)
 
 
+def make_input_log(settings: Settings, folder: Path | None, run: str, telemetry: Telemetry) -> InputLog:
+    """Write down what the cores are given, where a folder for it is named."""
+    if folder is None:
+        return NO_INPUT_LOG
+    venues = {
+        name: {"dialect": venue.dialect, **attrs.asdict(make_endpoint(name, venue))}
+        for name, venue in settings.venues.items()
+    }
+    return FileInputLog(
+        folder,
+        venues,
+        program=__version__,
+        run=run,
+        max_bytes=_INPUT_LOG_BYTES,
+        telemetry=telemetry,
+    )
+
+
+def make_logged_core(logged: LoggedCore) -> FeedCore:
+    """Make a core as it stood before the first input of a log, to be given to ``inputlog.replay``."""
+    stanza = dict(logged.venue)
+    return make_core(logged.setup, DIALECTS[stanza.pop("dialect")](Endpoint(**stanza)))
+
+
 def make_producer(
     settings: Settings,
     plans: list[VenuePlan],
@@ -228,6 +262,7 @@ def make_producer(
     outbox: Outbox,
     clock: Clock,
     telemetry: Telemetry,
+    input_log: InputLog,
 ) -> Producer:
     """Make one run of ``produce``."""
     reconnect = settings.reconnect
@@ -248,6 +283,7 @@ def make_producer(
             connection_silence_seconds=settings.book.connection_silence_seconds,
             shutdown_timeout_seconds=settings.shutdown_timeout_seconds,
         ),
+        input_log,
     )
 
 
@@ -337,12 +373,15 @@ def make_children(settings: Settings, folder: Path, environ: Mapping[str, str]) 
 
 
 class Container(containers.DeclarativeContainer):
-    """All there is, by role. ``settings``, ``view``, ``title`` and ``shard`` come from the command line."""
+    """All there is, by role. ``settings``, ``view``, ``title``, ``shard`` and ``input_log_folder`` come from the
+    command line.
+    """
 
     settings = providers.Dependency(instance_of=Settings)
     view = providers.Object("lines")
     title = providers.Object("Market data")
     shard: providers.Object[Shard | None] = providers.Object(None)
+    input_log_folder: providers.Object[Path | None] = providers.Object(None)
 
     clock = providers.Singleton(SystemClock)
     telemetry = providers.Singleton(LogTelemetry)
@@ -355,7 +394,10 @@ class Container(containers.DeclarativeContainer):
     publisher = providers.Singleton(make_publisher, settings, cluster, topic, clock, telemetry)
     subscriber = providers.Singleton(make_subscriber, settings, cluster, topic, telemetry)
     outbox = providers.Singleton(make_outbox, settings, run)
-    producer = providers.Factory(make_producer, settings, plans, transport, publisher, outbox, clock, telemetry)
+    input_log = providers.Singleton(make_input_log, settings, input_log_folder, run, telemetry)
+    producer = providers.Factory(
+        make_producer, settings, plans, transport, publisher, outbox, clock, telemetry, input_log
+    )
 
     board = providers.Singleton(MessageBoard)
     display = providers.Selector(

@@ -88,8 +88,8 @@ class Judge:
     checked: int = 0
     """Live records compared with the truth."""
     now: Moment = attrs.field(factory=lambda: Moment(0, 0.0))
-    held: dict[tuple[int, int], Part] = attrs.field(factory=dict)
-    """(instrument, number) to what the frame held, for this connection."""
+    held: dict[tuple[int, int], tuple[Part, bool]] = attrs.field(factory=dict)
+    """(instrument, number) to what the frame held and whether the book was false then, for this connection."""
     expected: int = 0
     """The number of the next frame."""
     is_open: bool = False
@@ -156,10 +156,13 @@ class Judge:
         if version is None:
             raise Violation(f"sequence {state.sequence} does not exist")
         seen.shown = version
-        if self.exchange.markets[i].is_crossed(version) and not seen.is_tainted:
-            raise Violation("a crossed book is not live")
-        if seen.is_tainted:
+        is_tainted = seen.is_tainted
+        if self.held and state.sequence is not None:
+            is_tainted = self.held[i, state.sequence][1]
+        if is_tainted:
             return
+        if self.exchange.markets[i].is_crossed(version):
+            raise Violation("a crossed book is not live")
         self.checked += 1
         truth = self.exchange.markets[i].ladder(version, self.settings.depth)
         self._compare(state, truth, "the levels are not the true ones of the sequence")
@@ -175,8 +178,8 @@ class Judge:
             return None
         if isinstance(self.exchange, BinanceExchange):
             return self.exchange.version_of(i, sequence)
-        part = self.held.get((i, sequence))
-        return part.version if part is not None else None
+        held = self.held.get((i, sequence))
+        return held[0].version if held is not None else None
 
     def _times(self, seen: Seen, state: BookState) -> None:
         if seen.is_received_sure:
@@ -235,7 +238,7 @@ class Judge:
                     if part.since < 0:
                         broken[part.instrument] = ""
                     if frame.number is not None:
-                        self.held[part.instrument, frame.number] = part
+                        self.held[part.instrument, frame.number] = part, self.seen[part.instrument].is_tainted
         return broken
 
     def _received(self, i: int) -> None:

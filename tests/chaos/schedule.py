@@ -280,9 +280,10 @@ class Director:
             self._fault("close", i)
 
     def _pend(self, i: int) -> None:
-        """Have a request for a live book wait for its answer."""
+        """Have a request for a live book wait for its answer: its stream is dead, or just has nothing to say."""
         self._live(i)
-        self._fault("silent_stream", i)
+        if self.draw.random() < 0.3:
+            self._fault("silent_stream", i)
         self._pass(i, until=lambda: i in self.world.pending or self._status(i) is not BookStatus.LIVE)
 
     def _pass(self, i: int, *, until: Callable[[], bool]) -> None:

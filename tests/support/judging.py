@@ -1,17 +1,14 @@
 """Judges every record as it is published: with the truth beside it, and by the rules of the stream."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 
 import attrs
 
-from app.domain.normalized import BookStatus, Levels, NormalizedBook, Reason
+from app.domain.normalized import BookStatus, NormalizedBook, Reason
 
-__all__ = ["Judge", "Ladders", "Spell", "Stand"]
-
-Ladders = tuple[Levels, Levels]
-"""Bids and asks, best first."""
+__all__ = ["Judge", "Spell", "Stand"]
 
 _MICROSECONDS = 1e6
 _KEPT = 20
@@ -57,13 +54,12 @@ class _Key:
 class Judge:
     """Takes the records of one run; its memory is bounded by the number of books.
 
-    ``find`` gives the true best levels a side that a record may show, by its symbol, its sequence and its event time:
-    none where the truth knows no such state.
+    ``refute`` says what is wrong with the levels of a live record, None where they are true.
     """
 
-    find: Callable[[NormalizedBook], Iterable[Ladders]]
+    refute: Callable[[NormalizedBook], str | None]
     now: Callable[[], float]
-    on_live_again: Callable[[Spell], None] = lambda _: None
+    on_live_again: Callable[[Spell], object] = lambda _: None
     keys: dict[str, _Key] = attrs.field(factory=dict)
     wrong: int = 0
     examples: deque[str] = attrs.field(factory=lambda: deque(maxlen=_KEPT))
@@ -99,11 +95,8 @@ class Judge:
     def _take_live(self, book: NormalizedBook, key: _Key) -> None:
         key.live += 1
         key.live_in_a_row += 1
-        truths = list(self.find(book))
-        if not truths:
-            self._blame(book, f"no such state: sequence {book.sequence} of {book.event_time}")
-        elif (book.bids, book.asks) not in truths:
-            self._blame(book, f"sequence {book.sequence}: {_first_difference(book, truths[0])}")
+        if (problem := self.refute(book)) is not None:
+            self._blame(book, f"sequence {book.sequence} of {book.event_time}: {problem}")
         if book.bids and book.asks and Decimal(book.bids[0][0]) >= Decimal(book.asks[0][0]):
             self._blame(book, "crossed")
         if book.reason is not None:
@@ -134,12 +127,3 @@ class Judge:
     def _blame(self, book: NormalizedBook, problem: str) -> None:
         self.wrong += 1
         self.examples.append(f"{book.key} {book.publish_seq} {book.status}: {problem}")
-
-
-def _first_difference(book: NormalizedBook, truth: Ladders) -> str:
-    for side, ours, theirs in zip(("bids", "asks"), (book.bids, book.asks), truth, strict=True):
-        for at in range(max(len(ours), len(theirs))):
-            mine, yours = ours[at : at + 1], theirs[at : at + 1]
-            if mine != yours:
-                return f"{side}[{at}] is {mine} and should be {yours}"
-    return "nothing differs"

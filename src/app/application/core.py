@@ -18,7 +18,7 @@ from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Reason
 from app.domain.splice import SplicedSync
-from app.domain.sync import BookSync, Effect, Fetch, Reconnect, Renew, SyncSettings, Tell
+from app.domain.sync import BookSync, Effect, Fetch, Reconnect, Renew, Standing, SyncSettings, Tell
 
 __all__ = [
     "Closed",
@@ -163,10 +163,19 @@ class FeedCore:
 
     def succeed(self, other: "FeedCore") -> None:
         """Go on with the records of a core that stood in for this one, for the instruments that both have."""
-        for sync in self._syncs:
-            before = other._by_key.get(sync.instrument.key)  # noqa: SLF001 - of its own kind
-            if before is not None:
-                sync.succeed(before)
+        self.resume(other.standings)
+
+    @property
+    def standings(self) -> Sequence[Standing]:
+        """What has been said of each book so far."""
+        return [sync.standing for sync in self._syncs]
+
+    def resume(self, standings: Iterable[Standing]) -> None:
+        """Go on with what was said of these books, as far as they are this core's."""
+        for standing in standings:
+            sync = self._by_key.get(standing.key)
+            if sync is not None:
+                sync.resume(standing)
 
     def handle(self, given: Input, now: Moment) -> list[Output]:
         """Take one input and say what is to be done, in order."""
@@ -263,6 +272,9 @@ class FeedCore:
             except MalformedFrame as error:
                 self._malformed(error, now)
                 continue
+            if self._venue.numbers_frames and events and not _is_numbered(events):
+                self._malformed(MalformedFrame("expected a numbered frame, received a book without a number"), now)
+                return
             for event in events:
                 if type(event) is Change:
                     self._change(event, now)
@@ -375,3 +387,8 @@ class FeedCore:
         if is_closing:
             self._session = None
         return outputs
+
+
+def _is_numbered(events: Sequence[Event]) -> bool:
+    """Tell whether what a frame says of books can be held against the connection's count."""
+    return type(events[0]) is Numbered or not any(isinstance(event, (Change, Snapshot)) for event in events)

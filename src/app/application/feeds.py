@@ -29,6 +29,7 @@ from app.application.core import (
     Ticked,
     Unopened,
 )
+from app.application.inputlog import NO_INPUT_LOG, InputRecorder
 from app.application.ports import Clock, Connection, Network, Telemetry, Venue
 from app.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from app.domain.moment import Moment
@@ -68,8 +69,11 @@ class Feed:
         reconnect: ReconnectSettings,
         publish: Callable[[BookState], None],
         random: Random,
+        recorder: InputRecorder = NO_INPUT_LOG,
     ) -> None:
-        """``publish`` takes states over without waiting; ``random`` jitters the waits."""
+        """``publish`` takes states over without waiting; ``random`` jitters the waits; ``recorder`` takes down what
+        the core is given.
+        """
         self._core = core
         self._venue = venue
         self._network = network
@@ -79,6 +83,7 @@ class Feed:
         self._reconnect = reconnect
         self._publish = publish
         self._random = random
+        self._recorder = recorder
         self._messages: deque[str] = deque(maxlen=_MAX_QUEUED_MESSAGES)
         self._message_queued = anyio.Event()
         self._wait = reconnect.initial_backoff_seconds
@@ -103,7 +108,10 @@ class Feed:
 
     def give(self, given: Input, moment: Moment) -> None:
         """Hand one input to the core and carry its effects out."""
-        for output in self._core.handle(given, moment):
+        self._recorder.take(given, moment)
+        outputs = self._core.handle(given, moment)
+        self._recorder.gave(outputs)
+        for output in outputs:
             if type(output) is BookState:
                 self._publish(output)
             else:

@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from app.application.budget import WeightBudget
 from app.application.core import FeedCore, Started, Stopped, Ticked, Unopened
 from app.application.feeds import Feed, ReconnectSettings
+from app.application.inputlog import NO_INPUT_LOG, CoreSetup, InputLog, make_core
 from app.application.opening import opened_unless
 from app.application.outbox import Outbox
 from app.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport, Venue
@@ -27,6 +28,7 @@ __all__ = ["ProduceSettings", "Producer", "VenuePlan"]
 
 _BATCH = 500
 _BEAT_SECONDS = 0.1
+_SEED_BITS = 32
 
 
 @attrs.frozen
@@ -60,6 +62,7 @@ class Producer:
         clock: Clock,
         telemetry: Telemetry,
         settings: ProduceSettings,
+        input_log: InputLog = NO_INPUT_LOG,
     ) -> None:
         self._plans = plans
         self._transport = transport
@@ -68,6 +71,7 @@ class Producer:
         self._clock = clock
         self._telemetry = telemetry
         self._settings = settings
+        self._input_log = input_log
         self._random = Random()
         self._feeds: list[Feed] = []
         self._stand_ins: dict[str, FeedCore] = {}
@@ -138,17 +142,17 @@ class Producer:
         groups = math.ceil(len(found) / venue.instruments_per_connection)
         for at in range(groups):
             group = found[at::groups]
-            core = FeedCore(
-                venue,
-                [listing.instrument for listing in group],
+            setup = CoreSetup(
+                venue.name,
+                tuple(listing.instrument for listing in group),
+                frozenset(each.instrument.native for each in group if each.is_crossing_legitimate),
                 plan.sync,
-                frame_silence_seconds=self._settings.connection_silence_seconds,
-                auctions=frozenset(each.instrument.native for each in group if each.is_crossing_legitimate),
+                self._settings.connection_silence_seconds,
+                tuple(stand_in.standings) if stand_in is not None else (),
+                self._random.getrandbits(_SEED_BITS),
             )
-            if stand_in is not None:
-                core.succeed(stand_in)
             feed = Feed(
-                core,
+                make_core(setup, venue),
                 venue,
                 network,
                 budget,
@@ -156,7 +160,8 @@ class Producer:
                 self._telemetry,
                 self._settings.reconnect,
                 self._outbox.put,
-                self._random,
+                Random(setup.seed),
+                self._input_log.begin(setup),
             )
             self._feeds.append(feed)
             tasks.start_soon(feed.run, name=f"{venue.name} feed {at + 1} of {groups}")

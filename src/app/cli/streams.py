@@ -39,12 +39,20 @@ __all__ = ["consume", "produce"]
 @click.option(
     "--shard", metavar="I/N", help="Only the I-th of N shares of the instruments, I from 1: one producer for each."
 )
+@click.option(
+    "--input-log",
+    "input_log_folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write all that the books were made of into this folder, to look into trouble.",
+)
 def produce(
     env: str | None,
     config_files: tuple[Path, ...],
     overrides: tuple[str, ...],
     instruments: str | None,
     shard: str | None,
+    input_log_folder: Path | None,
 ) -> None:
     """Follow the venues and publish their books until Ctrl-C.
 
@@ -56,6 +64,7 @@ def produce(
         overrides = (*overrides, *only_instruments(keys, load_settings(env, config_files, overrides).settings))
     program = load(env, config_files, overrides)
     program.container.shard.override(share)
+    program.container.input_log_folder.override(input_log_folder)
     producer = program.container.producer()
     if share is not None:
         ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]

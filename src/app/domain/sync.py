@@ -27,7 +27,18 @@ from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Levels, Reason
 
-__all__ = ["Backoff", "BookSync", "Effect", "Fetch", "Purpose", "Reconnect", "Renew", "SyncSettings", "Tell"]
+__all__ = [
+    "Backoff",
+    "BookSync",
+    "Effect",
+    "Fetch",
+    "Purpose",
+    "Reconnect",
+    "Renew",
+    "Standing",
+    "SyncSettings",
+    "Tell",
+]
 
 _TRUSTED_AFTER_SECONDS = 60.0
 """A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
@@ -119,6 +130,19 @@ class Tell:
 Effect = BookState | Fetch | Renew | Reconnect | Tell
 
 
+@attrs.frozen
+class Standing:
+    """What was said of a book that was never live; ``key`` is its instrument's."""
+
+    key: str
+    status: BookStatus
+    reason: Reason | None
+    status_since: int
+    """µs since 1970 UTC; 0 where nothing was said yet."""
+    published_at: float
+    """When its last record was given, seconds of the monotonic clock."""
+
+
 class Backoff:
     """Growing waits between attempts, back to the first after a success."""
 
@@ -178,11 +202,15 @@ class BookSync(ABC):
             self._status_since = now.wall
             self._publish(now)
 
-    def succeed(self, other: "BookSync") -> None:
+    @property
+    def standing(self) -> Standing:
+        """What has been said of this book so far."""
+        return Standing(self.instrument.key, self.status, self.reason, self._status_since, self._published_at)
+
+    def resume(self, standing: Standing) -> None:
         """Go on with the records of one that stood in for this book and was never live."""
-        self.status, self.reason = other.status, other.reason
-        self._status_since = other._status_since  # noqa: SLF001 - of its own kind
-        self._published_at = other._published_at  # noqa: SLF001 - of its own kind
+        self.status, self.reason = standing.status, standing.reason
+        self._status_since, self._published_at = standing.status_since, standing.published_at
 
     def opened(self, now: Moment) -> None:
         """A connection that shall carry this instrument is open: whatever was known before is void."""

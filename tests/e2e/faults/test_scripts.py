@@ -1,4 +1,4 @@
-"""Every ready-made script of the sandbox for ten seconds, three times as fast as it is written: nothing wrong is live."""
+"""Every ready-made script for ten seconds, three times as fast as it is written: no live record is wrong."""
 
 from collections.abc import Iterator
 from typing import Any

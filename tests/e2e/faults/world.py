@@ -3,12 +3,13 @@
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import attrs
 import httpx
 from dependency_injector import providers
-from tests.support.judging import Judge, Ladders, Spell, Stand
+from tests.support.judging import Judge, Spell, Stand
 from tests.support.network import FakeTelemetry
 from tests.support.recovery import Injected, Recoveries
 from tests.support.waiting import until
@@ -16,7 +17,7 @@ from tests.support.watching import MemoryPublisher, WatchedTransport
 
 from app.config import load_settings
 from app.container import Container
-from app.domain.normalized import BookStatus, NormalizedBook
+from app.domain.normalized import BookStatus, Levels, NormalizedBook
 from sandbox import Fault, FaultKind, Options, Running, Venue, serve
 
 __all__ = ["OVERRIDES", "World", "world"]
@@ -124,11 +125,8 @@ async def world(
         ).settings
         container = Container(settings=settings)
 
-        def find(book: NormalizedBook) -> Iterable[Ladders]:
-            return truths(running, book)
-
         recoveries, telemetry = Recoveries(), FakeTelemetry()
-        judge = Judge(find, time.time)
+        judge = Judge(partial(_refute, running), time.time)
         transport = WatchedTransport(
             container.transport(),
             lambda url: Venue.BINANCE if _host(url) == _host(running.binance.rest_url) else Venue.COINBASE,
@@ -152,8 +150,15 @@ def _host(url: str) -> bytes:
     return httpx.URL(url).netloc
 
 
-def truths(running: Running, book: NormalizedBook) -> Iterable[Ladders]:
-    """Give the true states that a record may show.
+def _refute(running: Running, book: NormalizedBook) -> str | None:
+    truths = list(_truths(running, book))
+    if not truths:
+        return "there was no such state"
+    return None if (book.bids, book.asks) in truths else _first_difference(book, truths[0])
+
+
+def _truths(running: Running, book: NormalizedBook) -> Iterable[tuple[Levels, Levels]]:
+    """Give the true states that a record may show: bids and asks.
 
     Coinbase's numbers are a connection's own: there, the time of the change names the state. Binance's ids may start
     again: there, its time (milliseconds, none after a bare snapshot) must fit where both are known.
@@ -168,3 +173,12 @@ def truths(running: Running, book: NormalizedBook) -> Iterable[Ladders]:
             )
         if is_meant:
             yield tuple(record.bids), tuple(record.asks)
+
+
+def _first_difference(book: NormalizedBook, truth: tuple[Levels, Levels]) -> str:
+    for side, ours, theirs in zip(("bids", "asks"), (book.bids, book.asks), truth, strict=True):
+        for at in range(max(len(ours), len(theirs))):
+            mine, yours = ours[at : at + 1], theirs[at : at + 1]
+            if mine != yours:
+                return f"{side}[{at}] is {mine} and should be {yours}"
+    return "nothing differs"

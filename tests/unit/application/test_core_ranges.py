@@ -22,8 +22,9 @@ from app.application.core import (
     Started,
     Ticked,
 )
+from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import Fetch, Reconnect, SyncSettings, Tell
+from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell
 
 BTC, ETH = "binance:BTC-USDT", "binance:ETH-USDT"
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
@@ -238,3 +239,57 @@ def test_the_same_inputs_give_the_same_effects() -> None:
 def test_a_live_book_is_not_published_twice_for_one_batch_that_changes_nothing(bench: Bench) -> None:
     outputs = bench.frames(*(binance_event("BTCUSDT", number, number, [], []) for number in range(102, 120)))
     assert [output for output in outputs if isinstance(output, BookState)] == []
+
+
+# clocks
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(5.0, id="the machine slept"),
+        pytest.param(-3600.0, id="an hour back"),
+        pytest.param(1.0, id="a second"),
+    ],
+)
+def test_a_wall_clock_that_leaps_makes_live_books_stale_until_the_stream_speaks(bench: Bench, seconds: float) -> None:
+    bench.give(Ticked())
+    now = bench.clock.moment
+    bench.clock.moment = Moment(now.wall + round(seconds * 1e6) + 125_000, now.mono + 0.125)
+    outputs = bench.give(Ticked())
+    assert "the wall clock stepped" in tells(outputs)
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.STALE, Reason.CLOCK))
+    bench.frames(binance_event("BTCUSDT", 102, 103, [("100", "2")], []))
+    assert bench.statuses == {BTC: (BookStatus.LIVE, None), ETH: (BookStatus.STALE, Reason.CLOCK)}
+    assert bench.rules.keys[BTC].last.epoch == 2
+
+
+def test_a_quiet_book_whose_clock_leapt_is_probed_at_once_and_live_when_the_venue_agrees(bench: Bench) -> None:
+    bench.give(Ticked())
+    now = bench.clock.moment
+    bench.clock.moment = Moment(now.wall + 10_000_000, now.mono)
+    fetches = [output for output in bench.give(Ticked()) if isinstance(output, Fetch)]
+    assert {fetch.purpose for fetch in fetches} == {Purpose.PROBE}
+    for fetch in fetches:
+        bench.give(Fetched(fetch, binance_book(101, BIDS, ASKS)))
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.LIVE, None))
+
+
+@pytest.mark.parametrize("behind_seconds", [11, -11], ids=["the venue is behind", "the venue is ahead"])
+def test_a_venue_whose_clock_is_far_from_ours_is_told_now_and_then(bench: Bench, behind_seconds: int) -> None:
+    told = 0
+    for number in range(102, 102 + 8 * 400):
+        now = bench.clock.advance(0.125)
+        bench.frames(binance_event("BTCUSDT", number, number, [], [], now.wall // 1000 - behind_seconds * 1000))
+        bench.frames(binance_event("ETHUSDT", number, number, [], [], now.wall // 1000))
+        bench.frames(binance_event("BTCUSDT", number, number, [], [], now.wall // 1000 - behind_seconds * 1000))
+        told += tells(bench.give(Ticked())).count("the venue's clock is far from ours")
+    assert told == 2
+    assert bench.core.live == 2
+
+
+def test_a_skew_that_is_usual_is_not_told_and_latency_may_be_negative(bench: Bench) -> None:
+    for number in range(102, 302):
+        now = bench.clock.advance(0.125)
+        bench.frames(binance_event("BTCUSDT", number, number, [], [], now.wall // 1000 + 1276))
+        assert tells(bench.give(Ticked())) == []

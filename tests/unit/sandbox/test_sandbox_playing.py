@@ -61,9 +61,10 @@ async def _compare_with_tickers(running: Running, count: int, tasks: TaskGroup) 
     return client, agreed
 
 
+@pytest.mark.timeout(180)
 async def test_every_book_ticker_of_the_capture_agrees_with_the_rebuilt_book(captures: Path) -> None:
     files = [captures / "binance_spot" / f"btcusdt_{day}.gz" for day in ("20240808", "20240809")]
-    async with within(_options(*files)) as running, anyio.create_task_group() as tasks:
+    async with within(_options(*files), seconds=150) as running, anyio.create_task_group() as tasks:
         client, agreed = await _compare_with_tickers(running, 3451 + 3044 + 28040 + 45134, tasks)
         await running.capture_ended(Venue.BINANCE)
     assert agreed == 1072

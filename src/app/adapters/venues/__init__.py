@@ -12,4 +12,4 @@ DIALECTS: Mapping[str, VenueFactory] = {
     "binance": Binance,
     "coinbase": Coinbase,
 }
-"""Dialect name to what makes a venue of it; ``venues.NAME.dialect`` in the settings, by default NAME itself."""
+"""Dialect name to what makes a venue of it; ``venues.NAME.dialect`` in the settings chooses one."""
