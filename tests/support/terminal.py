@@ -35,6 +35,7 @@ class Terminal:
         self._lock = threading.Lock()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self.raw = b""
+        self._written = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
     def listen(self) -> None:
@@ -51,6 +52,7 @@ class Terminal:
                 return
             with self._lock:
                 self.raw += written
+                self._written = time.monotonic()
                 self._stream.feed(written)
 
     @property
@@ -58,6 +60,11 @@ class Terminal:
         """What is on the screen, without spaces at the end of lines."""
         with self._lock:
             return [line.rstrip() for line in self._screen.display]
+
+    def drawn(self, quiet: float = 0.05) -> list[str]:
+        """Give the screen between two drawings: once nothing was written for so many seconds."""
+        self.wait_for(lambda: time.monotonic() - self._written > quiet)
+        return self.lines
 
     def cells(self) -> list[list[pyte.screens.Char]]:
         """Give every letter of the screen with its colours, row by row."""
