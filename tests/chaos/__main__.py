@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (2)")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="play a schedule that failed again")
     parser.add_argument("--failures", type=Path, default=Path("chaos-failures"), metavar="FOLDER", help="where they go")
+    parser.add_argument("--most-failures", type=int, default=20, metavar="N", help="how many are cut down and kept")
     arguments = parser.parse_args()
     if arguments.replay is not None:
         return _replay(arguments.replay)
@@ -52,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> Result:
             arguments.seed,
             jobs=arguments.jobs,
             first=arguments.first,
+            most_failures=arguments.most_failures,
             progress=progress,
             writes_to=arguments.failures,
         )

@@ -13,7 +13,6 @@ from tests.chaos.world import Plan, Tally
 __all__ = ["Failure", "Result", "read_failure", "run", "write_failure"]
 
 _CHUNK = 50
-_MOST_FAILURES = 20
 
 
 @attrs.define
@@ -41,16 +40,20 @@ def run(
     *,
     jobs: int = 1,
     first: int = 0,
+    most_failures: int = 20,
     progress: Callable[[int, int], None] = lambda done, violations: None,  # noqa: ARG005 - a place to hear of it
     writes_to: Path | None = None,
 ) -> Result:
-    """Play so many schedules; ``progress`` is told how many are done and how many failed."""
+    """Play so many schedules; ``progress`` is told how many are done and how many failed.
+
+    No more than ``most_failures`` are cut down and kept.
+    """
     result = Result()
     work = [(seed, at, min(_CHUNK, first + schedules - at)) for at in range(first, first + schedules, _CHUNK)]
     for tally, failed in _results(work, jobs):
         result.tally.add(tally)
         result.violations += len(failed)
-        for number, outcome in failed[: _MOST_FAILURES - len(result.failures)]:
+        for number, outcome in failed[: most_failures - len(result.failures)]:
             failure = Failure(seed, number, shrink(outcome))
             result.failures.append(failure)
             if writes_to is not None:

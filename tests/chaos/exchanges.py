@@ -142,9 +142,10 @@ class Exchange:
         """Answer with a book that is not the market's."""
         raise NotImplementedError
 
-    def _armed(self, kinds: Sequence[str]) -> list[tuple[str, int, int]]:
-        found = [fault for fault in self.armed if fault[0] in kinds]
-        self.armed = [fault for fault in self.armed if fault[0] not in kinds]
+    def _armed(self, kinds: Sequence[str], i: int | None = None) -> list[tuple[str, int, int]]:
+        """Take the armed faults of some kinds, of one instrument where it is named."""
+        found = [fault for fault in self.armed if fault[0] in kinds and i in (None, fault[1])]
+        self.armed = [fault for fault in self.armed if fault not in found]
         return found
 
 
@@ -278,9 +279,19 @@ class CoinbaseExchange(Exchange):
             if is_acked and not self.is_slow_ack:
                 self._acknowledge(accepted)
             for i in accepted:
+                if early := self._armed(("early_update",), i):
+                    self._update_early(i, early[0][2])
                 self.snapshot(i)
             if is_acked and self.is_slow_ack:
                 self._acknowledge(accepted)
+
+    def _update_early(self, i: int, flavour: int) -> None:
+        """Say changes before the book that they change."""
+        self.struck("early_update", i)
+        market = self.markets[i]
+        self.sent[i] = market.version
+        market.put(BID, 9_900 - flavour % 40, 1 + flavour % 9)
+        self.emit(i)
 
     def _acknowledge(self, accepted: Sequence[int]) -> None:
         level2 = accepted or sorted(self.sent)

@@ -365,6 +365,12 @@ def _refusal(world: World, i: int, flavour: int) -> bool:
     return True
 
 
+@_fault(_BEGINNING, venues=("coinbase",), is_armed=True)
+def _early_update(world: World, i: int, flavour: int) -> bool:
+    world.exchange.armed.append(("early_update", i, flavour))
+    return True
+
+
 # the REST interface
 
 

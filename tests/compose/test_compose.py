@@ -6,10 +6,12 @@ loopback (``host.yml``) instead of the live exchanges. Redpanda Console is only 
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +19,17 @@ from tests.support.processes import ROOT, running, running_sandbox
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
+ASSETS = ("BTC", "ETH", "SOL", "XRP")
 COMPOSE = shutil.which("docker-compose")
 
 
-def compose(*arguments: str, folder: Path | None = None, host: bool = False) -> str:
-    """Run docker-compose and give what it printed."""
+def compose(*arguments: str, folder: Path | None = None, host: bool = False, profile: str = "app") -> str:
+    """Run docker-compose and give what it printed; with ``host``, for a sandbox whose settings lie in the folder."""
     if COMPOSE is None:
         pytest.skip("needs docker-compose")
     files = ["-f", "docker-compose.yml", *(["-f", "tests/compose/host.yml"] if host else [])]
     done = subprocess.run(
-        [COMPOSE, "--project-name", "market-data-test", *files, "--profile", "app", *arguments],
+        [COMPOSE, "--project-name", "market-data-test", *files, "--profile", profile, *arguments],
         cwd=ROOT,
         env=os.environ | {"SANDBOX_SETTINGS_FOLDER": str(folder or ROOT)},
         capture_output=True,
@@ -82,31 +85,80 @@ def test_produce_and_consume_work_against_the_broker_in_the_container(broker: st
     assert keys == {"binance", "coinbase"}
 
 
-@pytest.mark.usefixtures("broker")
-def test_the_program_runs_from_its_image(tmp_path_factory: pytest.TempPathFactory) -> None:
+@pytest.fixture(scope="module")
+def image() -> str:
+    """Build the program's image."""
     build = ["docker", "build", "--network", "host", "-t", "market-data"]
-    if image := os.environ.get("PYTHON_IMAGE"):
-        build += ["--build-arg", f"PYTHON_IMAGE={image}"]
+    if base := os.environ.get("PYTHON_IMAGE"):
+        build += ["--build-arg", f"PYTHON_IMAGE={base}"]
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}
     subprocess.run([*build, "."], cwd=ROOT, env=environment, check=True, timeout=500, capture_output=True)
+    return "market-data"
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder that the program's user in its container can read."""
+    made = tmp_path_factory.mktemp("compose")
+    for each in (made, *made.parents[:2]):
+        each.chmod(0o755)
+    return made
+
+
+@pytest.mark.usefixtures("broker")
+def test_the_program_runs_from_its_image(image: str, folder: Path) -> None:
     identity = subprocess.run(
-        ["docker", "run", "--rm", "--entrypoint", "id", "market-data", "-u"],
-        capture_output=True,
-        check=True,
-        timeout=60,
+        ["docker", "run", "--rm", "--entrypoint", "id", image, "-u"], capture_output=True, check=True, timeout=60
     )
     assert identity.stdout.strip() == b"10001"
-
-    folder = tmp_path_factory.mktemp("compose")
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)
     with running_sandbox(folder, "--no-broker") as sandbox:
         sandbox.settings.chmod(0o644)
         compose("up", "-d", "--no-build", "produce", "consume", folder=folder, host=True)
-        until = time.monotonic() + 60
-        while "coinbase   BTC-USD     bid" not in (logs := compose("logs", "consume", folder=folder, host=True)):
-            assert time.monotonic() < until, logs
-            time.sleep(1)
+        _wait_for_log("consume", lambda log: "coinbase   BTC-USD     bid" in log, folder)
         compose("stop", "produce", "consume", folder=folder, host=True)
         states = compose("ps", folder=folder, host=True)
     assert states.count("Exit 0") == 2, states
+
+
+@pytest.mark.usefixtures("image")
+def test_two_shards_and_a_group_of_three_consumers(broker: str, folder: Path) -> None:
+    services = ("produce-1", "produce-2", "consume-group")
+    keys = [f"binance:{base}-USDT" for base in ASSETS] + [f"coinbase:{base}-USD" for base in ASSETS]
+    with running_sandbox(folder, "--no-broker", "--instruments", ",".join(keys)) as sandbox:
+        sandbox.settings.chmod(0o644)
+        options = {"folder": folder, "host": True, "profile": "scale"}
+        compose("up", "-d", "--no-build", *services, **options)
+        _wait_for_log("consume-group", lambda log: _shown_by_member(log, 3) == set(keys), folder, "scale")
+        verify = ["verify", "--config", str(sandbox.settings), "--set", f"kafka.brokers={broker}", "--seconds", "3"]
+        compose("stop", *services, **options)
+        for service in services:
+            print(compose("logs", "--no-color", "--tail", "20", service, **options))
+        states = compose("ps", **options)
+        print(states)
+        verified = subprocess.run(
+            [sys.executable, "-m", "app", *verify, "--from", "-5m"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        print(verified.stdout)
+    assert states.count("Exit 0") == 5, states
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def _shown_by_member(log: str, members: int) -> set[str]:
+    """Give the instruments that a group shows, once it has so many members that each show some, and none twice now."""
+    shown: dict[str, set[str]] = {}
+    for line in log.splitlines()[-60:]:
+        if found := re.match(r"(consume-group_\d+) +\| +\S+ +(binance|coinbase) +(\S+) +bid ", line):
+            shown.setdefault(found[1], set()).add(f"{found[2]}:{found[3]}")
+    together = [key for each in shown.values() for key in each]
+    return set(together) if len(shown) == members and len(together) == len(set(together)) else set()
+
+
+def _wait_for_log(service: str, is_there: Callable[[str], bool], folder: Path, profile: str = "app") -> None:
+    until = time.monotonic() + 90
+    while not is_there(log := compose("logs", "--no-color", service, folder=folder, host=True, profile=profile)):
+        assert time.monotonic() < until, log[-6000:]
+        time.sleep(1)
