@@ -150,7 +150,7 @@ def test_two_shards_and_a_group_of_three_consumers(broker: str, folder: Path) ->
 def _shown_by_member(log: str, members: int) -> set[str]:
     """Give the instruments that a group shows, once it has so many members that each show some, and none twice now."""
     shown: dict[str, set[str]] = {}
-    for line in log.splitlines()[-60:]:
+    for line in log.splitlines():
         if found := re.match(r"(consume-group_\d+) +\| +\S+ +(binance|coinbase) +(\S+) +bid ", line):
             shown.setdefault(found[1], set()).add(f"{found[2]}:{found[3]}")
     together = [key for each in shown.values() for key in each]
@@ -159,6 +159,7 @@ def _shown_by_member(log: str, members: int) -> set[str]:
 
 def _wait_for_log(service: str, is_there: Callable[[str], bool], folder: Path, profile: str = "app") -> None:
     until = time.monotonic() + 90
-    while not is_there(log := compose("logs", "--no-color", service, folder=folder, host=True, profile=profile)):
+    logs = ("logs", "--no-color", "--tail", "60")  # of each of its containers
+    while not is_there(log := compose(*logs, service, folder=folder, host=True, profile=profile)):
         assert time.monotonic() < until, log[-6000:]
         time.sleep(1)
