@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 
 import anyio
+import cramjam
 import msgspec
 from tests.support.oracles import BinanceCapture, NaiveRebuild
 
@@ -106,6 +107,16 @@ def floor(capture: BinanceCapture, books: list[NormalizedBook]) -> float:
     return time.perf_counter() - started
 
 
+def _compressed(values: list[bytes]) -> str:
+    """Say how many bytes a record has where so many share a batch."""
+    sizes = []
+    for size in (1, 10, 100):
+        batches = [b"".join(values[at : at + size]) for at in range(0, len(values), size)]
+        total = sum(len(bytes(cramjam.lz4.compress(batch))) for batch in batches)
+        sizes.append(f"{total / len(values):,.0f} in batches of {size}")
+    return ", ".join(sizes)
+
+
 def measure(job: Callable[[], float]) -> float:
     """Run once with the collector in a known state."""
     gc.collect()
@@ -121,21 +132,22 @@ def main() -> int:
     events = sum(frame.is_depth for frame in capture.frames)
     ours: list[float] = []
     bare: list[float] = []
-    records = 0
+    values: list[bytes] = []
     for _ in range(ROUNDS):
         river = River(capture)
         ours.append(measure(lambda river=river: anyio.run(river.run, NaiveRebuild())))  # type: ignore[misc]
         bare.append(measure(lambda river=river: floor(capture, river.books)))  # type: ignore[misc]
-        records = len(river.values)
+        values = river.values
     microseconds = 1e6 / events
     print(__doc__)
     print(
-        f"python {platform.python_version()}, {platform.machine()}, {events} events, {records} records, {ROUNDS} rounds"
+        f"python {platform.python_version()}, {platform.machine()}, {events} events, {len(values)} records, {ROUNDS} rounds"
     )
     print(f"{'':34}{'best':>8}{'median':>9}   µs an event")
     for name, times in (("bytes to bytes, all of it", ours), ("bare decoding and encoding", bare)):
         print(f"{name:34}{min(times) * microseconds:8.1f}{statistics.median(times) * microseconds:9.1f}")
     print(f"{'ratio':34}{min(ours) / min(bare):8.1f}{statistics.median(ours) / statistics.median(bare):9.1f}")
+    print(f"\nrecord: {statistics.mean(map(len, values)):,.0f} bytes; with lz4 " + _compressed(values))
     print(json.dumps({"us_per_event": min(ours) * microseconds, "floor": min(bare) * microseconds}), file=sys.stderr)
     return 0
 
