@@ -140,9 +140,8 @@ def main() -> int:
         values = river.values
     microseconds = 1e6 / events
     print(__doc__)
-    print(
-        f"python {platform.python_version()}, {platform.machine()}, {events} events, {len(values)} records, {ROUNDS} rounds"
-    )
+    machine = f"python {platform.python_version()}, {platform.machine()}"
+    print(f"{machine}, {events} events, {len(values)} records, {ROUNDS} rounds")
     print(f"{'':34}{'best':>8}{'median':>9}   µs an event")
     for name, times in (("bytes to bytes, all of it", ours), ("bare decoding and encoding", bare)):
         print(f"{name:34}{min(times) * microseconds:8.1f}{statistics.median(times) * microseconds:9.1f}")

@@ -1,7 +1,7 @@
 """A topic to read from and a display to show it on, in memory."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 
 import anyio
@@ -24,6 +24,7 @@ class FakeSubscriber(Subscriber, Subscription):
     asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
     _waiting: deque[Delivered] = attrs.field(factory=deque)
     _offset: int = 0
+    _position: int = 0
     _changed: anyio.Event = attrs.field(factory=anyio.Event)
 
     def deliver(self, *books: NormalizedBook, offset: int | None = None) -> None:
@@ -38,6 +39,10 @@ class FakeSubscriber(Subscriber, Subscription):
         """Make reading impossible."""
         self.failure = failure
         self._changed.set()
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        return {0: self._position}
 
     def open(self, start: Start, group: str | None) -> AbstractAsyncContextManager[Subscription]:
         self.asked.append((start, group))
@@ -59,6 +64,7 @@ class FakeSubscriber(Subscriber, Subscription):
             await self._changed.wait()
         taken = list(self._waiting)
         self._waiting.clear()
+        self._position = self._offset
         return taken
 
 

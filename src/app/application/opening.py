@@ -1,4 +1,4 @@
-"""Opening what may take long, and giving it up when the program is told to stop meanwhile."""
+"""Doing what may take long, and giving it up when the program is told to stop meanwhile."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import anyio
 
-__all__ = ["opened_unless"]
+__all__ = ["opened_unless", "until_stopped"]
 
 T = TypeVar("T")
 
@@ -41,3 +41,27 @@ async def opened_unless(stop: anyio.Event, manager: AbstractAsyncContextManager[
         raise failure  # out here, so that it keeps its own cause and gets no other
     if not is_open:
         yield None
+
+
+@asynccontextmanager
+async def until_stopped(stop: anyio.Event) -> AsyncGenerator[None]:
+    """Do what the block does, and leave it once ``stop`` is set.
+
+    Raises:
+        Exception: whatever the block raises, as it was.
+    """
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def leave() -> None:
+            await stop.wait()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(leave, name="stop")
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the block's; a task group would wrap it
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

@@ -292,6 +292,12 @@ class Delivered:
 class Subscription(Protocol):
     """An open way from the topic."""
 
+    @property
+    @abstractmethod
+    def positions(self) -> Mapping[int, int]:
+        """The offset that comes next, by partition: all before it were handed out, or could not be read."""
+        raise NotImplementedError
+
     @abstractmethod
     async def receive(self) -> Sequence[Delivered]:
         """Wait for records and take those that are there; each partition's in order. Safe to cancel.

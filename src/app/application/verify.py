@@ -1,11 +1,11 @@
 """Reads the topic and proves, from the records alone, that nothing is missing, doubled or out of order."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import anyio
 import attrs
 
-from app.application.opening import opened_unless
+from app.application.opening import opened_unless, until_stopped
 from app.application.ports import Delivered, Start, Subscriber, Subscription
 from app.application.probe import TopicProbe
 from app.domain.errors import BrokerError
@@ -14,7 +14,9 @@ from app.domain.proof import KeyProof, OrderProof
 
 __all__ = ["KeyReport", "Verification", "VerifyRequest"]
 
-_QUIET_SECONDS = 3.0
+_QUIET_SECONDS = 1.0
+_PATIENCE_SECONDS = 60.0
+"""A broker may be silent for so long, restarting say, before the reading is given up."""
 
 
 @attrs.frozen
@@ -48,12 +50,17 @@ class KeyReport:
 
     @property
     def is_proven(self) -> bool:
-        """Tell whether all is explained; what was merged is, and so is another producer that says who it is."""
-        return not (self.holes or self.doubles or self.disorder)
+        """Tell whether all is explained; what was merged is, and so is another producer that says who it is.
+
+        Nothing is proven of an instrument without a record.
+        """
+        return bool(self.records) and not (self.holes or self.doubles or self.disorder)
 
     @property
     def verdict(self) -> str:
         """Say it in words."""
+        if not self.records:
+            return "no record"
         found = [
             f"{count} {what}"
             for count, what in ((self.holes, "missing"), (self.doubles, "doubled"), (self.disorder, "out of order"))
@@ -75,6 +82,8 @@ class Verification:
         self._stale_after = int(stale_after_seconds * 1_000_000)
         self._proof = OrderProof()
         self._histories: dict[str, KeyHistory] = {}
+        self._whole: frozenset[int] = frozenset()
+        """Partitions that are read from the first record that they ever held."""
 
     async def run(self, request: VerifyRequest, stop: anyio.Event) -> list[KeyReport]:
         """Read until the end, the time or ``stop``; gives the reports by instrument.
@@ -85,42 +94,47 @@ class Verification:
         report = await self._probe.look()
         if not report.partitions:
             raise BrokerError(f"topic {self._topic} does not exist: start a producer, or see kafka.topics.books")
-        left = None if request.seconds is not None else {each: end for each, end in report.ends.items() if end}
+        if request.start.at == "earliest":
+            self._whole = frozenset(each for each, first in report.beginnings.items() if first == 0)
+        ends = None if request.seconds is not None else report.ends
         async with opened_unless(stop, self._subscriber.open(request.start, None)) as subscription:
             if subscription is not None:
                 with anyio.move_on_after(request.seconds):
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(_cancel_when, stop, tasks.cancel_scope, name="stop")
-                        await self._read(subscription, request.keys, left)
-                        tasks.cancel_scope.cancel()
-        return [self._report(key, proof) for key, proof in sorted(self._proof.keys.items())]
+                    async with until_stopped(stop):
+                        await self._read(subscription, request.keys, ends)
+        return [self._report(key) for key in sorted({*self._proof.keys, *(request.keys or ())})]
 
     async def _read(
-        self, subscription: Subscription, keys: Collection[str] | None, left: dict[int, int] | None
+        self, subscription: Subscription, keys: Collection[str] | None, ends: Mapping[int, int] | None
     ) -> None:
-        """Read to the offsets of ``left``, or for ever; also what can not be read may stand before them."""
-        while left is None or left:
-            delivered = None
-            with anyio.move_on_after(None if left is None else _QUIET_SECONDS):
+        """Read to these ends, or for ever; what can not be read may stand before them."""
+        silent_since = anyio.current_time()
+        while ends is None or (unread := _unread(subscription.positions, ends)):
+            with anyio.move_on_after(None if ends is None else _QUIET_SECONDS) as quiet:
                 delivered = await subscription.receive()
-            if delivered is None:
-                return
-            for each in delivered:
-                if left is not None and each.offset + 1 >= left.get(each.partition, 0):
-                    left.pop(each.partition, None)
-                if keys is None or each.book.key in keys:
-                    self._take(each)
+                silent_since = anyio.current_time()
+                for each in delivered:
+                    if keys is None or each.book.key in keys:
+                        self._take(each)
+            if quiet.cancelled_caught and anyio.current_time() - silent_since > _PATIENCE_SECONDS:
+                raise BrokerError(
+                    f"topic {self._topic} gave nothing for {_PATIENCE_SECONDS:g} s, and {unread} records before its "
+                    "end were not read: nothing is proven. Try again when the broker is well"
+                )
 
     def _take(self, delivered: Delivered) -> None:
         book = delivered.book
         self._proof.check(book, delivered.offset)
         history = self._histories.get(book.key)
         if history is None:
-            history = self._histories[book.key] = KeyHistory(self._stale_after)
+            history = self._histories[book.key] = KeyHistory(
+                self._stale_after, is_whole=delivered.partition in self._whole
+            )
         history.add(book, delivered.timestamp)
 
-    def _report(self, key: str, proof: KeyProof) -> KeyReport:
-        history = self._histories[key]
+    def _report(self, key: str) -> KeyReport:
+        proof = self._proof.keys.get(key, KeyProof())
+        history = self._histories.get(key, KeyHistory(self._stale_after))
         return KeyReport(
             key,
             proof.records,
@@ -136,6 +150,6 @@ class Verification:
         )
 
 
-async def _cancel_when(stop: anyio.Event, scope: anyio.CancelScope) -> None:
-    await stop.wait()
-    scope.cancel()
+def _unread(positions: Mapping[int, int], ends: Mapping[int, int]) -> int:
+    """Count what comes before the ends and was not read."""
+    return sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())

@@ -21,6 +21,8 @@ class KeyHistory:
 
     stale_after: int
     """A live book without a record for longer than this, in µs, was not live from then on: its producer was silent."""
+    is_whole: bool = False
+    """Reading began with the first record that the topic ever held, so that every run must begin with number 0."""
     first_time: int | None = None
     last_time: int = 0
     live_time: int = 0
@@ -30,7 +32,7 @@ class KeyHistory:
     epochs: int = 0
     """How often it became live; where reading begins in a live book, that counts."""
     late_starts: int = 0
-    """Records that are missing at the beginning of runs that began while we read."""
+    """Records that are missing at the beginning of runs whose beginning we must have seen."""
     runs: dict[str, None] = attrs.field(factory=dict)
     foreign_runs: set[str] = attrs.field(factory=set)
     """Runs that went on publishing after a newer one had begun."""
@@ -68,7 +70,8 @@ class KeyHistory:
 
     def _begin(self, book: NormalizedBook) -> None:
         started = started_at(book.run)
-        if self.runs and self.first_time is not None and started is not None and started > self.first_time:
+        is_seen_begin = self.runs and self.first_time is not None and started is not None and started > self.first_time
+        if self.is_whole or is_seen_begin:
             self.late_starts += book.publish_seq
         if len(self.runs) < _RUNS_KEPT:
             self.runs[book.run] = None

@@ -1,6 +1,6 @@
 """An open subscription: takes records, commits for the group, tells trouble."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import anyio
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -59,6 +59,10 @@ class KafkaSubscription(Subscription):
         self._answered_at = anyio.current_time()
         self._is_stalled = False
 
+    @property
+    def positions(self) -> Mapping[int, int]:
+        return {partition: reading.position for partition, reading in self._readings.items()}
+
     async def begin(self, partitions: Iterable[int]) -> None:
         """Join the group, or find where every partition begins.
 
@@ -101,7 +105,7 @@ class KafkaSubscription(Subscription):
 
     def come_back(self) -> None:
         """Take it that the caller is done with all that was handed out."""
-        self._done |= {partition: reading.position for partition, reading in self._readings.items()}
+        self._done |= self.positions
 
     async def commit(self) -> None:
         """Keep for the group what the caller has come back from; not being able to now is no harm.
@@ -130,8 +134,8 @@ class KafkaSubscription(Subscription):
             self._telemetry.warn("the group's offsets can not be committed", problem=str(error))
 
     def _on_assigned(self, partitions: frozenset[int]) -> None:
-        positions = self._held | {each: reading.position for each, reading in self._readings.items()}
-        self._held = {each: at for each, at in positions.items() if each in partitions}
+        held = self._held | dict(self.positions)
+        self._held = {each: at for each, at in held.items() if each in partitions}
         self._done = {each: at for each, at in self._done.items() if each in partitions}
         self._unplaced, self._readings, self._committed = partitions, {}, {}
         self._answered_at = anyio.current_time()

@@ -1,0 +1,98 @@
+"""Runs of ``verify`` in virtual time: the topic in memory."""
+
+from collections.abc import Mapping
+
+import anyio
+import attrs
+import pytest
+from tests.support.reading import FakeSubscriber
+from tests.support.records import record
+from tests.support.virtual import VIRTUAL_TIME
+
+from app.application.ports import Start
+from app.application.probe import TopicProbe, TopicReport
+from app.application.verify import KeyReport, Verification, VerifyRequest
+from app.domain.errors import BrokerError
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+@attrs.frozen
+class FakeProbe(TopicProbe):
+    """Says what the test says."""
+
+    beginnings: Mapping[int, int]
+    ends: Mapping[int, int]
+
+    async def look(self) -> TopicReport:
+        return TopicReport(self.beginnings, self.ends)
+
+
+async def _verify(
+    subscriber: FakeSubscriber, end: int, *, beginning: int = 0, start: str = "earliest", keys: list[str] | None = None
+) -> list[KeyReport]:
+    job = Verification(subscriber, FakeProbe({0: beginning}, {0: end}), "books", stale_after_seconds=15)
+    return await job.run(VerifyRequest(Start(start), None, keys), anyio.Event())
+
+
+async def test_it_ends_where_the_topic_ended_when_it_began() -> None:
+    subscriber = FakeSubscriber()
+    subscriber.deliver(record(publish_seq=0), record(publish_seq=1))
+    (report,) = await _verify(subscriber, end=2)
+    assert (report.records, report.verdict, report.is_proven) == (2, "proven", True)
+
+
+async def test_a_broker_that_stops_to_answer_proves_nothing() -> None:
+    subscriber = FakeSubscriber()
+    subscriber.deliver(record(publish_seq=0), record(publish_seq=1))
+    began = anyio.current_time()
+    with pytest.raises(BrokerError, match="gave nothing for 60 s, and 3 records before its end were not read"):
+        await _verify(subscriber, end=5)
+    assert anyio.current_time() - began == pytest.approx(61, abs=1)
+
+
+async def test_a_pause_of_the_broker_is_waited_for() -> None:
+    subscriber = FakeSubscriber()
+    subscriber.deliver(record(publish_seq=0))
+    reports: list[KeyReport] = []
+
+    async def verify() -> None:
+        reports.extend(await _verify(subscriber, end=3))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(verify)
+        await anyio.sleep(40)
+        subscriber.deliver(record(publish_seq=2))
+        await anyio.sleep(40)
+        subscriber.deliver(record(publish_seq=3))
+    assert [(report.records, report.holes) for report in reports] == [(3, 1)]
+
+
+async def test_of_an_instrument_without_a_record_nothing_is_proven() -> None:
+    subscriber = FakeSubscriber()
+    subscriber.deliver(record(publish_seq=0))
+    key = record().key
+    seen, unseen = sorted(
+        await _verify(subscriber, end=1, keys=[key, "nowhere:BTC-USD"]), key=lambda report: report.records, reverse=True
+    )
+    assert (seen.instrument, seen.verdict) == (key, "proven")
+    assert (unseen.instrument, unseen.verdict, unseen.is_proven) == ("nowhere:BTC-USD", "no record", False)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "start", "holes"),
+    [(0, "earliest", 2), (7, "earliest", 0), (0, "latest", 0)],
+    ids=["the topic from its first record", "older records were deleted", "not from the first record"],
+)
+async def test_what_is_missing_before_the_first_record_is_missing_where_it_must_be_there(
+    beginning: int, start: str, holes: int
+) -> None:
+    subscriber = FakeSubscriber()
+    subscriber.deliver(record(publish_seq=2), offset=beginning)
+    (report,) = await _verify(subscriber, end=beginning + 1, beginning=beginning, start=start)
+    assert report.holes == holes
