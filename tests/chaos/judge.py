@@ -120,6 +120,8 @@ class Judge:
             _require(state.status_since == now.wall, "a status begins when it is said")
             entered = int(is_live)
             seen.live_at = now.mono
+            if seen.status is BookStatus.LIVE:
+                self._lost(seen)
             _require(
                 not (self.is_calm and seen.status is BookStatus.LIVE), f"left live in calm: {status} {state.reason}"
             )
@@ -143,6 +145,12 @@ class Judge:
         seen.had_reason |= state.reason is not None or status is not BookStatus.SYNCING
         seen.last, seen.last_at, seen.status = state, now.mono, status
 
+    @staticmethod
+    def _lost(seen: Seen) -> None:
+        """A book that is lost takes its checks along: what is asked about the next one is asked for the first time."""
+        for purpose in (Purpose.PROBE, Purpose.AUDIT, Purpose.RESEED):
+            seen.asked_wait.pop(purpose, None)
+
     def _first(self, state: BookState) -> None:
         _require(state.status is BookStatus.SYNCING and state.reason is None, "the first record says syncing")
         _require(state.epoch == 0 and state.sequence is None, "nothing was before the first record")
@@ -156,6 +164,8 @@ class Judge:
         if version is None:
             raise Violation(f"sequence {state.sequence} does not exist")
         seen.shown = version
+        if self._is_other_era(state.sequence, seen.reach_id) and state.event_time is None:
+            self._freeze(seen, seen.reach)
         is_tainted = seen.is_tainted
         if self.held and state.sequence is not None:
             is_tainted = self.held[i, state.sequence][1]
@@ -250,8 +260,27 @@ class Judge:
         seen = self.seen[part.instrument]
         self._received(part.instrument)
         seen.alive_at = self.now.mono
-        if seen.status is BookStatus.LIVE and part.version > max(seen.shown, seen.reach):
+        if seen.status is not BookStatus.LIVE:
+            return
+        if isinstance(self.exchange, BinanceExchange) and seen.last.event_time is None:
+            last = self.exchange.id_of(part.instrument, part.version)
+            if self._is_other_era(seen.last.sequence, last):
+                self._freeze(seen, part.version)
+                return
+        if part.version > max(seen.shown, seen.reach):
             broken[part.instrument] = "a level that is no number"
+
+    def _is_other_era(self, one: int | None, other: int) -> bool:
+        """Tell whether two of Binance's ids were counted in different sequences."""
+        return (
+            isinstance(self.exchange, BinanceExchange) and one is not None and other >= 0 and one // ERA != other // ERA
+        )
+
+    @staticmethod
+    def _freeze(seen: Seen, version: int) -> None:
+        """No event has joined: nothing tells ids that stepped back from delayed ones but the next probe."""
+        seen.is_frozen = seen.is_tainted = True
+        seen.false_version = max(seen.false_version, version)
 
     def _part(self, part: Part) -> None:
         seen, exchange = self.seen[part.instrument], self.exchange
@@ -264,9 +293,7 @@ class Judge:
             known = seen.reach_id if seen.reach_id >= 0 or not is_live else exchange.id_of(part.instrument, seen.shown)
             is_other_era = known >= 0 and last // ERA != known // ERA
             if is_other_era and is_live and seen.last.event_time is None:
-                # no event has joined: nothing tells these ids from delayed ones but the next probe
-                seen.is_frozen = seen.is_tainted = True
-                seen.false_version = max(seen.false_version, part.version)
+                self._freeze(seen, part.version)
             if seen.is_frozen:
                 seen.alive_at = before
                 seen.reach_id, seen.reach = last, part.version

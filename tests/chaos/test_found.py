@@ -16,7 +16,7 @@ from tests.support.venues import (
     instrument,
 )
 
-from app.application.core import FeedCore, Fetched, FetchFailed, Frames, Input, Opened, Output, Started, Ticked
+from app.application.core import FeedCore, Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
 from app.domain.normalized import BookStatus, Level, Reason
 from app.domain.sync import Fetch, Purpose, Reconnect
 
@@ -32,6 +32,7 @@ class Table:
     clock: HandClock = attrs.field(factory=HandClock)
     core: FeedCore = attrs.field(init=False)
     fetches: list[Fetch] = attrs.field(factory=list)
+    sent: list[str] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self.bound()
@@ -47,6 +48,7 @@ class Table:
     def give(self, given: Input) -> list[Output]:
         outputs = self.core.handle(given, self.clock.moment)
         self.fetches += [output for output in outputs if isinstance(output, Fetch)]
+        self.sent += [message for output in outputs if isinstance(output, Send) for message in output.messages]
         return outputs
 
     def event(self, first: int, last: int, time_ms: int) -> None:
@@ -108,6 +110,36 @@ def test_ids_that_step_back_before_anything_has_joined_are_found_by_the_probe(ta
     table.wait(1)
     table.answer(13)
     table.event(14, 14, time_ms=1300)
+    assert table.status is BookStatus.LIVE
+
+
+def test_a_snapshot_that_nothing_has_confirmed_makes_no_later_one_too_old(table: Table) -> None:
+    table.answer(5000)
+    table.wait(1.25)
+    assert table.fetches[-1].purpose is Purpose.PROBE
+    table.answer(12)
+    table.wait(1)
+    assert table.fetches[-1].purpose is Purpose.SNAPSHOT
+    table.answer(12)
+    table.wait(1.25)
+    table.answer(12)
+    assert table.status is BookStatus.LIVE
+
+
+def test_a_stream_that_is_silent_while_every_snapshot_is_too_old_is_renewed(table: Table) -> None:
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.wait(15)
+    table.answer(12)
+    assert table.status is BookStatus.STALE
+    for _ in range(40):
+        table.wait(1)
+        table.answer(12)
+    assert any("UNSUBSCRIBE" in message for message in table.sent)
+    table.event(13, 13, time_ms=60_000)
+    table.wait(10)
+    table.answer(13)
+    table.event(14, 14, time_ms=61_000)
     assert table.status is BookStatus.LIVE
 
 

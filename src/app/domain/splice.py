@@ -7,7 +7,8 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
     2. Every event is buffered; the buffer has no hole, or starts anew behind it.
     3. A snapshot is fetched once the venue has acknowledged the subscription, or an event came.
     4. A snapshot that ends before the buffer begins (``id + 1 < U`` of the first) is too old: fetch again, keep the
-       buffer.
+       buffer. Where there is no event to tell, nothing older than what was live here is taken; a stream that then says
+       nothing either, for as long as a new one may take to speak, is renewed.
     5. The book is the snapshot. Buffered events with ``u <= id`` are dropped, the others applied by step 6.
     6. An event with ``u <= local`` is stale: dropped, unless it is later than one that was applied: then the venue
        counts anew, go back to step 2 with this event. ``U > local + 1``: events are missing, likewise. Else
@@ -216,7 +217,10 @@ class SplicedSync(BookSync):
         if sequence < oldest:  # step 4
             self._tell("a snapshot is too old", received=sequence, expected_at_least=oldest)
             self._ask_snapshot(now)
+            if not self._buffer and self._speak_by == inf:
+                self._speak_by = now.mono + self._settings.first_data_timeout_seconds
             return
+        self._speak_by = inf
         try:
             self._take_book(snapshot)  # step 5
         except InvalidLevel as error:
@@ -385,7 +389,7 @@ class SplicedSync(BookSync):
     def _restart(self, now: Moment) -> None:
         """Go back to step 2: nothing that stands is used again."""
         was_idle = self._phase is _Phase.IDLE
-        if self._phase in (_Phase.JOINING, _Phase.JOINED) and self.sequence is not None:
+        if self._phase is _Phase.JOINED and self.sequence is not None:
             self._shown_id = self.sequence
         self._forget(now)
         if not was_idle:
