@@ -132,7 +132,7 @@ def test_a_stream_that_is_silent_while_every_snapshot_is_too_old_is_renewed(tabl
     table.wait(15)
     table.answer(12)
     assert table.status is BookStatus.STALE
-    for _ in range(40):
+    for _ in range(20):
         table.wait(1)
         table.answer(12)
     assert any("UNSUBSCRIBE" in message for message in table.sent)
