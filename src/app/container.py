@@ -67,11 +67,7 @@ def make_run(clock: Clock) -> str:
 
 def make_venue(name: str, settings: VenueSettings) -> Venue:
     """Make one venue of its stanza."""
-    dialect = DIALECTS.get(settings.dialect)
-    if dialect is None:
-        known = ", ".join(sorted(DIALECTS))
-        raise UsageError(f"venues.{name}.dialect: expected one of {known}, received {settings.dialect!r}")
-    return dialect(make_endpoint(name, settings))
+    return DIALECTS[settings.dialect](make_endpoint(name, settings))
 
 
 def make_endpoint(name: str, settings: VenueSettings) -> Endpoint:

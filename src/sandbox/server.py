@@ -133,11 +133,14 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
         for exchange in (binance, coinbase):
             stack.callback(exchange.source.close)
             tasks.start_soon(exchange.source.run, exchange, name=f"{exchange.venue} source")
+        settings_file = options.settings_file
+        if settings_file is None:
+            settings_file = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-"))) / "settings.yaml"
         running = Running(
             binance=_endpoint(Venue.BINANCE, sockets, sources, options),
             coinbase=_endpoint(Venue.COINBASE, sockets, sources, options),
             brokers=brokers,
-            settings_file=options.settings_file or Path(tempfile.mkdtemp(prefix="sandbox-")) / "settings.yaml",
+            settings_file=settings_file,
             truth=truth,
             faults=faults,
             sources=sources,

@@ -327,7 +327,7 @@ def test_a_key_missing_in_the_base_file_is_told(tmp_path: Path) -> None:
 
 def test_a_new_exchange_is_one_stanza(tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text(
-        "venues:\n  kraken:\n    enabled: true\n    dialect: kraken\n    websocket_url: wss://ws.kraken.com/v2\n"
+        "venues:\n  kraken:\n    enabled: true\n    dialect: coinbase\n    websocket_url: wss://ws.kraken.com/v2\n"
         "    rest_url: https://api.kraken.com\n    instruments: [BTC-USD]\n    instruments_per_connection: 50\n"
         "    messages_per_second: 1\n"
     )

@@ -13,6 +13,9 @@ from app.domain.proof import OrderProof
 
 __all__ = ["ConsumeRequest", "Consumer"]
 
+_PATIENCE_SECONDS = 10.0
+"""An instrument asked for may take so long to show before it is missed: two heartbeats."""
+
 
 @attrs.frozen
 class ConsumeRequest:
@@ -58,10 +61,12 @@ class Consumer:
         async with opened_unless(stop, self._subscriber.open(request.start, request.group)) as subscription:
             if subscription is None:
                 return
-            self._telemetry.note("reading", source=self._source, start=str(request.start.at))
+            self._telemetry.note("reading", source=self._source, start=str(request.start))
             with self._display.open():
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._refresh, name="refresh")
+                    if request.keys is not None and request.group is None:
+                        tasks.start_soon(self._miss, request.keys, name="miss")
                     tasks.start_soon(_cancel_when, stop, tasks.cancel_scope.cancel, name="stop")
                     reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
                     while True:
@@ -73,6 +78,12 @@ class Consumer:
                         self.reading.now = now
                         if quotes:
                             self._display.show(quotes, self._market, self.reading)
+
+    async def _miss(self, keys: Collection[str]) -> None:
+        """Tell once which of the instruments wanted are not there; they may yet come."""
+        await anyio.sleep(_PATIENCE_SECONDS)
+        if missing := sorted(set(keys) - self.reading.proof.keys.keys()):
+            self._telemetry.warn("nothing was read so far of what was asked for", instruments=", ".join(missing))
 
     async def _refresh(self) -> None:
         while True:

@@ -8,6 +8,7 @@ manager, and what that yields is always usable.
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import UTC, datetime
 from typing import Protocol
 
 import attrs
@@ -276,6 +277,11 @@ class Start:
     """Where reading begins: ``latest``, ``earliest``, or the first record of a time (µs UTC)."""
 
     at: str | int
+
+    def __str__(self) -> str:
+        if isinstance(self.at, str):
+            return self.at
+        return datetime.fromtimestamp(self.at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @attrs.frozen

@@ -180,6 +180,7 @@ def parse_start(text: str) -> Start:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text!r}"
+        hint = f" (did you mean -{text}?)" if _SPAN.match(f"-{text}") else ""
+        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text!r}{hint}"
         raise UsageError(problem) from error
     return Start(int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1_000_000))

@@ -4,9 +4,10 @@ A kind stands in the annotation of a setting (`heartbeat_seconds: Seconds`), so 
 once. Nothing is coerced: `"5"` is not a number and `true` is not 1; a whole number is fine where a fraction may stand.
 """
 
+import difflib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,7 @@ __all__ = [
     "WarmStart",
     "WebSocketUrl",
     "Word",
+    "did_you_mean",
     "shown",
 ]
 
@@ -54,6 +56,13 @@ class Unfit(ValueError):
     def __init__(self, expected: str, received: object, hint: str = "") -> None:
         """Take what was expected, in words, the value as it was read, and what may have been meant."""
         super().__init__(f"expected {expected}, received {shown(received)}{hint}")
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Write the hint for a misspelt word, empty where none is near."""
+    by_case = {known.casefold(): known for known in words}
+    matches = difflib.get_close_matches(word.casefold(), by_case, n=1)
+    return f" (did you mean {by_case[matches[0]]}?)" if matches else ""
 
 
 @attrs.frozen

@@ -11,8 +11,9 @@ from pathlib import Path
 import attrs
 
 from app.config.faults import Fault, Origin, SettingsError
+from app.config.kinds import did_you_mean
 from app.config.layers import Layer, overlay, read_file
-from app.config.schema import did_you_mean, walk
+from app.config.schema import walk
 from app.config.settings import Settings
 from app.config.sources import Variable, from_options, from_variables, read_variables, without_secrets
 from app.config.structure import structured

@@ -1,7 +1,7 @@
 """What the tree of settings looks like, read off its classes: its paths, what stands at each, which one was meant."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -16,7 +16,6 @@ __all__ = [
     "VARIABLE_PREFIX",
     "Entry",
     "Names",
-    "did_you_mean",
     "entry_at",
     "is_map_of",
     "meant",
@@ -102,13 +101,6 @@ def meant(path: Names, values: object, origin: Origin) -> str:
     if match is None:
         return ""
     return f" (did you mean {variable_of(match) if origin.is_environment else '.'.join(match)}?)"
-
-
-def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """Write the hint for a misspelt word, empty where none is near."""
-    by_case = {known.casefold(): known for known in words}
-    matches = difflib.get_close_matches(word.casefold(), by_case, n=1)
-    return f" (did you mean {by_case[matches[0]]}?)" if matches else ""
 
 
 def _nearest(path: Names, values: object) -> Names | None:

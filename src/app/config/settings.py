@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from app.adapters.venues import DIALECTS
 from app.config.kinds import (
     Brokers,
     Bytes,
@@ -32,6 +33,7 @@ from app.config.kinds import (
     WarmStart,
     WebSocketUrl,
     Word,
+    did_you_mean,
 )
 from app.config.words import Compression, LogFormat, LogLevel, OutboxPolicy, SaslMechanism, SecurityProtocol
 
@@ -68,7 +70,10 @@ class VenueSettings:
     snapshot_limit: SnapshotLimit | None = None
 
     def relations(self) -> Iterator[tuple[str, str]]:
-        """Require each instrument once."""
+        """Require a dialect that there is, and each instrument once."""
+        if self.dialect not in DIALECTS:
+            known, hint = ", ".join(DIALECTS), did_you_mean(self.dialect, DIALECTS)
+            yield "dialect", f"expected one of {known}, received {self.dialect}{hint}"
         twice = sorted({symbol for symbol in self.instruments if self.instruments.count(symbol) > 1})
         if twice:
             yield "instruments", f"expected each instrument once, received {', '.join(twice)} more than once"

@@ -19,9 +19,9 @@ from cattrs import (
 from cattrs.gen import make_dict_structure_fn
 
 from app.config.faults import Fault, SettingsError
-from app.config.kinds import Kind, Secret, Unfit
+from app.config.kinds import Kind, Secret, Unfit, did_you_mean
 from app.config.layers import KeyPath, Layer, dotted
-from app.config.schema import Names, did_you_mean, entry_at, is_map_of, meant
+from app.config.schema import Names, entry_at, is_map_of, meant
 from app.config.settings import Settings
 
 __all__ = ["structured"]

@@ -29,7 +29,7 @@ class Line:
         time: When it was said, with a time zone.
         level: The level's name.
         severity: The level's number; 30 is a warning.
-        logger: Who said it.
+        logger: Which library said it; empty where it was this program.
         message: What was said, the same each time it is said.
         fields: What varies.
         exception: The traceback, where there is one.
@@ -53,16 +53,17 @@ class Line:
 
 
 def render_json(line: Line) -> str:
-    """Write one flat JSON object: `time` in UTC, `level`, `logger`, `message`, the fields, `exception`.
+    """Write one flat JSON object: `time` in UTC, `level`, `logger` (a library's), `message`, the fields, `exception`.
 
     A field with one of these names gets an underscore behind it. Numbers stay numbers; what JSON does not know is text.
     """
     flat: dict[str, object] = {
         "time": line.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "level": line.level,
-        "logger": line.logger,
-        "message": line.message,
     }
+    if line.logger:
+        flat["logger"] = line.logger
+    flat["message"] = line.message
     for name, value in line.fields.items():
         flat[f"{name}_" if name in _OWN_NAMES else name] = _plain(value)
     if line.exception is not None:

@@ -21,6 +21,7 @@ __all__ = ["LogOutput", "configure_logging"]
 _REPEAT_KEY = "repeat_key"
 _TOLD_BY_US = ("aiokafka",)
 """Libraries whose every trouble our own lines tell, once: an outage of minutes would make thousands of theirs."""
+_OURS = __name__.partition(".")[0]
 _TALKATIVE_LIBRARIES = ("asyncio", "httpcore", "httpx", "httpx_ws", "uvicorn", "websockets")
 
 
@@ -140,12 +141,12 @@ def _intercept_standard_logging(severity: int) -> None:
 def _line(record: "loguru.Record") -> Line:
     fields = dict(record["extra"])
     repeat_key = fields.pop(_REPEAT_KEY, None)
-    error = record["exception"]
+    error, name = record["exception"], record["name"] or ""
     return Line(
         time=record["time"],
         level=record["level"].name,
         severity=record["level"].no,
-        logger=record["name"] or "",
+        logger="" if name.partition(".")[0] == _OURS else name,
         message=record["message"],
         fields=fields,
         exception=None if error is None else "".join(traceback.format_exception(*error)).rstrip("\n"),

@@ -154,6 +154,17 @@ async def test_a_producer_that_falls_silent_makes_its_books_stale() -> None:
     ]
 
 
+async def test_an_instrument_asked_for_that_does_not_come_is_missed_once() -> None:
+    request = ConsumeRequest(Start("latest"), None, (record().key, "nowhere:BTC-USD"))
+    bench = Bench(request)
+    async with bench.running():
+        bench.subscriber.deliver(record(0))
+        await anyio.sleep(9)
+        assert bench.told == []
+        await anyio.sleep(60)
+    assert bench.told == ["nothing was read so far of what was asked for"]
+
+
 async def test_passing_time_is_shown_as_often_as_asked() -> None:
     bench = Bench()
     async with bench.running():

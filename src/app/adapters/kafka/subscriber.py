@@ -90,7 +90,7 @@ class KafkaSubscriber(Subscriber):
         told = False
         while not (partitions := await self.cluster.attempt(consumer.partitions)):
             if not told:
-                self.telemetry.warn("the topic does not exist yet, waiting for a producer to make it", topic=self.topic)
+                self.telemetry.note("the topic does not exist yet, waiting for a producer to make it", topic=self.topic)
                 told = True
             await anyio.sleep(_TOPIC_SECONDS)
         return partitions
