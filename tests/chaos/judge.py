@@ -324,7 +324,9 @@ class Judge:
             self.forgive(i)
         elif isinstance(self.exchange, BinanceExchange):
             seen.is_frozen = False
-            seen.rebuilt_id = max(seen.rebuilt_id, self.exchange.id_of(i, version))
+            rebuilt_id = self.exchange.id_of(i, version)
+            is_newer = self._is_other_era(seen.rebuilt_id, rebuilt_id) or rebuilt_id > seen.rebuilt_id
+            seen.rebuilt_id = rebuilt_id if is_newer else seen.rebuilt_id
             if is_false:
                 seen.is_tainted, seen.false_version = True, max(seen.false_version, version)
             elif version >= seen.false_version:
