@@ -67,9 +67,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the hot path on the real captures, beside the bare cost of decoding and encoding in the same run."""
+    """Measure the hot path on the real captures, and the way to a real broker, each beside its bare cost in one run."""
     _install(session)
-    session.run("python", "-m", "tests.benchmarks.hot_path", *session.posargs)
+    session.run("python", "-m", "tests.benchmarks.hot_path")
+    session.run("python", "-m", "tests.benchmarks.publisher", *session.posargs)
 
 
 @nox.session

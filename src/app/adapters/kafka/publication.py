@@ -137,8 +137,11 @@ class KafkaPublication(Publication):
         """Send what waits, for ever."""
         while self._failure is None:
             pause = await self._send_ready()
-            with anyio.move_on_after(pause):
+            if pause is None:
                 await self._work.wait()
+            else:
+                with anyio.move_on_after(pause):
+                    await self._work.wait()
             self._work = anyio.Event()
 
     async def _send_ready(self) -> float | None:

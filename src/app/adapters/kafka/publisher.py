@@ -35,7 +35,7 @@ class KafkaPublisher(Publisher):
     telemetry: Telemetry
     compression: str = "lz4"
     """none, gzip, snappy, lz4 or zstd."""
-    linger_milliseconds: float = 2.0
+    linger_milliseconds: float = 0.0
     """How long a record may wait for others to share its batch, while nothing is under way."""
     max_batch_bytes: int = 262144
     """Of one partition, before compression; capped by what the topic takes."""
