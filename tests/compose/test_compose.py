@@ -121,7 +121,7 @@ def test_the_program_runs_from_its_image(image: str, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("image")
-def test_two_shards_and_a_group_of_three_consumers(broker: str, folder: Path) -> None:
+def test_two_shards_and_a_group_of_three_consumers_then_one(broker: str, folder: Path) -> None:
     services = ("produce-1", "produce-2", "consume-group")
     keys = [f"binance:{base}-USDT" for base in ASSETS] + [f"coinbase:{base}-USD" for base in ASSETS]
     with running_sandbox(folder, "--no-broker", "--instruments", ",".join(keys)) as sandbox:
@@ -129,8 +129,12 @@ def test_two_shards_and_a_group_of_three_consumers(broker: str, folder: Path) ->
         options = {"folder": folder, "host": True, "profile": "scale"}
         compose("up", "-d", "--no-build", *services, **options)
         _wait_for_log("consume-group", lambda log: _shown_by_member(log, 3) == set(keys), folder, "scale")
+        shares = compose("logs", "--no-color", "--tail", "8", "consume-group", **options)
+        compose("up", "-d", "--no-build", "--scale", "consume-group=1", *services, **options)
+        _wait_for_log("consume-group", lambda log: _shown_by_member(log, 1) == set(keys), folder, "scale")
         verify = ["verify", "--config", str(sandbox.settings), "--set", f"kafka.brokers={broker}", "--seconds", "3"]
         compose("stop", *services, **options)
+        print(shares)
         for service in services:
             print(compose("logs", "--no-color", "--tail", "20", service, **options))
         states = compose("ps", **options)
@@ -143,7 +147,7 @@ def test_two_shards_and_a_group_of_three_consumers(broker: str, folder: Path) ->
             check=False,
         )
         print(verified.stdout)
-    assert states.count("Exit 0") == 5, states
+    assert states.count("Exit 0") == 3, states
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
