@@ -94,7 +94,12 @@ def make_plans(settings: Settings, shard: Shard | None) -> list[VenuePlan]:
     wanted = {name: venue.instruments for name, venue in settings.venues.items() if venue.enabled}
     ours = {name: [each for each in symbols if _is_of(shard, f"{name}:{each}")] for name, symbols in wanted.items()}
     plans = [
-        VenuePlan(make_venue(name, venue), ours[name], make_sync_settings(settings, venue))
+        VenuePlan(
+            make_venue(name, venue),
+            ours[name],
+            make_sync_settings(settings, venue),
+            venue.connections_per_second,
+        )
         for name, venue in settings.venues.items()
         if ours.get(name)
     ]

@@ -1,4 +1,4 @@
-"""How much of a venue's REST budget may be spent: one purse for all its instruments.
+"""How much may be asked of a venue: one purse of REST weight for all its instruments, one of connections likewise.
 
 Weight is spent from a bucket that fills evenly over a minute, so that the start of many instruments is spread and no
 burst of trouble empties the venue's own count. The venue's word (its used-weight header, a 429 or 418 with
@@ -14,16 +14,16 @@ __all__ = ["WeightBudget"]
 _MINUTE = 60.0
 _HOLD_WITHOUT_WORD_SECONDS = 60.0
 _BURST_SECONDS = 10.0
-"""The bucket holds so many seconds' worth."""
 
 
 class WeightBudget:
-    """A bucket of request weight, refilled evenly."""
+    """A bucket of request weight, or of attempts to connect, refilled evenly."""
 
-    def __init__(self, weight_per_minute: int, clock: Clock) -> None:
+    def __init__(self, weight_per_minute: float, clock: Clock, *, burst_seconds: float = _BURST_SECONDS) -> None:
+        """The bucket holds so many seconds' worth, and one at least."""
         self._limit = weight_per_minute
         self._rate = weight_per_minute / _MINUTE
-        self._burst = max(self._rate * _BURST_SECONDS, 1.0)
+        self._burst = max(self._rate * burst_seconds, 1.0)
         self._clock = clock
         self._available = self._burst
         self._counted_at = clock.now().mono

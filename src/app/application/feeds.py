@@ -64,6 +64,7 @@ class Feed:
         venue: Venue,
         network: Network,
         budget: WeightBudget,
+        doors: WeightBudget | None,
         clock: Clock,
         telemetry: Telemetry,
         reconnect: ReconnectSettings,
@@ -71,13 +72,14 @@ class Feed:
         random: Random,
         recorder: InputRecorder = NO_INPUT_LOG,
     ) -> None:
-        """``publish`` takes states over without waiting; ``random`` jitters the waits; ``recorder`` takes down what
-        the core is given.
+        """``doors`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states over without
+        waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given.
         """
         self._core = core
         self._venue = venue
         self._network = network
         self._budget = budget
+        self._doors = doors
         self._clock = clock
         self._telemetry = telemetry
         self._reconnect = reconnect
@@ -141,6 +143,8 @@ class Feed:
         """Open, read until it ends, and say so to the core; gives the venue's own wait before the next attempt."""
         url = self._venue.websocket_url()
         self._is_closing_ourselves = False
+        if self._doors is not None:
+            await self._doors.spend(1)
         retry_after = 0.0
         try:
             with anyio.CancelScope() as self._connection_scope:

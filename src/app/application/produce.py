@@ -39,6 +39,8 @@ class VenuePlan:
     symbols: Sequence[str]
     """Canonical symbols."""
     sync: SyncSettings
+    connections_per_second: float | None = None
+    """Attempts to connect, all connections together; None: as many as come."""
 
 
 @attrs.frozen
@@ -130,6 +132,8 @@ class Producer:
     async def _run_venue(self, plan: VenuePlan, network: Network, tasks: TaskGroup) -> None:
         venue = plan.venue
         budget = WeightBudget(venue.weight_per_minute, self._clock)
+        pace = plan.connections_per_second
+        doors = None if pace is None else WeightBudget(pace * 60, self._clock, burst_seconds=1.0)
         listings = await self._list(plan, network, budget)
         found = self._find(plan, listings)
         self._unresolved -= 1
@@ -156,6 +160,7 @@ class Producer:
                 venue,
                 network,
                 budget,
+                doors,
                 self._clock,
                 self._telemetry,
                 self._settings.reconnect,

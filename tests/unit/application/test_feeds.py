@@ -52,6 +52,7 @@ class Bench:
     keys: Sequence[str]
     reconnect: ReconnectSettings = RECONNECT
     settings: SyncSettings = attrs.field(factory=bounds)
+    doors: WeightBudget | None = None
     random: Random = attrs.field(factory=lambda: Random(1))
     clock: LoopClock = attrs.field(factory=LoopClock)
     telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
@@ -71,6 +72,7 @@ class Bench:
             self.venue,
             self.network,
             budget,
+            self.doors,
             self.clock,
             self.telemetry,
             self.reconnect,

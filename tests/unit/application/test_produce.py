@@ -180,6 +180,25 @@ async def test_instruments_are_spread_over_as_many_connections_as_the_venue_need
     assert sorted(subscribed) == [["BTC-USD", "SOL-USD"], ["ETH-USD"]]
 
 
+async def test_connections_are_opened_no_faster_than_the_venue_takes_them() -> None:
+    bench = Bench(binance=(), coinbase=("BTC-USD", "ETH-USD", "SOL-USD"))
+    single = attrs.evolve(COINBASE_ENDPOINT, instruments_per_connection=1)
+    plan = VenuePlan(type(COINBASE)(single), bench.coinbase, bounds(), connections_per_second=0.5)
+    bench.producer = Producer(
+        [plan],
+        FakeTransport(bench.network),
+        bench.publisher,
+        bench.outbox,
+        bench.clock,
+        bench.telemetry,
+        ProduceSettings(ReconnectSettings(0.5, 8.0, 2.0, 0.0), 10.0, 10.0),
+    )
+    async with bench.running():
+        await until(lambda: all(bench.live(f"coinbase:{product}") for product in PRODUCTS))
+    first, *others = bench.network.attempts
+    assert [round(at - first, 1) for at in others] == [2.0, 4.0]
+
+
 # what is listed
 
 
