@@ -15,26 +15,37 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from app.application.ports import Start
-from app.application.proven import ProvenSubscription
+import anyio
+
+from app.application.ports import Clock, Start
+from app.application.proven import ProvenSubscription, quotes_of
 from app.config import load_settings
 from app.container import Container
 from app.domain.errors import UsageError
+from app.domain.market import Market
 from app.domain.normalized import BookStatus, NormalizedBook, Reason
 from app.domain.proof import KeyProof, OrderProof
 
 __all__ = ["BookStatus", "Books", "KeyProof", "NormalizedBook", "OrderProof", "Reason", "read_books"]
 
 
+_LOOK_SECONDS = 0.5
+"""How often silence is looked for."""
+
+
 class Books(AsyncIterator[NormalizedBook]):
     """Records in order, each once; endless. ``proof`` says what is missing, doubled or out of order so far.
 
-    Books that are not live come too, with their reason and without levels. Records of a producer that another one has
-    replaced are left out and counted as foreign.
+    Books that are not live come too, with their reason and without levels. So does a book whose producer has fallen
+    silent, three heartbeats after its last record (``market.stale_after_heartbeats``), as ``stale``, ``silence``: that
+    one is not in the topic, and has the numbers of the record before. Records of a producer that another one has
+    replaced, and such as come after a later one, are left out and counted.
     """
 
-    def __init__(self, subscription: ProvenSubscription) -> None:
+    def __init__(self, subscription: ProvenSubscription, market: Market, clock: Clock) -> None:
         self._subscription = subscription
+        self._market = market
+        self._clock = clock
         self._ready: deque[NormalizedBook] = deque()
 
     @property
@@ -49,7 +60,10 @@ class Books(AsyncIterator[NormalizedBook]):
             BrokerError: reading can not go on.
         """
         while not self._ready:
-            self._ready.extend(each.book for each in await self._subscription.receive())
+            with anyio.move_on_after(_LOOK_SECONDS):
+                delivered = await self._subscription.receive()
+                self._ready.extend(quote.book for quote in quotes_of(delivered, self._market, self._clock.now()))
+            self._ready.extend(quote.book for quote in self._market.expire(self._clock.now()))
         return self._ready.popleft()
 
 
@@ -94,4 +108,5 @@ async def read_books(
     at = start if isinstance(start, str) else int(start.timestamp() * 1_000_000)
     keys = None if instruments is None else frozenset(instruments)
     async with container.subscriber().open(Start(at), group) as subscription:
-        yield Books(ProvenSubscription(subscription, keys, container.telemetry()))
+        proven = ProvenSubscription(subscription, keys, container.telemetry())
+        yield Books(proven, container.market(), container.clock())

@@ -8,7 +8,7 @@ import pytest
 from tests.support.processes import running, running_sandbox
 
 from app.domain.errors import UsageError
-from app.reader import NormalizedBook, read_books
+from app.reader import BookStatus, NormalizedBook, Reason, read_books
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -50,6 +50,26 @@ async def test_books_are_read_in_order_and_proven(tmp_path: Path) -> None:
             recent = await take(3, sandbox.settings, datetime.now(UTC) - timedelta(seconds=1), ["coinbase:BTC-USD"])
             assert recent[0].publish_seq > 0
             assert producer.stop() == 0
+
+
+async def test_a_producer_that_is_gone_leaves_no_book_live(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path) as sandbox:
+        command = ["app", "produce", "--env", "sandbox", "--config", str(sandbox.settings)]
+        only = ["coinbase:BTC-USD"]
+        with running(command, tmp_path, "produce") as producer, anyio.fail_after(40):
+            async with read_books(env="sandbox", config_files=[sandbox.settings], instruments=only) as books:
+                last = next_to_last = await anext(books)
+                while not (last.is_live and next_to_last.is_live):
+                    next_to_last, last = last, await anext(books)
+                producer.process.kill()
+                while last.is_live:
+                    next_to_last, last = last, await anext(books)
+            assert (last.status, last.reason, last.bids) == (BookStatus.STALE, Reason.SILENCE, ())
+            assert (last.publish_seq, last.epoch) == (next_to_last.publish_seq, next_to_last.epoch)
+            assert last.status_since > next_to_last.status_since
+            # who comes later is not shown its last word as if it were news
+            (first,) = await take(1, sandbox.settings, "latest", only)
+            assert (first.status, first.publish_seq) == (BookStatus.STALE, last.publish_seq)
 
 
 async def test_a_start_that_makes_no_sense_is_told() -> None:

@@ -7,7 +7,7 @@ import attrs
 
 from app.application.opening import opened_unless
 from app.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
-from app.application.proven import ProvenSubscription
+from app.application.proven import ProvenSubscription, quotes_of
 from app.domain.market import Market
 from app.domain.proof import OrderProof
 
@@ -72,8 +72,7 @@ class Consumer:
                     while True:
                         delivered = await reader.receive()
                         now = self._clock.now()
-                        taken = [self._market.take(each.book, now) for each in delivered]
-                        quotes = [quote for quote in taken if quote is not None]
+                        quotes = quotes_of(delivered, self._market, now)
                         self.reading.records += len(delivered)
                         self.reading.now = now
                         if quotes:

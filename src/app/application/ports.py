@@ -293,6 +293,8 @@ class Delivered:
     offset: int
     timestamp: int
     """The record's Kafka timestamp, µs UTC: when it was published."""
+    is_read_back: bool = False
+    """It was published before reading began, and is here to show its instrument at once."""
 
 
 class Subscription(Protocol):

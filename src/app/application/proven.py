@@ -1,11 +1,13 @@
 """Reading with the proof checked: what ``consume`` shows and what other programs are handed comes through here."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from app.application.ports import Delivered, Subscription, Telemetry
+from app.domain.market import Market, Quote
+from app.domain.moment import Moment
 from app.domain.proof import OrderProof, Verdict
 
-__all__ = ["ProvenSubscription"]
+__all__ = ["ProvenSubscription", "quotes_of"]
 
 _TROUBLE = {
     Verdict.HOLE: "records are missing",
@@ -49,3 +51,9 @@ class ProvenSubscription:
             if verdict is not Verdict.REREAD and not is_foreign:
                 handed.append(each)
         return handed
+
+
+def quotes_of(delivered: Sequence[Delivered], market: Market, now: Moment) -> list[Quote]:
+    """Take records into the market, and give what is news to it."""
+    taken = (market.take(each.book, now, each.timestamp if each.is_read_back else None) for each in delivered)
+    return [quote for quote in taken if quote is not None]

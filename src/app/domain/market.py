@@ -20,12 +20,22 @@ class Quote:
     """One instrument's latest record as it can be relied on now."""
 
     book: NormalizedBook
+    """The record; once its producer fell silent, the same as ``stale``, ``silence``, without its levels."""
     top: TopOfBook
-    status: BookStatus
-    """The record's own, or ``stale`` when its producer fell silent."""
-    reason: Reason | None
     seen_at: float
-    """Monotonic seconds at which the record was read."""
+    """Monotonic seconds at which the record was read; of one that is read back, at which it was published."""
+    is_expired: bool = False
+    """Its producer fell silent."""
+
+    @property
+    def status(self) -> BookStatus:
+        """The record's own, or ``stale`` when its producer fell silent."""
+        return self.book.status
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is not live."""
+        return self.book.reason
 
     @property
     def is_live(self) -> bool:
@@ -51,14 +61,21 @@ class Market:
         self._digits = digits
         self._seen: dict[str, _Seen] = {}
 
-    def take(self, book: NormalizedBook, now: Moment) -> Quote | None:
-        """Take a record; None when it is no newer than what is known, by run and number, and is not to be shown."""
+    def take(self, book: NormalizedBook, now: Moment, published: int | None = None) -> Quote | None:
+        """Take a record; None when it is no newer than what is known, by run and number, and is not to be shown.
+
+        ``published`` is given for what is read back: a record that is older than three heartbeats then, µs UTC, was
+        its producer's last word, and is stale at once.
+        """
         seen = self._seen.get(book.key)
         if seen is not None:
             known = seen.quote.book
             if book.run < known.run or (book.run == known.run and book.publish_seq <= known.publish_seq):
                 return None
-        quote = Quote(book, TopOfBook.of(book, self._digits), book.status, book.reason, now.mono)
+        age = 0.0 if published is None else max(0, now.wall - published) / 1e6
+        quote = Quote(book, TopOfBook.of(book, self._digits), now.mono - age)
+        if self._is_silent(quote, now):
+            quote = self._expired(quote, now)
         if seen is None:
             seen = self._seen[book.key] = _Seen(quote, counted_at=now.mono)
         seen.quote = quote
@@ -69,16 +86,21 @@ class Market:
         """Mark what has fallen silent as stale; gives those that just became so."""
         expired: list[Quote] = []
         for seen in self._seen.values():
-            quote = seen.quote
-            if quote.reason is not Reason.SHUTDOWN and quote.status is not BookStatus.STALE:
-                if now.mono - quote.seen_at < self._stale_after:
-                    continue
-                empty = attrs.evolve(quote.book, status=BookStatus.STALE, bids=(), asks=())
-                seen.quote = attrs.evolve(
-                    quote, status=BookStatus.STALE, reason=Reason.SILENCE, top=TopOfBook.of(empty, self._digits)
-                )
+            if self._is_silent(seen.quote, now):
+                seen.quote = self._expired(seen.quote, now)
                 expired.append(seen.quote)
         return expired
+
+    def _is_silent(self, quote: Quote, now: Moment) -> bool:
+        if quote.reason is Reason.SHUTDOWN or quote.status is BookStatus.STALE:
+            return False
+        return now.mono - quote.seen_at >= self._stale_after
+
+    def _expired(self, quote: Quote, now: Moment) -> Quote:
+        book = attrs.evolve(
+            quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=(), asks=()
+        )
+        return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, is_expired=True)
 
     def quotes(self) -> list[Quote]:
         """All quotes, by asset, then symbol, then exchange."""

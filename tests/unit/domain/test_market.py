@@ -57,6 +57,29 @@ def test_a_book_without_a_record_for_too_long_is_stale_and_has_no_numbers(market
     assert market.expire(clock.now()) == [], "it is told once"
 
 
+@pytest.mark.parametrize(
+    ("age_seconds", "status", "stale_after"),
+    [
+        pytest.param(14, BookStatus.LIVE, 1.0, id="its producer may still be there"),
+        pytest.param(15, BookStatus.STALE, None, id="its producer is gone"),
+        pytest.param(-60, BookStatus.LIVE, 15.0, id="a clock ahead of ours"),
+    ],
+)
+def test_what_is_read_back_is_as_old_as_its_publishing(
+    market: Market, clock: HandClock, age_seconds: int, status: BookStatus, stale_after: float | None
+) -> None:
+    now = clock.now()
+    quote = market.take(record(0), now, now.wall - age_seconds * 1_000_000)
+    assert quote is not None
+    assert quote.status is status
+    if stale_after is None:
+        assert (quote.reason, quote.book.bids, quote.book.status_since) == (Reason.SILENCE, (), now.wall)
+        assert market.expire(now) == []
+    else:
+        assert market.expire(clock.advance(stale_after - 0.1)) == []
+        assert len(market.expire(clock.advance(0.1))) == 1
+
+
 def test_any_record_keeps_a_book_from_being_stale(market: Market, clock: HandClock) -> None:
     for seq in range(10):
         market.take(record(seq), clock.now())

@@ -181,7 +181,7 @@ def _drawn(row: Row, cells: Sequence[tuple[Column, str]], gap: int, now: Moment)
 
 def _why(quote: Quote, now: Moment) -> Text:
     """Say what a row that is not live is, why, and since when."""
-    if quote.status is quote.book.status:
+    if not quote.is_expired:
         since, reason = quote.book.status_since, quote.reason or ""
     else:
         since, reason = now.wall - int((now.mono - quote.seen_at) * 1e6), "silence of the producer"

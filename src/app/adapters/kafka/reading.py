@@ -60,6 +60,8 @@ class Reading:
         """Offset after the last record handed out."""
         self.seek_to = beginning.offset if reads_back_from is None else min(reads_back_from, beginning.offset)
         """Where the consumer has to start."""
+        self.begins_at = beginning.offset
+        """What has a lower offset is read back."""
         self._beginning = beginning
         self._newest: dict[bytes | None, Message] = {}
         self.is_reading_back = self.seek_to < beginning.offset

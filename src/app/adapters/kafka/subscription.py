@@ -96,7 +96,7 @@ class KafkaSubscription(Subscription):
             for partition, messages in taken.items():
                 # What has no reading was fetched before we said from where, and will be fetched again.
                 if (reading := self._readings.get(partition)) is not None:
-                    delivered += self._decoded(partition, reading.hand_out(messages))
+                    delivered += self._decoded(partition, reading.hand_out(messages), reading.begins_at)
             if taken:
                 self._tell_flowing()
             if delivered:
@@ -188,10 +188,11 @@ class KafkaSubscription(Subscription):
     def _read_back(self, partitions: Iterable[int]) -> list[Delivered]:
         delivered: list[Delivered] = []
         for partition in partitions:
-            delivered += self._decoded(partition, self._readings[partition].end_reading_back())
+            reading = self._readings[partition]
+            delivered += self._decoded(partition, reading.end_reading_back(), reading.begins_at)
         return delivered
 
-    def _decoded(self, partition: int, messages: Iterable[Message]) -> list[Delivered]:
+    def _decoded(self, partition: int, messages: Iterable[Message], begins_at: int) -> list[Delivered]:
         delivered = []
         for message in messages:
             try:
@@ -206,7 +207,8 @@ class KafkaSubscription(Subscription):
                     problem=str(error),
                 )
             else:
-                delivered.append(Delivered(book, partition, message.offset, message.timestamp * 1000))
+                is_read_back = message.offset < begins_at
+                delivered.append(Delivered(book, partition, message.offset, message.timestamp * 1000, is_read_back))
         return delivered
 
     async def _look_for_stall(self) -> None:
