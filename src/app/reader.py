@@ -63,6 +63,7 @@ class Books(AsyncIterator[NormalizedBook]):
             with anyio.move_on_after(_LOOK_SECONDS):
                 delivered = await self._subscription.receive()
                 self._ready.extend(quote.book for quote in quotes_of(delivered, self._market, self._clock.now()))
+            self._market.forget(self._subscription.departed())
             self._ready.extend(quote.book for quote in self._market.expire(self._clock.now()))
         return self._ready.popleft()
 

@@ -1,7 +1,7 @@
 """A topic to read from and a display to show it on, in memory."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 
 import anyio
@@ -21,6 +21,8 @@ class FakeSubscriber(Subscriber, Subscription):
 
     failure: BrokerError | None = None
     is_open: bool = False
+    ours: frozenset[int] = frozenset({0})
+    reading: int = 1
     asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
     _waiting: deque[Delivered] = attrs.field(factory=deque)
     _offset: int = 0
@@ -32,13 +34,17 @@ class FakeSubscriber(Subscriber, Subscription):
         for number, book in enumerate(books):
             at = self._offset if offset is None else offset + number
             self._offset = max(self._offset, at + 1)
-            self._waiting.append(Delivered(book, 0, at, 0))
+            self._waiting.append(Delivered(book, 0, at, 0, self.reading))
         self._changed.set()
 
     def fail(self, failure: BrokerError) -> None:
         """Make reading impossible."""
         self.failure = failure
         self._changed.set()
+
+    @property
+    def partitions(self) -> Collection[int]:
+        return self.ours
 
     @property
     def positions(self) -> Mapping[int, int]:

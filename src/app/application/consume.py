@@ -64,11 +64,11 @@ class Consumer:
             self._telemetry.note("reading", source=self._source, start=str(request.start))
             with self._display.open():
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._refresh, name="refresh")
+                    reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
+                    tasks.start_soon(self._refresh, reader, name="refresh")
                     if request.keys is not None and request.group is None:
                         tasks.start_soon(self._miss, request.keys, name="miss")
                     tasks.start_soon(_cancel_when, stop, tasks.cancel_scope.cancel, name="stop")
-                    reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
                     while True:
                         delivered = await reader.receive()
                         now = self._clock.now()
@@ -84,10 +84,11 @@ class Consumer:
         if missing := sorted(set(keys) - self.reading.proof.keys.keys()):
             self._telemetry.warn("nothing was read so far of what was asked for", instruments=", ".join(missing))
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, reader: ProvenSubscription) -> None:
         while True:
             await anyio.sleep(self._refresh_seconds)
             now = self._clock.now()
+            self._market.forget(reader.departed())
             self.reading.now = now
             expired = self._market.expire(now)
             if expired:

@@ -6,7 +6,7 @@ manager, and what that yields is always usable.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -293,12 +293,20 @@ class Delivered:
     offset: int
     timestamp: int
     """The record's Kafka timestamp, µs UTC: when it was published."""
+    reading: int = 0
+    """Counts how often reading of the partition began: between two of them, another of the group may have read."""
     is_read_back: bool = False
     """It was published before reading began, and is here to show its instrument at once."""
 
 
 class Subscription(Protocol):
     """An open way from the topic."""
+
+    @property
+    @abstractmethod
+    def partitions(self) -> Collection[int]:
+        """Those that are ours now: all of them, or our share of a group's."""
+        raise NotImplementedError
 
     @property
     @abstractmethod

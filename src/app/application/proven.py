@@ -32,6 +32,8 @@ class ProvenSubscription:
         self._keys = keys
         self._telemetry = telemetry
         self.proof = proof or OrderProof()
+        self._partitions: dict[str, int] = {}
+        self._readings: dict[str, int] = {}
 
     async def receive(self) -> list[Delivered]:
         """Wait for records; safe to cancel. Trouble is told, counted in ``proof``, and the record handed out.
@@ -44,6 +46,7 @@ class ProvenSubscription:
             book = each.book
             if self._keys is not None and book.key not in self._keys:
                 continue
+            self._follow(each)
             verdict = self.proof.check(book, each.offset)
             if verdict in _TROUBLE:
                 self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
@@ -51,6 +54,22 @@ class ProvenSubscription:
             if verdict is not Verdict.REREAD and not is_foreign:
                 handed.append(each)
         return handed
+
+    def _follow(self, each: Delivered) -> None:
+        """Take note of where an instrument is read."""
+        key = each.book.key
+        if self._readings.get(key, each.reading) != each.reading:
+            self.proof.interrupt(key)
+        self._readings[key] = each.reading
+        self._partitions[key] = each.partition
+
+    def departed(self) -> list[str]:
+        """Name the instruments whose partitions went to another member of the group since the last call."""
+        ours = self._subscription.partitions
+        gone = [key for key, partition in self._partitions.items() if partition not in ours]
+        for key in gone:
+            del self._partitions[key]
+        return gone
 
 
 def quotes_of(delivered: Sequence[Delivered], market: Market, now: Moment) -> list[Quote]:

@@ -102,6 +102,11 @@ class Market:
         )
         return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, is_expired=True)
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Know nothing more of these: another member of the group has them now."""
+        for key in keys:
+            self._seen.pop(key, None)
+
     def quotes(self) -> list[Quote]:
         """All quotes, by asset, then symbol, then exchange."""
         return sorted(

@@ -42,6 +42,8 @@ class _Run:
     next_seq: int
     last_offset: int
     last_epoch: int
+    is_interrupted: bool = False
+    """What comes next was not read by us: another reader of the group had the partition meanwhile."""
     missing: deque[tuple[int, int]] = attrs.field(factory=lambda: deque(maxlen=_HOLES_KEPT))
 
     def is_missing(self, seq: int) -> bool:
@@ -101,6 +103,12 @@ class OrderProof:
         """Tell whether it holds for every key."""
         return all(key.is_proven for key in self.keys.values())
 
+    def interrupt(self, key: str) -> None:
+        """Another reader of the group had this instrument meanwhile: what it read is not missing."""
+        if (proof := self.keys.get(key)) is not None:
+            for run in proof.runs.values():
+                run.is_interrupted = True
+
     def check(self, book: NormalizedBook, offset: int) -> Verdict:
         """Take the next record as it was read from its partition."""
         proof = self.keys.get(book.key)
@@ -134,7 +142,7 @@ class OrderProof:
                 return Verdict.DISORDER
             proof.doubles += 1
             return Verdict.DOUBLE
-        if seq > run.next_seq:
+        if seq > run.next_seq and not run.is_interrupted:
             proof.holes += seq - run.next_seq
             run.missing.append((run.next_seq, seq - 1))
             verdict = Verdict.HOLE
@@ -145,4 +153,5 @@ class OrderProof:
             verdict = Verdict.NEXT
         run.next_seq = seq + 1
         run.last_epoch = book.epoch
+        run.is_interrupted = False
         return verdict

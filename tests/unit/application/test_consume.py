@@ -165,6 +165,24 @@ async def test_an_instrument_asked_for_that_does_not_come_is_missed_once() -> No
     assert bench.told == ["nothing was read so far of what was asked for"]
 
 
+async def test_what_goes_to_another_member_of_the_group_is_not_called_silent_and_comes_back() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(record(0), record(1))
+        await until(lambda: len(bench.display.shown) == 2)
+        bench.subscriber.ours = frozenset()
+        await anyio.sleep(60)
+        assert len(bench.display.shown) == 2
+        bench.subscriber.ours, bench.subscriber.reading = frozenset({0}), 2
+        bench.subscriber.deliver(record(1), offset=1)
+        bench.subscriber.deliver(record(7), record(8), offset=7)
+        await until(lambda: 8 in bench.seqs)
+    assert [quote.status for quote in bench.display.shown] == [BookStatus.LIVE] * 4
+    assert bench.seqs == [0, 1, 7, 8]
+    assert bench.told == []
+    assert bench.consumer.reading.proof.is_proven
+
+
 async def test_passing_time_is_shown_as_often_as_asked() -> None:
     bench = Bench()
     async with bench.running():

@@ -143,3 +143,15 @@ def test_the_sums_are_right_for_any_order_of_numbers(numbers: Sequence[int]) -> 
         highest = max(numbers)
         in_order = list(range(first, highest + 1))
         assert proof.is_proven == (list(numbers) == in_order)
+
+
+def test_what_another_member_of_the_group_has_read_is_not_missing() -> None:
+    proof = OrderProof()
+    verdicts(proof, (0, 0), (1, 1))
+    proof.interrupt("nowhere:BTC-USD")
+    proof.interrupt(record().key)
+    assert verdicts(proof, (1, 1), (7, 7), (8, 8)) == [REREAD, NEXT, NEXT]
+    assert proof.is_proven
+    assert verdicts(proof, (10, 10)) == [HOLE]
+    proof.interrupt(record().key)
+    assert verdicts(proof, (8, 11)) == [DOUBLE]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 import attrs
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
@@ -157,6 +158,9 @@ class KafkaCluster:
                 problems.append(self._describe(error))
             else:
                 return None
+            finally:
+                # What was closed is gone only a turn of the loop later, which may be its last.
+                await anyio.lowlevel.cancel_shielded_checkpoint()
         return problems[0]
 
     def _refusal(self, error: BaseException) -> str | None:

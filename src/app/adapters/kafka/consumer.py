@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import anyio
+import anyio.lowlevel
 import attrs
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -120,6 +121,7 @@ class Consumer:
             return
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await self._consumer.abandon()
+            await anyio.lowlevel.cancel_shielded_checkpoint()  # what was closed is gone only a turn of the loop later
 
     async def partitions(self) -> int:
         """Count the topic's partitions; 0 where there is no such topic. Does not make it."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import anyio
+import anyio.lowlevel
 import attrs
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer.sender import Sender
@@ -132,6 +133,7 @@ class IdempotentProducer:
         """Close without delivering what is undelivered; takes a few seconds at most."""
         with anyio.move_on_after(2 * _CLOSE_SECONDS, shield=True):
             await self._producer.abandon()
+            await anyio.lowlevel.cancel_shielded_checkpoint()  # what was closed is gone only a turn of the loop later
 
     def watch(self, on_metadata: Callable[[int | None, bool], None]) -> None:
         """Be told, on each word from the cluster, how many partitions the topic has and whether we may know."""

@@ -55,7 +55,9 @@ class Reading:
     When it reads back, the newest record of each key before the beginning comes first, once all of them are seen.
     """
 
-    def __init__(self, beginning: Beginning, *, reads_back_from: int | None = None) -> None:
+    def __init__(self, beginning: Beginning, number: int = 1, *, reads_back_from: int | None = None) -> None:
+        self.number = number
+        """The same as before where it goes on with nothing left out."""
         self.position = beginning.offset
         """Offset after the last record handed out."""
         self.seek_to = beginning.offset if reads_back_from is None else min(reads_back_from, beginning.offset)

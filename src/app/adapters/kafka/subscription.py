@@ -1,6 +1,6 @@
 """An open subscription: takes records, commits for the group, tells trouble."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import anyio
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -51,6 +51,9 @@ class KafkaSubscription(Subscription):
         """Partitions that are ours, and not yet read from where they shall be."""
         self._held: dict[int, int] = {}
         """Where we were in the partitions that were ours before the group met last, and still are."""
+        self._numbers: dict[int, int] = {}
+        """Of the readings, by partition."""
+        self._began = 0
         self._done: dict[int, int] = {}
         """Offset after the last record that the caller has come back from, by partition."""
         self._committed: dict[int, int] = {}
@@ -58,6 +61,10 @@ class KafkaSubscription(Subscription):
         self._answered_ms = 0
         self._answered_at = anyio.current_time()
         self._is_stalled = False
+
+    @property
+    def partitions(self) -> Collection[int]:
+        return self._readings.keys() | self._unplaced
 
     @property
     def positions(self) -> Mapping[int, int]:
@@ -96,7 +103,7 @@ class KafkaSubscription(Subscription):
             for partition, messages in taken.items():
                 # What has no reading was fetched before we said from where, and will be fetched again.
                 if (reading := self._readings.get(partition)) is not None:
-                    delivered += self._decoded(partition, reading.hand_out(messages), reading.begins_at)
+                    delivered += self._decoded(partition, reading, reading.hand_out(messages))
             if taken:
                 self._tell_flowing()
             if delivered:
@@ -156,7 +163,7 @@ class KafkaSubscription(Subscription):
                 back = None
                 if self._warm_records and beginning.is_warm:
                     back = max(oldest[partition], beginning.offset - self._warm_records)
-                reading = Reading(beginning, reads_back_from=back)
+                reading = Reading(beginning, self._number(partition, beginning), reads_back_from=back)
                 self._consumer.seek(partition, reading.seek_to)
                 self._readings[partition] = reading
             self._unplaced = frozenset()
@@ -164,6 +171,12 @@ class KafkaSubscription(Subscription):
                 # Where the group has no offset yet, the next member would begin at another one.
                 self._done |= {partition: beginnings[partition].offset for partition in fresh}
                 await self.commit()
+
+    def _number(self, partition: int, beginning: Beginning) -> int:
+        if beginning.offset != self._held.get(partition):
+            self._began += 1
+            self._numbers[partition] = self._began
+        return self._numbers[partition]
 
     async def _resumed(self, partitions: frozenset[int]) -> dict[int, Beginning]:
         beginnings = {}
@@ -189,10 +202,10 @@ class KafkaSubscription(Subscription):
         delivered: list[Delivered] = []
         for partition in partitions:
             reading = self._readings[partition]
-            delivered += self._decoded(partition, reading.end_reading_back(), reading.begins_at)
+            delivered += self._decoded(partition, reading, reading.end_reading_back())
         return delivered
 
-    def _decoded(self, partition: int, messages: Iterable[Message], begins_at: int) -> list[Delivered]:
+    def _decoded(self, partition: int, reading: Reading, messages: Iterable[Message]) -> list[Delivered]:
         delivered = []
         for message in messages:
             try:
@@ -207,8 +220,16 @@ class KafkaSubscription(Subscription):
                     problem=str(error),
                 )
             else:
-                is_read_back = message.offset < begins_at
-                delivered.append(Delivered(book, partition, message.offset, message.timestamp * 1000, is_read_back))
+                delivered.append(
+                    Delivered(
+                        book,
+                        partition,
+                        message.offset,
+                        message.timestamp * 1000,
+                        reading.number,
+                        message.offset < reading.begins_at,
+                    )
+                )
         return delivered
 
     async def _look_for_stall(self) -> None:
