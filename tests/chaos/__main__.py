@@ -15,7 +15,9 @@ _ENOUGH_FOR_ALL_CELLS = 2000
 
 def main() -> int:
     """Give 0 when nothing was violated."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--schedules", type=int, default=2000, metavar="N", help="how many schedules (2000)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="what they are made of (1)")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first one (0)")

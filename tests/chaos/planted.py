@@ -141,7 +141,9 @@ BUGS: Sequence[Bug] = (
 
 def main() -> int:
     """Give 0 when every bug was caught."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.planted", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos.planted", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--schedules", type=int, default=600, metavar="N", help="schedules of chaos for each bug (600)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="what they are made of (1)")
     parser.add_argument("--only", default="", metavar="TEXT", help="bugs whose name holds this")

@@ -20,7 +20,9 @@ __all__ = ["main"]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.crash", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--short", action="store_true", help="3 kills, dead for 10 s, paused for 8 s: about a minute")
     parser.add_argument("--rate", type=float, help="changes a second of each of the ten instruments  [225]")
     parser.add_argument("--must-run", action="store_true", help="status 1 instead of 0 where something is missing")
