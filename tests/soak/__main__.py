@@ -17,7 +17,11 @@ _MOST_LINES_A_MINUTE = 300
 
 def main() -> int:
     """Give 0 when nothing was wrong and nothing grew."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=sys.modules["tests.soak"].__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak",
+        description=sys.modules["tests.soak"].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--minutes", type=float, default=30.0, metavar="N", help="how long (30)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of market and faults (1)")
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where the log goes (a temporary one)")
