@@ -23,7 +23,8 @@ from tests.support.oracles import BinanceCapture, NaiveRebuild
 from app.adapters.kafka.records import encode
 from app.adapters.venues.binance import Binance, _Combined
 from app.adapters.venues.wire import Endpoint
-from app.application.core import FeedCore, Fetched, Frames, Opened, Started
+from app.application.core import FeedCore
+from app.application.inputs import Fetched, Frames, Opened, Started
 from app.application.outbox import Outbox, OutboxPolicy
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment

@@ -19,7 +19,8 @@ import attrs
 from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 
-from app.application.core import FeedCore, Output
+from app.application.core import FeedCore
+from app.application.inputs import Output
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Reason
 from app.domain.splice import SplicedSync

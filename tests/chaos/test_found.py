@@ -16,7 +16,8 @@ from tests.support.venues import (
     instrument,
 )
 
-from app.application.core import FeedCore, Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
+from app.application.core import FeedCore
+from app.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
 from app.domain.normalized import BookStatus, Level, Reason
 from app.domain.sync import Fetch, Purpose, Reconnect
 

@@ -18,9 +18,9 @@ from tests.chaos.truth import Market
 from tests.chaos.wire import BinanceTexts, CoinbaseTexts, Frame
 from tests.support.venues import BINANCE, COINBASE, instrument
 
-from app.application.core import (
+from app.application.core import FeedCore
+from app.application.inputs import (
     Closed,
-    FeedCore,
     Fetched,
     FetchFailed,
     Frames,

@@ -9,8 +9,8 @@ from tests.support.waiting import until
 from tests.support.watching import MemoryPublisher
 
 from app.adapters.inputlog import read_input_log
-from app.application.core import Closed, Fetched, Frames, Stopped
 from app.application.inputlog import replay
+from app.application.inputs import Closed, Fetched, Frames, Stopped
 from app.config import load_settings
 from app.container import Container, make_logged_core
 from app.domain.normalized import BookState, BookStatus, NormalizedBook

@@ -21,7 +21,8 @@ from typing import Any, BinaryIO, cast
 import attrs
 import msgspec
 
-from app.application.core import (
+from app.application.inputlog import CoreSetup, InputLog, InputRecorder, Logged, NoInputLog, digest
+from app.application.inputs import (
     Closed,
     Fetched,
     FetchFailed,
@@ -34,7 +35,6 @@ from app.application.core import (
     Ticked,
     Unopened,
 )
-from app.application.inputlog import CoreSetup, InputLog, InputRecorder, Logged, NoInputLog, digest
 from app.application.ports import Telemetry
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument

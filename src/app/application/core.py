@@ -8,108 +8,34 @@ connection to close. It does no I/O and reads no clock, so a run's inputs fed ba
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
-import attrs
-
+from app.application.inputs import (
+    Closed,
+    Fetched,
+    FetchFailed,
+    Frames,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Stopped,
+    Ticked,
+    Unopened,
+)
 from app.application.ports import Venue, VenueSession
 from app.domain.counted import CountedSync, FrameCounter
 from app.domain.errors import MalformedFrame
 from app.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
-from app.domain.normalized import BookState, BookStatus, Reason
+from app.domain.normalized import BookStatus, Reason
 from app.domain.splice import SplicedSync
-from app.domain.sync import BookSync, Effect, Fetch, Reconnect, Renew, Standing, SyncSettings, Tell
+from app.domain.sync import BookSync, Effect, Reconnect, Renew, Standing, SyncSettings, Tell
 
-__all__ = [
-    "Closed",
-    "FeedCore",
-    "FetchFailed",
-    "Fetched",
-    "Frames",
-    "Input",
-    "Opened",
-    "Output",
-    "Send",
-    "Started",
-    "Stopped",
-    "Ticked",
-    "Unopened",
-]
+__all__ = ["FeedCore"]
 
 _MICROSECONDS = 1e6
 _SKEW_PERIOD_SECONDS = 300.0
-
-
-@attrs.frozen
-class Started:
-    """The program starts: every instrument is said to be ``syncing``."""
-
-
-@attrs.frozen
-class Opened:
-    """A connection is open; the dialect starts anew."""
-
-
-@attrs.frozen
-class Frames:
-    """Whole text frames of the open connection, oldest first."""
-
-    frames: Sequence[bytes]
-
-
-@attrs.frozen
-class Closed:
-    """The open connection is gone. ``is_ours``: it was closed because a ``Reconnect`` asked for it."""
-
-    reason: Reason
-    is_ours: bool = False
-
-
-@attrs.frozen
-class Unopened:
-    """A connection could not be opened."""
-
-    reason: Reason
-
-
-@attrs.frozen
-class Fetched:
-    """The body that answers a ``Fetch``."""
-
-    fetch: Fetch
-    body: bytes
-
-
-@attrs.frozen
-class FetchFailed:
-    """A ``Fetch`` was refused, failed or not answered in time."""
-
-    fetch: Fetch
-    reason: Reason
-    retry_after_seconds: float | None = None
-
-
-@attrs.frozen
-class Ticked:
-    """Time has passed; given several times a second."""
-
-
-@attrs.frozen
-class Stopped:
-    """The program stops: every instrument gets its last record."""
-
-
-Input = Started | Opened | Frames | Closed | Unopened | Fetched | FetchFailed | Ticked | Stopped
-
-
-@attrs.frozen
-class Send:
-    """Messages for the open connection, in order."""
-
-    messages: Sequence[str]
-
-
-Output = BookState | Fetch | Reconnect | Send | Tell
 
 
 class FeedCore:

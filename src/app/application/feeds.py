@@ -14,9 +14,10 @@ import attrs
 from anyio.abc import TaskGroup
 
 from app.application.budget import WeightBudget
-from app.application.core import (
+from app.application.core import FeedCore
+from app.application.inputlog import NO_INPUT_LOG, InputRecorder
+from app.application.inputs import (
     Closed,
-    FeedCore,
     Fetched,
     FetchFailed,
     Frames,
@@ -29,7 +30,6 @@ from app.application.core import (
     Ticked,
     Unopened,
 )
-from app.application.inputlog import NO_INPUT_LOG, InputRecorder
 from app.application.ports import Clock, Connection, Network, Telemetry, Venue
 from app.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from app.domain.moment import Moment

@@ -11,7 +11,8 @@ from zlib import crc32
 
 import attrs
 
-from app.application.core import FeedCore, Input, Output
+from app.application.core import FeedCore
+from app.application.inputs import Input, Output
 from app.application.ports import Venue
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment

@@ -13,9 +13,10 @@ import attrs
 from anyio.abc import TaskGroup
 
 from app.application.budget import WeightBudget
-from app.application.core import FeedCore, Started, Stopped, Ticked, Unopened
+from app.application.core import FeedCore
 from app.application.feeds import Feed, ReconnectSettings
 from app.application.inputlog import NO_INPUT_LOG, CoreSetup, InputLog, make_core
+from app.application.inputs import Started, Stopped, Ticked, Unopened
 from app.application.opening import opened_unless
 from app.application.outbox import Outbox
 from app.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport, Venue

@@ -16,9 +16,9 @@ from tests.support.rules import RecordRules
 from tests.support.truth import TrueBook
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
-from app.application.core import (
+from app.application.core import FeedCore
+from app.application.inputs import (
     Closed,
-    FeedCore,
     Fetched,
     FetchFailed,
     Frames,

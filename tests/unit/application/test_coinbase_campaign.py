@@ -17,9 +17,9 @@ from tests.support.rules import RecordRules
 from tests.support.truth import TrueBook
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
 
-from app.application.core import (
+from app.application.core import FeedCore
+from app.application.inputs import (
     Closed,
-    FeedCore,
     Fetched,
     FetchFailed,
     Frames,

@@ -9,7 +9,8 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
 
-from app.application.core import Closed, FeedCore, Frames, Input, Opened, Output, Send, Started, Ticked, Unopened
+from app.application.core import FeedCore
+from app.application.inputs import Closed, Frames, Input, Opened, Output, Send, Started, Ticked, Unopened
 from app.domain.normalized import BookState, BookStatus, Level, Reason
 from app.domain.sync import Reconnect, SyncSettings, Tell
 

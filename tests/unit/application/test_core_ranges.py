@@ -9,19 +9,8 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
-from app.application.core import (
-    Closed,
-    FeedCore,
-    Fetched,
-    FetchFailed,
-    Frames,
-    Input,
-    Opened,
-    Output,
-    Send,
-    Started,
-    Ticked,
-)
+from app.application.core import FeedCore
+from app.application.inputs import Closed, Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Level, Reason
 from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell

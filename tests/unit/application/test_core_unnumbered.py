@@ -6,7 +6,8 @@ from tests.support.bounds import bounds
 
 from app.adapters.venues.coinbase import Coinbase
 from app.adapters.venues.wire import Endpoint
-from app.application.core import FeedCore, Frames, Opened, Output, Started
+from app.application.core import FeedCore
+from app.application.inputs import Frames, Opened, Output, Started
 from app.application.ports import VenueSession
 from app.domain.events import Event, Snapshot
 from app.domain.instrument import Instrument

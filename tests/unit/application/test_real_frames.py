@@ -17,7 +17,8 @@ from tests.support.naive import NaiveBook
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, COINBASE, binance_book, instrument
 
-from app.application.core import FeedCore, Fetched, FetchFailed, Frames, Input, Opened, Started, Ticked
+from app.application.core import FeedCore
+from app.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Started, Ticked
 from app.application.ports import Venue
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument

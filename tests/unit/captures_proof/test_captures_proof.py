@@ -25,7 +25,8 @@ from tests.support.venues import (
     instrument,
 )
 
-from app.application.core import FeedCore, Fetched, Frames, Input, Opened, Output, Started, Ticked
+from app.application.core import FeedCore
+from app.application.inputs import Fetched, Frames, Input, Opened, Output, Started, Ticked
 from app.application.ports import Venue
 from app.domain.normalized import BookState, BookStatus, Reason
 from app.domain.sync import Fetch, Purpose, Reconnect

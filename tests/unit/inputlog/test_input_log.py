@@ -11,9 +11,10 @@ from tests.support.network import FakeTelemetry
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
 from app.adapters.inputlog import FileInputLog, LoggedCore, _FileRecorder, read_input_log
-from app.application.core import (
+from app.application.core import FeedCore
+from app.application.inputlog import CoreSetup, InputRecorder, Logged, make_core, replay
+from app.application.inputs import (
     Closed,
-    FeedCore,
     Fetched,
     FetchFailed,
     Frames,
@@ -24,7 +25,6 @@ from app.application.core import (
     Ticked,
     Unopened,
 )
-from app.application.inputlog import CoreSetup, InputRecorder, Logged, make_core, replay
 from app.domain.errors import UsageError
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
