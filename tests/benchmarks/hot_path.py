@@ -26,10 +26,11 @@ from app.adapters.venues.wire import Endpoint
 from app.application.core import FeedCore
 from app.application.inputs import Fetched, Frames, Opened, Started
 from app.application.outbox import Outbox, OutboxPolicy
+from app.domain.effects import Fetch
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, NormalizedBook
-from app.domain.sync import Fetch, SyncSettings
+from app.domain.sync import SyncSettings
 
 ROUNDS = 7
 SETTINGS = SyncSettings(

@@ -21,10 +21,11 @@ from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 
 from app.application.core import FeedCore
 from app.application.inputs import Output
+from app.domain.effects import Fetch, Purpose, Reconnect, Tell
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Reason
 from app.domain.splice import SplicedSync
-from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell
+from app.domain.sync import SyncSettings
 
 __all__ = ["Judge", "Seen", "Violation"]
 

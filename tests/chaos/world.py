@@ -33,10 +33,11 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
+from app.domain.effects import Fetch, Purpose, Reconnect, Tell
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell
+from app.domain.sync import SyncSettings
 
 __all__ = ["Plan", "Tally", "World"]
 

@@ -36,11 +36,12 @@ from app.application.inputs import (
     Unopened,
 )
 from app.application.ports import Telemetry
+from app.domain.effects import Fetch, Purpose
 from app.domain.errors import UsageError
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Fetch, Purpose, Standing, SyncSettings
+from app.domain.sync import Standing, SyncSettings
 
 __all__ = ["FileInputLog", "LoggedCore", "read_input_log"]
 

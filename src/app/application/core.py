@@ -24,13 +24,14 @@ from app.application.inputs import (
 )
 from app.application.ports import Venue, VenueSession
 from app.domain.counted import CountedSync, FrameCounter
+from app.domain.effects import Effect, Reconnect, Renew, Tell
 from app.domain.errors import MalformedFrame
 from app.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
 from app.domain.splice import SplicedSync
-from app.domain.sync import BookSync, Effect, Reconnect, Renew, Standing, SyncSettings, Tell
+from app.domain.sync import BookSync, Standing, SyncSettings
 
 __all__ = ["FeedCore"]
 

@@ -31,10 +31,10 @@ from app.application.inputs import (
     Unopened,
 )
 from app.application.ports import Clock, Connection, Network, Telemetry, Venue
+from app.domain.effects import Fetch, Reconnect, Tell
 from app.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, Reason
-from app.domain.sync import Fetch, Reconnect, Tell
 
 E = TypeVar("E", bound=Exception)
 

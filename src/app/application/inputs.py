@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from app.domain.effects import Fetch, Reconnect, Tell
 from app.domain.normalized import BookState, Reason
-from app.domain.sync import Fetch, Reconnect, Tell
 
 __all__ = [
     "Closed",

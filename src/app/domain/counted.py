@@ -19,11 +19,12 @@ from math import inf
 import attrs
 
 from app.domain.book import InvalidLevel, OrderBook
+from app.domain.effects import Effect, Purpose, Reconnect
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Backoff, BookSync, Effect, Purpose, Reconnect, SyncSettings
+from app.domain.sync import Backoff, BookSync, SyncSettings
 
 __all__ = ["CountedSync", "FrameCounter"]
 

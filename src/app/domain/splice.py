@@ -29,11 +29,12 @@ from zlib import crc32
 import attrs
 
 from app.domain.book import InvalidLevel, OrderBook
+from app.domain.effects import Effect, Purpose, Reconnect, Renew
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Backoff, BookSync, Effect, Purpose, Reconnect, Renew, SyncSettings
+from app.domain.sync import Backoff, BookSync, SyncSettings
 
 __all__ = ["SplicedSync"]
 

@@ -17,28 +17,17 @@ Two rules of continuity build on it: ``splice.SplicedSync`` (id ranges per instr
 """
 
 from abc import ABC, abstractmethod
-from enum import StrEnum
 
 import attrs
 
 from app.domain.book import OrderBook, is_same_ladder
+from app.domain.effects import Effect, Fetch, Purpose, Tell
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Levels, Reason
 
-__all__ = [
-    "Backoff",
-    "BookSync",
-    "Effect",
-    "Fetch",
-    "Purpose",
-    "Reconnect",
-    "Renew",
-    "Standing",
-    "SyncSettings",
-    "Tell",
-]
+__all__ = ["Backoff", "BookSync", "Standing", "SyncSettings"]
 
 _TRUSTED_AFTER_SECONDS = 60.0
 """A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
@@ -77,57 +66,6 @@ class SyncSettings:
     probed."""
     max_clock_skew_seconds: float = 10.0
     """The venue's clock being so far from ours is told."""
-
-
-class Purpose(StrEnum):
-    """Why a book is fetched."""
-
-    SNAPSHOT = "snapshot"
-    """To start from: there is no book to speak of."""
-    RESEED = "reseed"
-    """To know more levels: swapped in when it agrees with what is known."""
-    PROBE = "probe"
-    """To learn whether a silent stream still speaks."""
-    AUDIT = "audit"
-    """To compare, as a matter of course."""
-
-
-@attrs.frozen
-class Fetch:
-    """Ask for the best ``levels`` a side; the answer comes back with ``serial``, or it is an old one's."""
-
-    instrument: Instrument
-    purpose: Purpose
-    levels: int
-    serial: int
-    within_seconds: float | None = None
-    """An answer that takes longer, waiting for its turn included, is a failure; None: as long as any request may
-    take."""
-
-
-@attrs.frozen
-class Renew:
-    """Have the venue send this instrument's stream anew on the same connection."""
-
-    instrument: Instrument
-
-
-@attrs.frozen
-class Reconnect:
-    """Close the connection, by our own will, and open another."""
-
-    reason: Reason
-
-
-@attrs.frozen
-class Tell:
-    """Something an operator should know; the message is constant, what varies is in the fields."""
-
-    message: str
-    fields: dict[str, object]
-
-
-Effect = BookState | Fetch | Renew | Reconnect | Tell
 
 
 @attrs.frozen

@@ -31,10 +31,10 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
+from app.domain.effects import Fetch, Reconnect
 from app.domain.errors import MalformedFrame
 from app.domain.events import Change
 from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.sync import Fetch, Reconnect
 
 BOUNDS = bounds(audit_seconds=60.0)
 KEYS = ("binance:BTC-USDT", "binance:ETH-USDT")

@@ -32,8 +32,8 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
+from app.domain.effects import Fetch, Reconnect
 from app.domain.normalized import BookState, BookStatus, Level, Levels, Reason
-from app.domain.sync import Fetch, Reconnect
 
 BOUNDS = bounds()
 CONNECTIONS = (("BTC-USD", "ETH-USD"), ("SOL-USD",))

@@ -11,8 +11,9 @@ from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instr
 
 from app.application.core import FeedCore
 from app.application.inputs import Closed, Frames, Input, Opened, Output, Send, Started, Ticked, Unopened
+from app.domain.effects import Reconnect, Tell
 from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import Reconnect, SyncSettings, Tell
+from app.domain.sync import SyncSettings
 
 BTC, ETH = "BTC-USD", "ETH-USD"
 BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]

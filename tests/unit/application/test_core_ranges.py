@@ -11,9 +11,10 @@ from tests.support.venues import BINANCE, binance_book, binance_event, instrumen
 
 from app.application.core import FeedCore
 from app.application.inputs import Closed, Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
+from app.domain.effects import Fetch, Purpose, Reconnect, Tell
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import Fetch, Purpose, Reconnect, SyncSettings, Tell
+from app.domain.sync import SyncSettings
 
 BTC, ETH = "binance:BTC-USDT", "binance:ETH-USDT"
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]

@@ -9,11 +9,11 @@ from app.adapters.venues.wire import Endpoint
 from app.application.core import FeedCore
 from app.application.inputs import Frames, Opened, Output, Started
 from app.application.ports import VenueSession
+from app.domain.effects import Reconnect
 from app.domain.events import Event, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.sync import Reconnect
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
 

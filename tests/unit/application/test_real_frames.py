@@ -20,10 +20,10 @@ from tests.support.venues import BINANCE, COINBASE, binance_book, instrument
 from app.application.core import FeedCore
 from app.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Started, Ticked
 from app.application.ports import Venue
+from app.domain.effects import Fetch, Purpose, Reconnect
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.sync import Fetch, Purpose, Reconnect
 
 BTC = instrument("binance:BTC-USDT")
 BOUNDS = bounds(depth=20, reseed_below_levels=100, snapshot_limit=1000, max_buffered_events=5000)

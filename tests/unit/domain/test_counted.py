@@ -10,10 +10,11 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 
 from app.domain.counted import CountedSync, FrameCounter
+from app.domain.effects import Effect, Fetch, Purpose, Reconnect
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import Effect, Fetch, Purpose, Reconnect, SyncSettings
+from app.domain.sync import SyncSettings
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
 BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]

@@ -25,10 +25,11 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
+from app.domain.effects import Fetch, Purpose
 from app.domain.errors import UsageError
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Fetch, Purpose, Standing
+from app.domain.sync import Standing
 
 BTC = instrument("binance:BTC-USDT")
 FETCH = Fetch(BTC, Purpose.PROBE, 100, 7, 5.0)
