@@ -15,8 +15,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-import anyio
-
 from app.application.ports import Clock, Start
 from app.application.proven import ProvenSubscription, quotes_of
 from app.config import load_settings
@@ -27,10 +25,6 @@ from app.domain.normalized import BookStatus, NormalizedBook, Reason
 from app.domain.proof import KeyProof, OrderProof
 
 __all__ = ["BookStatus", "Books", "KeyProof", "NormalizedBook", "OrderProof", "Reason", "read_books"]
-
-
-_LOOK_SECONDS = 0.5
-"""How often silence is looked for."""
 
 
 class Books(AsyncIterator[NormalizedBook]):
@@ -60,11 +54,11 @@ class Books(AsyncIterator[NormalizedBook]):
             BrokerError: reading can not go on.
         """
         while not self._ready:
-            with anyio.move_on_after(_LOOK_SECONDS):
-                delivered = await self._subscription.receive()
-                self._ready.extend(quote.book for quote in quotes_of(delivered, self._market, self._clock.now()))
+            delivered = await self._subscription.receive()
+            now = self._clock.now()
+            self._ready.extend(quote.book for quote in quotes_of(delivered, self._market, now))
             self._market.forget(self._subscription.departed())
-            self._ready.extend(quote.book for quote in self._market.expire(self._clock.now()))
+            self._ready.extend(quote.book for quote in self._market.expire(now, self._subscription.behind()))
         return self._ready.popleft()
 
 

@@ -47,6 +47,10 @@ class FakeSubscriber(Subscriber, Subscription):
         return self.ours
 
     @property
+    def behind(self) -> Collection[int]:
+        return ()
+
+    @property
     def positions(self) -> Mapping[int, int]:
         return {0: self._position}
 
@@ -63,11 +67,13 @@ class FakeSubscriber(Subscriber, Subscription):
             self.is_open = False
 
     async def receive(self) -> Sequence[Delivered]:
-        while not self._waiting:
-            if self.failure is not None:
-                raise self.failure
+        if not self._waiting:
             self._changed = anyio.Event()
-            await self._changed.wait()
+            if self.failure is None:
+                with anyio.move_on_after(0.5):
+                    await self._changed.wait()
+            if self.failure is not None and not self._waiting:
+                raise self.failure
         taken = list(self._waiting)
         self._waiting.clear()
         self._position = self._offset

@@ -90,7 +90,7 @@ class Consumer:
             now = self._clock.now()
             self._market.forget(reader.departed())
             self.reading.now = now
-            expired = self._market.expire(now)
+            expired = self._market.expire(now, reader.behind())
             if expired:
                 self._display.show(expired, self._market, self.reading)
             self._display.refresh(self._market, self.reading)

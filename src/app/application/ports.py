@@ -296,7 +296,9 @@ class Delivered:
     reading: int = 0
     """Counts how often reading of the partition began: between two of them, another of the group may have read."""
     is_read_back: bool = False
-    """It was published before reading began, and is here to show its instrument at once."""
+    """It comes from before where reading begins, to show its instrument at once."""
+    is_past: bool = False
+    """It was there already when reading began."""
 
 
 class Subscription(Protocol):
@@ -314,11 +316,18 @@ class Subscription(Protocol):
         """The offset that comes next, by partition: all before it were handed out, or could not be read."""
         raise NotImplementedError
 
+    @property
+    @abstractmethod
+    def behind(self) -> Collection[int]:
+        """Partitions of which we have not yet handed out all that was there when their reading began."""
+        raise NotImplementedError
+
     @abstractmethod
     async def receive(self) -> Sequence[Delivered]:
-        """Wait for records and take those that are there; each partition's in order. Safe to cancel.
+        """Take the records that are there, each partition's in order; nothing after half a second without any.
 
-        Records that can not be read are counted, told and skipped.
+        Records that can not be read are counted, told and skipped. Safe to cancel; but whoever wants to do something
+        else meanwhile does it between two calls, since some trouble is only looked for when nothing comes.
 
         Raises:
             BrokerError: reading can not go on.

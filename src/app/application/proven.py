@@ -63,6 +63,11 @@ class ProvenSubscription:
         self._readings[key] = each.reading
         self._partitions[key] = each.partition
 
+    def behind(self) -> Collection[str]:
+        """Name the instruments of which records are still to come that were there before reading began."""
+        behind = self._subscription.behind
+        return [key for key, partition in self._partitions.items() if partition in behind] if behind else ()
+
     def departed(self) -> list[str]:
         """Name the instruments whose partitions went to another member of the group since the last call."""
         ours = self._subscription.partitions
@@ -74,5 +79,8 @@ class ProvenSubscription:
 
 def quotes_of(delivered: Sequence[Delivered], market: Market, now: Moment) -> list[Quote]:
     """Take records into the market, and give what is news to it."""
-    taken = (market.take(each.book, now, each.timestamp if each.is_read_back else None) for each in delivered)
+    taken = (
+        market.take(each.book, now, each.timestamp if each.is_past else None, is_shown_as_it_was=not each.is_read_back)
+        for each in delivered
+    )
     return [quote for quote in taken if quote is not None]

@@ -14,7 +14,6 @@ from app.domain.proof import KeyProof, OrderProof
 
 __all__ = ["KeyReport", "Verification", "VerifyRequest"]
 
-_QUIET_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
 """A broker may be silent for so long, restarting say, before the reading is given up."""
 
@@ -110,13 +109,11 @@ class Verification:
         """Read to these ends, or for ever; what can not be read may stand before them."""
         silent_since = anyio.current_time()
         while ends is None or (unread := _unread(subscription.positions, ends)):
-            with anyio.move_on_after(None if ends is None else _QUIET_SECONDS) as quiet:
-                delivered = await subscription.receive()
+            for each in await subscription.receive():
                 silent_since = anyio.current_time()
-                for each in delivered:
-                    if keys is None or each.book.key in keys:
-                        self._take(each)
-            if quiet.cancelled_caught and anyio.current_time() - silent_since > _PATIENCE_SECONDS:
+                if keys is None or each.book.key in keys:
+                    self._take(each)
+            if ends is not None and anyio.current_time() - silent_since > _PATIENCE_SECONDS:
                 raise BrokerError(
                     f"topic {self._topic} gave nothing for {_PATIENCE_SECONDS:g} s, and {unread} records before its "
                     "end were not read: nothing is proven. Try again when the broker is well"

@@ -2,7 +2,7 @@
 on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import attrs
 
@@ -23,7 +23,9 @@ class Quote:
     """The record; once its producer fell silent, the same as ``stale``, ``silence``, without its levels."""
     top: TopOfBook
     seen_at: float
-    """Monotonic seconds at which the record was read; of one that is read back, at which it was published."""
+    """Monotonic seconds at which the record was read; of one that was there before reading began, was published."""
+    seen_wall: int
+    """The same by the wall clock, µs UTC."""
     is_expired: bool = False
     """Its producer fell silent."""
 
@@ -61,11 +63,14 @@ class Market:
         self._digits = digits
         self._seen: dict[str, _Seen] = {}
 
-    def take(self, book: NormalizedBook, now: Moment, published: int | None = None) -> Quote | None:
+    def take(
+        self, book: NormalizedBook, now: Moment, published: int | None = None, *, is_shown_as_it_was: bool = False
+    ) -> Quote | None:
         """Take a record; None when it is no newer than what is known, by run and number, and is not to be shown.
 
-        ``published`` is given for what is read back: a record that is older than three heartbeats then, µs UTC, was
-        its producer's last word, and is stale at once.
+        ``published``, µs UTC, is given for what was in the topic already when reading began. Where that is three
+        heartbeats ago, it is stale at once: it was its producer's last word. With ``is_shown_as_it_was`` it is shown
+        first, since it may be one of many that are read again, and becomes stale by ``expire``.
         """
         seen = self._seen.get(book.key)
         if seen is not None:
@@ -73,8 +78,8 @@ class Market:
             if book.run < known.run or (book.run == known.run and book.publish_seq <= known.publish_seq):
                 return None
         age = 0.0 if published is None else max(0, now.wall - published) / 1e6
-        quote = Quote(book, TopOfBook.of(book, self._digits), now.mono - age)
-        if self._is_silent(quote, now):
+        quote = Quote(book, TopOfBook.of(book, self._digits), now.mono - age, now.wall - int(age * 1e6))
+        if not is_shown_as_it_was and self._is_silent(quote, now):
             quote = self._expired(quote, now)
         if seen is None:
             seen = self._seen[book.key] = _Seen(quote, counted_at=now.mono)
@@ -82,25 +87,29 @@ class Market:
         seen.updates += 1
         return quote
 
-    def expire(self, now: Moment) -> list[Quote]:
-        """Mark what has fallen silent as stale; gives those that just became so."""
+    def expire(self, now: Moment, spared: Collection[str] = ()) -> list[Quote]:
+        """Mark what has fallen silent as stale; gives those that just became so.
+
+        Spared are keys of which older records are still being read.
+        """
         expired: list[Quote] = []
-        for seen in self._seen.values():
-            if self._is_silent(seen.quote, now):
+        for key, seen in self._seen.items():
+            if key not in spared and self._is_silent(seen.quote, now):
                 seen.quote = self._expired(seen.quote, now)
                 expired.append(seen.quote)
         return expired
 
     def _is_silent(self, quote: Quote, now: Moment) -> bool:
+        """Tell by whichever clock says so: the monotonic one may stand still while a machine sleeps."""
         if quote.reason is Reason.SHUTDOWN or quote.status is BookStatus.STALE:
             return False
-        return now.mono - quote.seen_at >= self._stale_after
+        return max(now.mono - quote.seen_at, (now.wall - quote.seen_wall) / 1e6) >= self._stale_after
 
     def _expired(self, quote: Quote, now: Moment) -> Quote:
         book = attrs.evolve(
             quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=(), asks=()
         )
-        return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, is_expired=True)
+        return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, quote.seen_wall, is_expired=True)
 
     def forget(self, keys: Iterable[str]) -> None:
         """Know nothing more of these: another member of the group has them now."""

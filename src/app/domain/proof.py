@@ -117,6 +117,7 @@ class OrderProof:
         run = proof.runs.get(book.run)
         if run is not None and offset <= run.last_offset:
             proof.rereads += 1
+            run.is_interrupted = False
             return Verdict.REREAD
         proof.records += 1
         proof.conflated += book.conflated

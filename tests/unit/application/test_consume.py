@@ -174,7 +174,6 @@ async def test_what_goes_to_another_member_of_the_group_is_not_called_silent_and
         await anyio.sleep(60)
         assert len(bench.display.shown) == 2
         bench.subscriber.ours, bench.subscriber.reading = frozenset({0}), 2
-        bench.subscriber.deliver(record(1), offset=1)
         bench.subscriber.deliver(record(7), record(8), offset=7)
         await until(lambda: 8 in bench.seqs)
     assert [quote.status for quote in bench.display.shown] == [BookStatus.LIVE] * 4

@@ -150,8 +150,15 @@ def test_what_another_member_of_the_group_has_read_is_not_missing() -> None:
     verdicts(proof, (0, 0), (1, 1))
     proof.interrupt("nowhere:BTC-USD")
     proof.interrupt(record().key)
-    assert verdicts(proof, (1, 1), (7, 7), (8, 8)) == [REREAD, NEXT, NEXT]
+    assert verdicts(proof, (7, 7), (8, 8)) == [NEXT, NEXT]
     assert proof.is_proven
     assert verdicts(proof, (10, 10)) == [HOLE]
     proof.interrupt(record().key)
     assert verdicts(proof, (8, 11)) == [DOUBLE]
+
+
+def test_from_what_is_read_again_after_another_member_on_nothing_may_be_missing() -> None:
+    proof = OrderProof()
+    verdicts(proof, (0, 0), (1, 1))
+    proof.interrupt(record().key)
+    assert verdicts(proof, (1, 1), (3, 3)) == [REREAD, HOLE]

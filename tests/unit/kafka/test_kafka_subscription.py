@@ -42,6 +42,7 @@ class FakeConsumer(Consumer):
         self.starts = {0: 0, 1: 0}
         self.stops = {0: 10, 1: 10}
         self.kept: dict[int, int] = {}
+        self.asked_committed = 0
         self.commits: list[dict[int, int]] = []
         self.commit_errors: deque[Exception] = deque()
         self.sought: dict[int, int] = {}
@@ -70,9 +71,10 @@ class FakeConsumer(Consumer):
     async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
         return {each: self.stops[each] for each in partitions}
 
-    async def committed(self, partition: int) -> int | None:
+    async def committed(self, partitions: Iterable[int]) -> Mapping[int, int | None]:
+        self.asked_committed += 1
         self.on_committed()
-        return self.kept.get(partition)
+        return {each: self.kept.get(each) for each in partitions}
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
         if self.commit_errors:
@@ -119,7 +121,15 @@ class Opened:
     async def receive(self) -> list[tuple[int, int]]:
         """Give partition and offset of what is handed out next."""
         with anyio.fail_after(5):
-            return [(one.partition, one.offset) for one in await self.subscription.receive()]
+            while not (handed := await self.subscription.receive()):
+                pass
+            return [(one.partition, one.offset) for one in handed]
+
+    async def idle(self, seconds: float) -> None:
+        """Let time pass in which nothing is handed out."""
+        until = anyio.current_time() + seconds
+        while anyio.current_time() < until:
+            assert not await self.subscription.receive()
 
 
 @asynccontextmanager
@@ -178,8 +188,7 @@ async def test_reading_back_ends_where_the_last_offsets_hold_no_records() -> Non
         assert world.consumer.sought == {0: 5, 1: 5}
         world.consumer.given.append({0: [record(5), record(6)]})
         world.consumer.positions = {0: 7, 1: 5}
-        with anyio.move_on_after(0.1):
-            await world.subscription.receive()
+        await world.idle(0.1)
         world.consumer.positions = {0: 10, 1: 10}
         assert await world.receive() == [(0, 6)]
         world.consumer.given.append({0: [record(10)], 1: [record(10)]})
@@ -251,6 +260,48 @@ async def test_a_partition_where_another_member_went_further_goes_on_from_there(
         assert world.consumer.sought[0] == 8
 
 
+async def test_what_is_committed_is_asked_for_all_partitions_at_once() -> None:
+    async with opened(group=True) as world:
+        world.consumer.given.append({0: [record(0)]})
+        await world.receive()
+        assert world.consumer.asked_committed == 1
+
+
+async def test_an_offset_beyond_the_end_is_told_and_reading_begins_anew() -> None:
+    consumer = FakeConsumer()
+    consumer.kept = {0: 5000, 1: 10}
+    async with opened(group=True, warm=100, consumer=consumer) as world:
+        consumer.given.append({0: [record(0)]})
+        assert await world.receive() == [(0, 0)]
+        assert consumer.sought[0] == 0
+        ((_, fields),) = world.telemetry.warnings
+        assert (fields["partition"], fields["offset"], fields["end"]) == (0, 5000, 10)
+
+
+async def test_what_was_being_read_back_when_the_group_met_is_read_back_again() -> None:
+    consumer = FakeConsumer()
+    consumer.kept = {0: 10, 1: 10}
+    async with opened(group=True, warm=5, consumer=consumer) as world:
+        consumer.given.append({0: [record(5), record(6)]})
+        await world.idle(0.05)
+        consumer.give(frozenset({0}))
+        consumer.given.append({0: [record(5), record(6), record(7), record(9), record(10)]})
+        assert await world.receive() == [(0, 9), (0, 10)]
+
+
+async def test_what_was_there_before_reading_began_is_said_to_be_past_until_all_of_it_is_read() -> None:
+    async with opened() as world:
+        world.consumer.given.extend([{0: [record(0), record(8)]}, {0: [record(9), record(10)]}])
+        first = await world.subscription.receive()
+        assert [one.is_past for one in first] == [True, True]
+        assert set(world.subscription.behind) == {0, 1}
+        second = await world.subscription.receive()
+        assert [one.is_past for one in second] == [True, False]
+        assert set(world.subscription.behind) == {1}
+        await world.idle(0.05)
+        assert not world.subscription.behind, "the last offsets of the other hold no records"
+
+
 async def test_a_group_that_meets_again_while_partitions_are_placed_is_placed_anew() -> None:
     async with opened(group=True) as world:
         meetings = [frozenset({1})]
@@ -284,8 +335,7 @@ async def test_a_member_without_partitions_has_no_stall() -> None:
     async with opened(group=True) as world:
         world.consumer.ours = frozenset()
         world.consumer.give(frozenset())
-        with anyio.move_on_after(2 * STALL_SECONDS):
-            await world.subscription.receive()
+        await world.idle(2 * STALL_SECONDS)
         assert not world.telemetry.warnings
         assert world.telemetry.notes[-1][1]["ours"] == "none"
 
@@ -308,8 +358,7 @@ async def test_a_stall_with_a_broker_that_answers_is_told_as_such(count: int | E
     async with opened() as world:
         world.consumer.count = count
         world.subscription._cluster = AnsweringCluster("127.0.0.1:1")
-        with anyio.move_on_after(2 * STALL_SECONDS):
-            await world.subscription.receive()
+        await world.idle(2 * STALL_SECONDS)
         assert world.telemetry.warnings[0][1]["problem"] == problem
 
 

@@ -39,6 +39,11 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
         everything = await self._client.fetch_all_metadata()
         return len(everything.partitions_for_topic(topic) or ())
 
+    async def kept(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Ask for what is committed, all in one request."""
+        found = await self._coordinator.fetch_committed_offsets(partitions)
+        return {partition: kept.offset for partition, kept in found.items()}
+
     async def keep(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit once. ``commit()`` tries without end and, cancelled, leaves a task behind."""
         kept = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}
@@ -150,10 +155,11 @@ class Consumer:
         found = await self._consumer.offsets_for_times({self._of(partition): time_ms for partition in partitions})
         return {partition.partition: None if at is None else at.offset for partition, at in found.items()}
 
-    async def committed(self, partition: int) -> int | None:
-        """Give the group's offset; None where it has none."""
-        offset: int | None = await self._consumer.committed(self._of(partition))
-        return offset
+    async def committed(self, partitions: Iterable[int]) -> Mapping[int, int | None]:
+        """Give the group's offset of each; None where it has none."""
+        wanted = [self._of(partition) for partition in partitions]
+        kept = await self._consumer.kept(wanted)
+        return {partition.partition: kept.get(partition) for partition in wanted}
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
         """Keep the offsets of the group's next records; tried once. Safe to cancel."""

@@ -55,7 +55,9 @@ class Reading:
     When it reads back, the newest record of each key before the beginning comes first, once all of them are seen.
     """
 
-    def __init__(self, beginning: Beginning, number: int = 1, *, reads_back_from: int | None = None) -> None:
+    def __init__(
+        self, beginning: Beginning, number: int = 1, *, reads_back_from: int | None = None, behind_until: int = 0
+    ) -> None:
         self.number = number
         """The same as before where it goes on with nothing left out."""
         self.position = beginning.offset
@@ -64,6 +66,9 @@ class Reading:
         """Where the consumer has to start."""
         self.begins_at = beginning.offset
         """What has a lower offset is read back."""
+        self.behind_until = behind_until
+        """What has a lower offset was there already when reading began."""
+        self._is_caught_up = False
         self._beginning = beginning
         self._newest: dict[bytes | None, Message] = {}
         self.is_reading_back = self.seek_to < beginning.offset
@@ -84,6 +89,15 @@ class Reading:
             given = [message for message in given if not self._is_old(message)]
         self.position = max(self.position, messages[-1].offset + 1)
         return given
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether there is more that was there before reading began."""
+        return self.position < self.behind_until and not self._is_caught_up
+
+    def catch_up(self) -> None:
+        """Take it that there is no more of that; not every offset holds a record."""
+        self._is_caught_up = True
 
     def has_passed(self, position: int) -> bool:
         """Tell whether reading back is over at a position of the consumer."""

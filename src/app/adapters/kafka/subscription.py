@@ -70,6 +70,10 @@ class KafkaSubscription(Subscription):
     def positions(self) -> Mapping[int, int]:
         return {partition: reading.position for partition, reading in self._readings.items()}
 
+    @property
+    def behind(self) -> Collection[int]:
+        return [partition for partition, reading in self._readings.items() if reading.is_behind]
+
     async def begin(self, partitions: Iterable[int]) -> None:
         """Join the group, or find where every partition begins.
 
@@ -87,28 +91,30 @@ class KafkaSubscription(Subscription):
         self.come_back()
         if anyio.current_time() - self._committed_at >= _COMMIT_SECONDS:
             await self.commit()
-        while True:
-            try:
-                await self._place()
-                if delivered := self._read_back(await self._passed()):
-                    return delivered
-                taken = await self._consumer.take(max_records=self._max_poll_records, timeout_seconds=_TAKE_SECONDS)
-            except KafkaError as error:
-                # An illegal state is a partition that the group took away meanwhile.
-                if not error.retriable and not isinstance(error, IllegalStateError):
-                    raise not_readable(self._cluster, self._consumer.topic, error) from error
-                await anyio.sleep(_RETRY_SECONDS)
-                continue
-            # Nothing waits from here on: what was taken is handed out.
-            for partition, messages in taken.items():
-                # What has no reading was fetched before we said from where, and will be fetched again.
-                if (reading := self._readings.get(partition)) is not None:
-                    delivered += self._decoded(partition, reading, reading.hand_out(messages))
-            if taken:
-                self._tell_flowing()
-            if delivered:
+        try:
+            await self._place()
+            if delivered := self._read_back(await self._passed()):
                 return delivered
+            taken = await self._consumer.take(max_records=self._max_poll_records, timeout_seconds=_TAKE_SECONDS)
+        except KafkaError as error:
+            # An illegal state is a partition that the group took away meanwhile.
+            if not error.retriable and not isinstance(error, IllegalStateError):
+                raise not_readable(self._cluster, self._consumer.topic, error) from error
+            await anyio.sleep(_RETRY_SECONDS)
+            return []
+        # Nothing waits from here on: what was taken is handed out.
+        for partition, messages in taken.items():
+            # What has no reading was fetched before we said from where, and will be fetched again.
+            if (reading := self._readings.get(partition)) is not None:
+                delivered += self._decoded(partition, reading, reading.hand_out(messages))
+        if taken:
+            self._tell_flowing()
+        else:
+            for reading in self._readings.values():
+                reading.catch_up()
+        if not delivered:
             await self._look_for_stall()
+        return delivered
 
     def come_back(self) -> None:
         """Take it that the caller is done with all that was handed out."""
@@ -141,7 +147,9 @@ class KafkaSubscription(Subscription):
             self._telemetry.warn("the group's offsets can not be committed", problem=str(error))
 
     def _on_assigned(self, partitions: frozenset[int]) -> None:
-        held = self._held | dict(self.positions)
+        # What was still being read back is read back again.
+        placed = {each: reading.position for each, reading in self._readings.items() if not reading.is_reading_back}
+        held = self._held | placed
         self._held = {each: at for each, at in held.items() if each in partitions}
         self._done = {each: at for each, at in self._done.items() if each in partitions}
         self._unplaced, self._readings, self._committed = partitions, {}, {}
@@ -156,6 +164,7 @@ class KafkaSubscription(Subscription):
             fresh = unplaced - beginnings.keys()
             if fresh:
                 beginnings |= await find_beginnings(self._consumer, fresh, self._start)
+            ends = await self._consumer.ends(unplaced)
             oldest = await self._consumer.beginnings(unplaced) if self._warm_records else {}
             if unplaced is not self._unplaced:
                 continue  # the group met again meanwhile
@@ -163,7 +172,8 @@ class KafkaSubscription(Subscription):
                 back = None
                 if self._warm_records and beginning.is_warm:
                     back = max(oldest[partition], beginning.offset - self._warm_records)
-                reading = Reading(beginning, self._number(partition, beginning), reads_back_from=back)
+                number = self._number(partition, beginning)
+                reading = Reading(beginning, number, reads_back_from=back, behind_until=ends[partition])
                 self._consumer.seek(partition, reading.seek_to)
                 self._readings[partition] = reading
             self._unplaced = frozenset()
@@ -180,12 +190,23 @@ class KafkaSubscription(Subscription):
 
     async def _resumed(self, partitions: frozenset[int]) -> dict[int, Beginning]:
         beginnings = {}
+        kept, ends = await self._consumer.committed(partitions), await self._consumer.ends(partitions)
         for partition in partitions:
-            committed, held = await self._consumer.committed(partition), self._held.get(partition)
-            if committed is not None or held is not None:
-                # What we have handed out ourselves is not handed out again, unless another member went further.
-                offset = max(committed or 0, held or 0)
-                beginnings[partition] = Beginning(offset, is_warm=held is None)
+            committed, held = kept[partition], self._held.get(partition)
+            if committed is None and held is None:
+                continue
+            # What we have handed out ourselves is not handed out again, unless another member went further.
+            offset = max(committed or 0, held or 0)
+            if offset > ends[partition]:
+                self._telemetry.warn(
+                    "the group's offset is beyond the end of the partition, beginning anew",
+                    topic=self._consumer.topic,
+                    partition=partition,
+                    offset=offset,
+                    end=ends[partition],
+                )
+                continue
+            beginnings[partition] = Beginning(offset, is_warm=held is None)
         return beginnings
 
     async def _passed(self) -> list[int]:
@@ -228,6 +249,7 @@ class KafkaSubscription(Subscription):
                         message.timestamp * 1000,
                         reading.number,
                         message.offset < reading.begins_at,
+                        message.offset < reading.behind_until,
                     )
                 )
         return delivered
@@ -239,8 +261,8 @@ class KafkaSubscription(Subscription):
             self._answered_ms = answered_ms
             self._tell_flowing()
         elif anyio.current_time() - self._answered_at >= self._stall and not self._is_stalled:
-            self._is_stalled = True
             problem = await self._problem()
+            self._is_stalled = True
             self._telemetry.warn(
                 "Kafka does not answer, waiting for it", brokers=self._cluster.brokers, problem=problem
             )
