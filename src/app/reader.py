@@ -20,6 +20,7 @@ from app.application.proven import ProvenSubscription, quotes_of
 from app.config import load_settings
 from app.container import Container
 from app.domain.errors import UsageError
+from app.domain.instrument import key_of
 from app.domain.market import Market
 from app.domain.normalized import BookStatus, NormalizedBook, Reason
 from app.domain.proof import KeyProof, OrderProof
@@ -87,7 +88,7 @@ async def read_books(
         overrides: As ``--set``.
 
     Raises:
-        UsageError: ``start`` is none of these.
+        UsageError: ``start`` or ``instruments`` is none of these.
         SettingsError: with every fault of every source.
         BrokerUnavailable: no broker within ``kafka.connect_timeout_seconds``.
         BrokerError: a broker answers, and does not let us in or not read.
@@ -101,7 +102,11 @@ async def read_books(
     if isinstance(start, str) and start not in ("latest", "earliest"):
         raise UsageError(f"start: expected latest, earliest or a datetime, received {start!r}")
     at = start if isinstance(start, str) else int(start.timestamp() * 1_000_000)
-    keys = None if instruments is None else frozenset(instruments)
+    if isinstance(at, int) and at < 0:
+        raise UsageError(f"start: expected a time after 1970, received {start}")
+    if isinstance(instruments, str):
+        raise UsageError(f"instruments: expected a list such as ['binance:BTC-USDT'], received {instruments!r}")
+    keys = None if instruments is None else frozenset(map(key_of, instruments))
     async with container.subscriber().open(Start(at), group) as subscription:
         proven = ProvenSubscription(subscription, keys, container.telemetry())
         yield Books(proven, container.market(), container.clock())

@@ -331,6 +331,28 @@ def test_verify_tells_another_producer_of_the_same_instrument(world: Sandbox, to
     assert (report["records"], report["foreign_runs"], report["verdict"]) == (6, 1, "proven, 1 foreign run")
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "said"),
+    [
+        pytest.param(["--from", "latest"], 1, "nothing was read, nothing is proven", id="nothing to read"),
+        pytest.param(["--instruments", "binance:FOO-BAR"], 1, "no record", id="an instrument without a record"),
+        pytest.param(["--from", "15m"], 2, "did you mean -15m?", id="a span without its sign"),
+        pytest.param(["--from", "0001-01-01"], 2, "--from: expected", id="the first year"),
+        pytest.param(["--from", f"-{'9' * 400}d"], 2, "--from: expected", id="a span without end"),
+        pytest.param(["--from", "1969-01-01"], 2, "--from: expected a time after 1970", id="before 1970"),
+        pytest.param(["--seconds", "nan"], 2, "nan is no number of seconds", id="no number"),
+    ],
+)
+def test_verify_that_can_prove_nothing_says_so(
+    options: list[str], status: int, said: str, world: Sandbox, topic: str, tmp_path: Path
+) -> None:
+    _write(world, topic, [0, 1])
+    ended = run("verify", *world.options(topic), *options, folder=tmp_path)
+    assert ended.status == status
+    assert said in ended.out + ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_verify_reads_for_some_seconds_what_comes(world: Sandbox, topic: str, tmp_path: Path) -> None:
     with running("produce", *world.options(topic), folder=tmp_path) as producer:
         with running("consume", *world.options(topic), folder=tmp_path) as consumer:

@@ -42,7 +42,7 @@ async def test_books_are_read_in_order_and_proven(tmp_path: Path) -> None:
             for key in {book.key for book in everything}:
                 seqs = [book.publish_seq for book in everything if book.key == key]
                 assert seqs == list(range(len(seqs)))
-            one = await take(5, sandbox.settings, "latest", ["coinbase:BTC-USD"])
+            one = await take(5, sandbox.settings, "latest", ["Coinbase:btc-usd"])
             assert {book.key for book in one} == {"coinbase:BTC-USD"}
             assert [book.publish_seq for book in one] == list(range(one[0].publish_seq, one[0].publish_seq + 5))
             assert one[-1].is_live
@@ -70,6 +70,17 @@ async def test_a_producer_that_is_gone_leaves_no_book_live(tmp_path: Path) -> No
             # who comes later is not shown its last word as if it were news
             (first,) = await take(1, sandbox.settings, "latest", only)
             assert (first.status, first.publish_seq) == (BookStatus.STALE, last.publish_seq)
+
+
+@pytest.mark.parametrize(
+    ("instruments", "problem"),
+    [("binance:BTC-USDT", "expected a list"), (["BTC-USDT"], "expected VENUE:BASE-QUOTE")],
+    ids=["a text", "no venue"],
+)
+async def test_instruments_that_make_no_sense_are_told(instruments: list[str], problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        async with read_books(instruments=instruments):
+            pass
 
 
 async def test_a_start_that_makes_no_sense_is_told() -> None:

@@ -140,7 +140,7 @@ class Verification:
             proof.disorder,
             proof.conflated,
             history.epochs,
-            len(history.runs),
+            history.run_count,
             len(history.foreign_runs),
             history.live_share,
             history.worst_age / 1e6,

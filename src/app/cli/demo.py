@@ -11,7 +11,7 @@ import click
 from app.adapters.console.plain import counted
 from app.application.demo import Demo, DemoSettings, DemoSummary, Front
 from app.application.tally import Tally
-from app.cli.options import examples, start_log, view_or_default, with_view
+from app.cli.options import SECONDS, examples, start_log, view_or_default, with_view
 from app.cli.running import run
 from app.config import load_settings
 from app.container import Container, make_children
@@ -29,7 +29,7 @@ _READY_SECONDS = 30.0
         "python -m app demo --view json | head -3",
     )
 )
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), metavar="N", help="End after so many seconds.")
+@click.option("--seconds", type=SECONDS, metavar="N", help="End after so many seconds.")
 @with_view
 @click.option("--faults", metavar="NAME|FILE", help="Let the exchanges misbehave: see python -m sandbox --help.")
 def demo(seconds: float | None, view: str | None, faults: str | None) -> None:

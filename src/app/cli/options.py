@@ -1,5 +1,6 @@
 """Options that several commands share, and what the words given to them mean."""
 
+import math
 import os
 import re
 import sys
@@ -17,9 +18,11 @@ from app.application.shard import Shard
 from app.config import LoadedSettings, Settings, load_settings
 from app.container import Container
 from app.domain.errors import UsageError
+from app.domain.instrument import key_of
 from app.logs import LogOutput, configure_logging
 
 __all__ = [
+    "SECONDS",
     "Program",
     "examples",
     "load",
@@ -35,7 +38,6 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_INSTRUMENT = re.compile(r"^[a-z0-9_]+:[A-Z0-9]+-[A-Z0-9]+$")
 _SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
 _SPAN = re.compile(r"^-(\d+(?:\.\d+)?)([smhd])$")
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -117,13 +119,10 @@ def parse_instruments(text: str | None) -> tuple[str, ...] | None:
     """
     if text is None:
         return None
-    keys = []
-    for part in filter(None, map(str.strip, text.split(","))):
-        venue, _, symbol = part.partition(":")
-        key = f"{venue.lower()}:{symbol.upper()}"
-        if not _INSTRUMENT.match(key):
-            raise UsageError(f"--instruments: expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {part!r}")
-        keys.append(key)
+    try:
+        keys = [key_of(part) for part in filter(None, map(str.strip, text.split(",")))]
+    except UsageError as error:
+        raise UsageError(f"--instruments: {error}") from error
     if not keys:
         raise UsageError("--instruments: expected VENUE:BASE-QUOTE, several with commas, received nothing")
     return tuple(dict.fromkeys(keys))
@@ -165,6 +164,20 @@ def parse_shard(text: str | None) -> Shard | None:
     return Shard(int(found.group(1)), int(found.group(2)))
 
 
+class _Seconds(click.FloatRange):
+    """A number of seconds above 0 that ends."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(min=0, min_open=True)
+"""The type of an option that says how long."""
+
+
 def parse_start(text: str) -> Start:
     """Read where reading begins: ``latest``, ``earliest``, an ISO time, or a span such as ``-15m``.
 
@@ -174,13 +187,17 @@ def parse_start(text: str) -> Start:
     if text in ("latest", "earliest"):
         return Start(text)
     span = _SPAN.match(text)
-    if span:
-        seconds = float(span.group(1)) * _SPAN_SECONDS[span.group(2)]
-        return Start(int((datetime.now(UTC).timestamp() - seconds) * 1_000_000))
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if span:
+            seconds = float(span.group(1)) * _SPAN_SECONDS[span.group(2)]
+            at = int((datetime.now(UTC).timestamp() - seconds) * 1_000_000)
+        else:
+            moment = datetime.fromisoformat(text)
+            at = int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1_000_000)
+    except (ValueError, OverflowError) as error:
         hint = f" (did you mean -{text}?)" if _SPAN.match(f"-{text}") else ""
-        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text!r}{hint}"
+        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text[:60]!r}{hint}"
         raise UsageError(problem) from error
-    return Start(int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1_000_000))
+    if at < 0:
+        raise UsageError(f"--from: expected a time after 1970, received {text[:60]!r}")
+    return Start(at)

@@ -13,7 +13,7 @@ from app.adapters.console.progress import progress
 from app.application.check import Finding
 from app.application.listing import Offer
 from app.application.verify import KeyReport, VerifyRequest
-from app.cli.options import examples, load, parse_instruments, parse_start, with_settings
+from app.cli.options import SECONDS, examples, load, parse_instruments, parse_start, with_settings
 from app.cli.running import run, run_briefly
 from app.container import make_listings
 from app.domain.errors import AppError
@@ -145,7 +145,7 @@ def _tell(finding: Finding) -> None:
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="N",
     help="Read for so long, what comes too.  [default: to the end as it is now]",
 )
@@ -163,8 +163,8 @@ def verify(
 ) -> None:
     """Read the topic and prove that nothing is missing, doubled or out of order, instrument by instrument.
 
-    Status 1 if anything is unexplained. What was merged under pressure is counted (conflated) and explained; so is
-    another producer of the same instrument (foreign).
+    Status 1 if anything is unexplained, or nothing was read. What was merged under pressure is counted (conflated) and
+    explained; so is another producer of the same instrument (foreign).
     """
     program = load(env, config_files, overrides)
     request = VerifyRequest(parse_start(start), seconds, parse_instruments(instruments))
@@ -173,7 +173,7 @@ def verify(
         reports = run(lambda stop: job.run(request, stop), program.log)
     for line in map(_report_as_json, reports) if is_json else _reports_in_columns(reports):
         click.echo(line)
-    if not all(report.is_proven for report in reports):
+    if not reports or not all(report.is_proven for report in reports):
         raise click.exceptions.Exit(1)
 
 
@@ -189,7 +189,7 @@ def _report_as_json(report: KeyReport) -> str:
 
 def _reports_in_columns(reports: Sequence[KeyReport]) -> Iterable[str]:
     if not reports:
-        return ["no records"]
+        return ["nothing was read, nothing is proven"]
     rows = [
         (
             report.instrument,

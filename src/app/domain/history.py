@@ -33,7 +33,9 @@ class KeyHistory:
     """How often it became live; where reading begins in a live book, that counts."""
     late_starts: int = 0
     """Records that are missing at the beginning of runs whose beginning we must have seen."""
+    run_count: int = 0
     runs: dict[str, None] = attrs.field(factory=dict)
+    """The newest of them."""
     foreign_runs: set[str] = attrs.field(factory=set)
     """Runs that went on publishing after a newer one had begun."""
     _newest: NormalizedBook | None = None
@@ -42,9 +44,9 @@ class KeyHistory:
         """Take the next record."""
         if self.first_time is None:
             self.first_time = self.last_time = published
-        if book.run not in self.runs:
-            self._begin(book)
         newest = self._newest
+        if book.run not in self.runs and (newest is None or book.run > newest.run or len(self.runs) < _RUNS_KEPT):
+            self._begin(book)
         if newest is not None and book.run < newest.run:
             if len(self.foreign_runs) < _RUNS_KEPT:
                 self.foreign_runs.add(book.run)
@@ -73,8 +75,10 @@ class KeyHistory:
         is_seen_begin = self.runs and self.first_time is not None and started is not None and started > self.first_time
         if self.is_whole or is_seen_begin:
             self.late_starts += book.publish_seq
-        if len(self.runs) < _RUNS_KEPT:
-            self.runs[book.run] = None
+        self.run_count += 1
+        self.runs[book.run] = None
+        if len(self.runs) > _RUNS_KEPT:
+            del self.runs[min(self.runs)]
 
 
 def started_at(run: str) -> int | None:

@@ -1,13 +1,16 @@
 """What is traded where: one symbol form for all venues, and the venue's own id beside it."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 import attrs
 
-from app.domain.errors import UnknownInstrument
+from app.domain.errors import UnknownInstrument, UsageError
 
-__all__ = ["Instrument", "Listing", "find_listing"]
+__all__ = ["Instrument", "Listing", "find_listing", "key_of"]
+
+_KEY = re.compile(r"[a-z0-9_]+:[A-Z0-9]+-[A-Z0-9]+", re.ASCII)
 
 
 @attrs.frozen
@@ -45,6 +48,19 @@ class Listing:
     ``BTC-USD``)."""
     is_crossing_legitimate: bool = False
     """An auction is on: bids and asks may overlap without anything being lost."""
+
+
+def key_of(text: str) -> str:
+    """Read an instrument's key as a person may write it, ``Binance:btc-usdt``, into ``binance:BTC-USDT``.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    venue, _, symbol = text.partition(":")
+    key = f"{venue.lower()}:{symbol.upper()}"
+    if _KEY.fullmatch(key) is None:
+        raise UsageError(f"expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {text!r}")
+    return key
 
 
 def find_listing(exchange: str, symbol: str, listings: Iterable[Listing]) -> Listing:

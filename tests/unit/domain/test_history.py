@@ -54,6 +54,16 @@ def test_a_run_that_began_while_we_read_must_begin_at_0() -> None:
     assert _history((0, LIVE), (11, attrs.evolve(LIVE, run=LATER, publish_seq=3))).late_starts == 3
 
 
+def test_any_number_of_runs_is_counted_and_none_is_missing() -> None:
+    runs = [f"20260924T12{minute:02}{second:02}.000000Z-1" for minute in range(20) for second in range(60)]
+    history = KeyHistory(15 * SECOND, is_whole=True)
+    for number, run in enumerate(runs):
+        for seq in range(3):
+            history.add(attrs.evolve(LIVE, run=run, publish_seq=seq), START + number * SECOND)
+    assert (history.run_count, history.late_starts, len(history.foreign_runs)) == (1200, 0, 0)
+    assert len(history.runs) == 1000
+
+
 def test_a_run_that_is_older_than_our_reading_may_be_seen_from_its_middle() -> None:
     assert _history((12, LIVE), (13, attrs.evolve(LIVE, run=LATER, publish_seq=3))).late_starts == 0
     assert _history((0, attrs.evolve(LIVE, publish_seq=7))).late_starts == 0

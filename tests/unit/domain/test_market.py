@@ -1,5 +1,6 @@
 """The market as a reader sees it: the latest of each instrument, stale after silence, older runs left out."""
 
+import attrs
 import pytest
 from tests.support.bounds import HandClock
 from tests.support.records import EARLIER_RUN, LATER_RUN, record
@@ -78,6 +79,26 @@ def test_what_is_read_back_is_as_old_as_its_publishing(
     else:
         assert market.expire(clock.advance(stale_after - 0.1)) == []
         assert len(market.expire(clock.advance(0.1))) == 1
+
+
+def test_what_is_read_again_is_shown_as_it_was_and_is_stale_once_no_more_of_it_comes(
+    market: Market, clock: HandClock
+) -> None:
+    now = clock.now()
+    for number in range(2):
+        quote = market.take(record(number), now, now.wall - 3_600_000_000, is_shown_as_it_was=True)
+        assert quote is not None
+        assert quote.is_live
+        assert market.expire(now, spared=[quote.book.key]) == []
+    (quote,) = market.expire(now)
+    assert (quote.status, quote.book.publish_seq) == (BookStatus.STALE, 1)
+
+
+def test_a_machine_that_slept_shows_nothing_of_before_as_live(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    now = clock.now()
+    woken = attrs.evolve(now, wall=now.wall + 3_600_000_000, mono=now.mono + 0.1)
+    assert [quote.status for quote in market.expire(woken)] == [BookStatus.STALE]
 
 
 def test_any_record_keeps_a_book_from_being_stale(market: Market, clock: HandClock) -> None:

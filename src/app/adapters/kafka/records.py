@@ -5,6 +5,7 @@ file says the same for other programs. Fields may be added (``schema_version`` t
 do not know); a change of meaning is another topic, whose name ends in the next ``.vN``.
 """
 
+import re
 from functools import cache
 from importlib import resources
 
@@ -23,6 +24,7 @@ HEADERS: list[tuple[str, bytes]] = [
 """Every record carries these; never changed after import."""
 
 _MAX_PROBLEM_LENGTH = 200
+_DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 class _Value(msgspec.Struct, gc=False):
@@ -83,7 +85,7 @@ def decode(value: bytes | None) -> NormalizedBook:
 
     Raises:
         MalformedRecord: it is no NormalizedBook: no JSON, a field missing or of another type, an unknown status or
-            reason, or levels in a book that is not live.
+            reason, levels in a book that is not live, or best ones that are no decimal numbers.
     """
     if value is None:
         raise MalformedRecord("expected a JSON object, received no value")
@@ -96,6 +98,9 @@ def decode(value: bytes | None) -> NormalizedBook:
     if read.status is BookStatus.LIVE:
         if read.reason is not None:
             raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")
+        for best in (*read.bids[:1], *read.asks[:1]):
+            if not all(map(_is_decimal, best)):
+                raise MalformedRecord(f"expected a price and a size, received {str(best)[:_MAX_PROBLEM_LENGTH]}")
     elif read.bids or read.asks:
         raise MalformedRecord(f"expected no levels in a book that is {read.status}")
     return NormalizedBook(
@@ -115,6 +120,10 @@ def decode(value: bytes | None) -> NormalizedBook:
         read.conflated,
         read.schema_version,
     )
+
+
+def _is_decimal(text: str) -> bool:
+    return _DECIMAL.fullmatch(text) is not None
 
 
 @cache
