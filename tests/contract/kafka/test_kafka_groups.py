@@ -17,8 +17,8 @@ async def test_a_member_that_crashes_leaves_what_it_was_handed_last_to_be_read_a
         await publish(publication, ["S0-USD"], range(6))
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the block is the crash
         async with broker_world.subscriber(max_poll_records=2).open(EARLIEST, broker_world.topic) as subscription:
-            assert [one.book.publish_seq for one in await subscription.receive()] == [0, 1]
-            assert [one.book.publish_seq for one in await subscription.receive()] == [2, 3]
+            assert [one.book.publish_seq for one in await read(subscription, 1)] == [0, 1]
+            assert [one.book.publish_seq for one in await read(subscription, 1)] == [2, 3]
             raise ZeroDivisionError
     async with broker_world.subscriber().open(EARLIEST, broker_world.topic) as subscription:
         assert sequences(await read(subscription, 4)) == {"S0-USD": [2, 3, 4, 5]}
@@ -42,7 +42,8 @@ async def test_a_member_that_was_handed_nothing_leaves_its_place_to_the_next(bro
         await publish(publication, SYMBOLS, range(2))
         async with broker_world.subscriber().open(Start("latest"), broker_world.topic) as subscription:
             with anyio.move_on_after(5):
-                assert not await subscription.receive()
+                while True:
+                    assert not await subscription.receive()
         await publish(publication, SYMBOLS, range(2, 3))
         async with broker_world.subscriber().open(Start("latest"), broker_world.topic) as subscription:
             assert sequences(await read(subscription, len(SYMBOLS))) == {symbol: [2] for symbol in SYMBOLS}
