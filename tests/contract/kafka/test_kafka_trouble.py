@@ -6,10 +6,12 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
+from aiokafka import TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from tests.contract.kafka.kafka_world import FakeTelemetry, World, book, publish, read, sequences
 from tests.support.brokers import ProcessBroker
 
+from app.adapters.kafka.publication import KafkaPublication
 from app.adapters.kafka.topics import KafkaTopic
 from app.application.ports import Publication, Start
 from app.domain.errors import BrokerError, BrokerUnavailable, DeliveryFailed
@@ -238,6 +240,32 @@ async def test_a_topic_that_is_deleted_while_it_is_written_is_fatal(broker_world
             pytest.raises(DeliveryFailed, match=r"was deleted or made anew while records were sent .*start again"),
         ):
             await publish_on(publication, 1)
+
+
+async def test_a_topic_that_is_deleted_while_some_partitions_are_quiet_is_fatal(broker_world: World) -> None:
+    """The broker makes it again with fewer partitions than the quiet one has the number of."""
+    broker_world.partitions = 12
+    async with broker_world.publisher().open() as publication:
+        await publish(publication, SYMBOLS, range(1))
+        await delete_topic(broker_world)
+        await anyio.sleep(1)  # time for the client to see the new topic
+        with anyio.fail_after(30), pytest.raises(DeliveryFailed, match="was deleted or made anew while records were sent"):
+            for number in range(1, 1000):
+                await publish(publication, SYMBOLS[number % 20 :], range(number, number + 1))
+                await anyio.sleep(0.2)
+
+
+async def test_counting_begins_anew_where_the_sequence_numbers_of_the_protocol_end(broker_world: World) -> None:
+    """They have 31 bits: at 2,000 records a second a partition gets there in twelve days."""
+    broker_world.partitions = 1
+    async with broker_world.publisher().open() as publication:
+        assert isinstance(publication, KafkaPublication)
+        partition = TopicPartition(broker_world.topic, 0)
+        numbers = publication._producer._producer._txn_manager._sequence_numbers  # noqa: SLF001 - the broker takes any
+        numbers[partition] = 2**31 - 30
+        await publish(publication, SYMBOLS, range(5))
+        assert numbers[partition] == 5 * len(SYMBOLS) - 30
+    await check_all(broker_world, 5)
 
 
 async def test_a_topic_that_is_deleted_and_made_anew_is_noticed_by_its_offsets(broker_world: World) -> None:

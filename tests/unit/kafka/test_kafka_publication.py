@@ -190,6 +190,29 @@ async def test_one_request_is_under_way_and_what_comes_meanwhile_makes_up_the_ne
     assert world.producer.sequences() == {first: [0, 1, 2], second: [0]}
 
 
+async def test_a_partition_that_is_not_written_to_does_not_hold_up_the_others() -> None:
+    first, second = symbols(2)
+    async with opened() as world:
+        await world.publication.publish([book(first, 0)])
+        await settle()
+        for number in range(3):
+            await world.publication.publish([book(second, number)])
+            await until(lambda: 1 in world.producer.under_way)
+            world.producer.acknowledge(1)
+            await settle()
+        assert list(world.producer.under_way) == [0]
+        assert world.publication.undelivered == 1
+
+
+async def test_a_partition_that_is_gone_is_fatal() -> None:
+    first, _ = symbols(2)
+    async with opened() as world:
+        world.producer.refusals.append(AssertionError("Unrecognized partition"))
+        await world.publication.publish([book(first, 0)])
+        with pytest.raises(DeliveryFailed, match="deleted or made anew"):
+            await world.publication.flush()
+
+
 async def test_brokers_do_not_wait_for_one_another() -> None:
     first, second = symbols(2)
     async with opened(brokers=2) as world:

@@ -72,7 +72,7 @@ def books(draw: st.DrawFn) -> NormalizedBook:
         received_time=draw(times | st.none()),
         sequence=draw(st.integers(0, 2**63 - 1) | st.none()),
         epoch=draw(st.integers(1 if is_live else 0, 2**31)),
-        run=draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)),
+        run=draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).filter(str.isprintable)),
         publish_seq=draw(st.integers(0, 2**53)),
         conflated=draw(st.integers(0, 2**31)),
     )
@@ -187,6 +187,12 @@ def test_a_record_without_a_field_is_malformed_for_reader_and_schema(missing: st
         pytest.param({"reason": "audit"}, id="a live book with a reason"),
         pytest.param({"schema_version": 0}, id="a version before the first"),
         pytest.param({"exchange": None}, id="no exchange"),
+        pytest.param({"symbol": ""}, id="no symbol"),
+        pytest.param({"symbol": "BTC-\x1b[2JUSD"}, id="a symbol that rules a terminal"),
+        pytest.param({"run": "x" * 101}, id="a run's name without end"),
+        pytest.param({"received_time": 253_402_300_800_000_000}, id="a time after the year 9999"),
+        pytest.param({"status_since": -1}, id="a time before 1970"),
+        pytest.param({"publish_seq": -1}, id="a negative count"),
     ],
 )
 def test_a_record_against_the_contract_is_malformed_for_reader_and_schema(changes: dict[str, object]) -> None:
@@ -203,11 +209,15 @@ def test_a_record_against_the_contract_is_malformed_for_reader_and_schema(change
         pytest.param({"bids": [["1", "1"], ["1e5", "1"]]}, id="a deeper price with an exponent"),
         pytest.param({"bids": [["1", "1"]] * 21}, id="21 levels"),
         pytest.param({"epoch": 0}, id="live before the first epoch"),
-        pytest.param({"publish_seq": -1}, id="a negative count"),
     ],
 )
 def test_the_schema_refuses_what_the_reader_leaves_to_it(changes: dict[str, object]) -> None:
     assert not _VALIDATOR.is_valid(json.loads(encode(LIVE)) | changes)
+
+
+def test_a_record_with_what_is_no_utf_8_is_malformed() -> None:
+    with pytest.raises(MalformedRecord):
+        decode(encode(LIVE).replace(b"binance", b"bin\xffnce"))
 
 
 def test_a_record_without_a_value_is_malformed() -> None:

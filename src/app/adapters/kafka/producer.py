@@ -8,6 +8,8 @@ What its source (0.14) does, and what rests on it here:
 - ``request_timeout_ms`` plays two parts. For a request it is how long to wait before the connection counts as dead;
   for a batch it is how long it may wait for a partition that has no leader. The second must be above the ride-out, the
   first far below it, lest one dead connection uses it up: hence two settings, see ``_Client``.
+- It counts a partition's records past 2,147,483,647 to a negative number, which the broker refuses for good; it has to
+  go on with 0, as Kafka's own producer does: hence ``_wrap``.
 - ``stop()`` waits for all that is undelivered, however long that takes: hence ``abandon()``.
 """
 
@@ -26,6 +28,7 @@ from app.adapters.kafka.client import KafkaCluster
 __all__ = ["Acknowledgement", "Batch", "IdempotentProducer"]
 
 _CLOSE_SECONDS = 2.0
+_LAST_SEQUENCE_NUMBER = 2**31 - 1
 
 
 class Acknowledgement(Protocol):
@@ -69,6 +72,7 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
     def __init__(self, *, batch_timeout_seconds: float, request_timeout_ms: int, **named: Any) -> None:  # noqa: ANN401
         super().__init__(request_timeout_ms=int(batch_timeout_seconds * 1000), **named)
         self.client._request_timeout_ms = request_timeout_ms  # noqa: SLF001 - see the module's docstring
+        self._txn_manager.increment_sequence_number = self._wrap
         self._sender = _Sender(
             self.client,
             acks=-1,
@@ -77,6 +81,10 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
             retry_backoff_ms=named["retry_backoff_ms"],
             request_timeout_ms=request_timeout_ms,
         )
+
+    def _wrap(self, partition: TopicPartition, records: int) -> None:
+        numbers = self._txn_manager._sequence_numbers  # noqa: SLF001
+        numbers[partition] = (numbers[partition] + records) & _LAST_SEQUENCE_NUMBER
 
     async def abandon(self) -> None:
         self._closed = True

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 
 import anyio
 import anyio.lowlevel
@@ -25,6 +26,8 @@ __all__ = ["KafkaPublication"]
 _STALL_SECONDS = 5.0
 _WATCHES_A_STALL = 10
 _RETRY_SECONDS = 0.1
+_HELD_SECONDS = 1.0
+"""A request that takes longer than this holds up its own partitions only."""
 
 
 @attrs.define(eq=False)
@@ -45,7 +48,8 @@ class _Lane:
 class KafkaPublication(Publication):
     """Sends one request at a time to each broker, with a batch for every partition that has something.
 
-    What comes meanwhile makes up the next request, so that batches grow with the load.
+    What comes meanwhile makes up the next request, so that batches grow with the load. A partition that is not written
+    to (too few replicas, say) does not hold up the others for longer than a second.
     """
 
     def __init__(
@@ -77,8 +81,8 @@ class KafkaPublication(Publication):
         self._by_key: dict[str, tuple[bytes, _Lane]] = {}
         self._ready: dict[_Lane, None] = {}
         """Lanes with something to send and nothing under way."""
-        self._busy: set[int | None] = set()
-        """Brokers with a request under way."""
+        self._busy: dict[int | None, float] = {}
+        """Brokers with a request under way, and since when."""
         self._undelivered = 0
         self._failure: DeliveryFailed | None = None
         self._work = anyio.Event()
@@ -152,13 +156,14 @@ class KafkaPublication(Publication):
             by_leader.setdefault(self._producer.leader(lane.partition), []).append(lane)
         pause: float | None = None
         for leader, lanes in by_leader.items():
-            if leader in self._busy:
-                continue
-            left = min(lane.waiting_since for lane in lanes) + self._linger - now
-            if left > 0 and all(lane.waiting_bytes < self._max_batch_bytes for lane in lanes):
+            held = self._busy.get(leader, -inf) + _HELD_SECONDS - now
+            linger = min(lane.waiting_since for lane in lanes) + self._linger - now
+            if any(lane.waiting_bytes >= self._max_batch_bytes for lane in lanes):
+                linger = 0.0
+            if (left := max(held, linger)) > 0:
                 pause = left if pause is None else min(pause, left)
                 continue
-            self._busy.add(leader)
+            self._busy[leader] = now
             for lane in lanes:
                 await self._send(lane, leader)
         return pause
@@ -179,6 +184,9 @@ class KafkaPublication(Publication):
         while True:
             try:
                 acknowledged = await self._producer.send(batch, lane.partition)
+            except AssertionError:  # aiokafka's word for a partition that the topic does not have any more
+                self._fail(made_anew(self._topic.name, f"partition {lane.partition} is not there any more"))
+                return
             except KafkaError as error:
                 # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
                 if isinstance(error, UNAUTHORIZED):
@@ -205,7 +213,7 @@ class KafkaPublication(Publication):
         lane.moved = anyio.current_time()
         if lane.waiting:
             self._ready[lane] = None
-        self._busy.discard(leader)
+        self._busy.pop(leader, None)
         self._work.set()
         self._progress.set()
         self._progress = anyio.Event()

@@ -8,8 +8,10 @@ do not know); a change of meaning is another topic, whose name ends in the next 
 import re
 from functools import cache
 from importlib import resources
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from app.domain.errors import MalformedRecord
 from app.domain.normalized import SCHEMA_NAME, SCHEMA_VERSION, BookStatus, Levels, NormalizedBook, Reason
@@ -26,6 +28,11 @@ HEADERS: list[tuple[str, bytes]] = [
 _MAX_PROBLEM_LENGTH = 200
 _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
+_Name = Annotated[str, Meta(min_length=1, max_length=100)]
+_Count = Annotated[int, Meta(ge=0)]
+_Time = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
+"""µs since 1970, before the year 10000."""
+
 
 class _Value(msgspec.Struct, gc=False):
     """The wire form, written in this order; 40 levels take about 1.6 kB and 1.5 µs.
@@ -37,20 +44,20 @@ class _Value(msgspec.Struct, gc=False):
     """
 
     schema_version: int
-    exchange: str
-    symbol: str
+    exchange: _Name
+    symbol: _Name
     status: BookStatus
     reason: Reason | None
-    status_since: int
+    status_since: _Time
     bids: Levels
     asks: Levels
-    event_time: int | None
-    received_time: int | None
+    event_time: _Time | None
+    received_time: _Time | None
     sequence: int | None
-    epoch: int
-    run: str
-    publish_seq: int
-    conflated: int
+    epoch: _Count
+    run: _Name
+    publish_seq: _Count
+    conflated: _Count
 
 
 _write = msgspec.json.Encoder().encode
@@ -84,17 +91,20 @@ def decode(value: bytes | None) -> NormalizedBook:
     """Read the value of a record; fields that are not known are ignored. None is a tombstone.
 
     Raises:
-        MalformedRecord: it is no NormalizedBook: no JSON, a field missing or of another type, an unknown status or
-            reason, levels in a book that is not live, or best ones that are no decimal numbers.
+        MalformedRecord: it is no NormalizedBook: no JSON, a field missing or of another type, a time or count that can
+            be none, a name with what can not be printed, an unknown status or reason, levels in a book that is not
+            live, or best ones that are no decimal numbers.
     """
     if value is None:
         raise MalformedRecord("expected a JSON object, received no value")
     try:
         read = _read(value)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
     if read.schema_version < SCHEMA_VERSION:
         raise MalformedRecord(f"expected schema_version {SCHEMA_VERSION} or above, received {read.schema_version}")
+    if not f"{read.exchange}{read.symbol}{read.run}".isprintable():  # it will be: on somebody's terminal
+        raise MalformedRecord("expected printable names, received others")
     if read.status is BookStatus.LIVE:
         if read.reason is not None:
             raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import anyio
@@ -22,7 +23,7 @@ from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from app.application.ports import Clock, Connection, Network, Received, Request, Response, Transport
-from app.domain.errors import AppError, ConnectionFailed, ConnectionLost, RequestFailed
+from app.domain.errors import AppError, ConnectionFailed, ConnectionLost, RequestFailed, UsageError
 from app.domain.normalized import Reason
 
 __all__ = ["HttpNetwork", "HttpTransport", "TransportSettings"]
@@ -30,6 +31,7 @@ __all__ = ["HttpNetwork", "HttpTransport", "TransportSettings"]
 _READ_BYTES = 262_144
 _CLOSE_SECONDS = 2.0
 _MAX_BODY_BYTES = 128 * 1024 * 1024
+_LONGEST_WAIT_DIGITS = 9
 _BROKEN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, anyio.ClosedResourceError, OSError)
 
 
@@ -280,7 +282,14 @@ class HttpTransport(Transport):
     async def _open(self) -> AsyncGenerator[Network]:
         timeout = httpx.Timeout(None, connect=self._settings.connect_timeout_seconds)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=10)
-        async with httpx.AsyncClient(timeout=timeout, limits=limits, follow_redirects=False) as client:
+        try:
+            client = httpx.AsyncClient(timeout=timeout, limits=limits, follow_redirects=False)
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            problem = str(error).partition(" Make sure")[0]
+            raise UsageError(
+                f"the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) can not be used: {problem}"
+            ) from error
+        async with client:
             yield HttpNetwork(client, self._settings, self._clock)
 
     def open(self) -> AbstractAsyncContextManager[Network]:
@@ -322,8 +331,15 @@ def _judge(status: int) -> tuple[Reason, str]:
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
+    """Read how long to wait, in seconds: as a number, or as a time beside the answer's own."""
     text = headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdecimal() else None
+    if text.isascii() and text.isdecimal():
+        return float(text[:_LONGEST_WAIT_DIGITS])
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
 
 
 def _say(error: BaseException) -> str:

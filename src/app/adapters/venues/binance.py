@@ -8,8 +8,10 @@ streams differ from their words, as real streams do.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from app.adapters.venues.wire import Endpoint, cut, decode
 from app.application.ports import Request, Venue, VenueSession
@@ -28,6 +30,11 @@ _WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 _LISTINGS_WEIGHT = 20
 _HEAD = 80
 """A frame says whose it is within so many bytes."""
+_LONGEST_WEIGHT = 9
+"""Digits."""
+
+_Milliseconds = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
+"""Since 1970, before the year 10000."""
 
 
 class _Depth(msgspec.Struct, gc=False):
@@ -37,7 +44,7 @@ class _Depth(msgspec.Struct, gc=False):
     """
 
     e: str
-    E: int
+    E: _Milliseconds
     s: str
     U: int
     u: int
@@ -210,7 +217,7 @@ class Binance(Venue):
 
     def used_weight(self, headers: Mapping[str, str]) -> int | None:
         text = headers.get("x-mbx-used-weight-1m", "")
-        return int(text) if text.isascii() and text.isdecimal() else None
+        return int(text[:_LONGEST_WEIGHT]) if text.isascii() and text.isdecimal() else None
 
 
 def _change(depth: _Depth) -> Change:
