@@ -37,12 +37,12 @@ def calm(world: World, *, is_long: bool) -> None:
             states = [f"{seen.status} {seen.last.reason}" for seen in world.judge.seen]
             raise Violation(f"not live again after {_MOST_SECONDS:.0f} s without faults: {', '.join(states)}")
         _step(world)
-    if any(seen.is_tainted for seen in world.judge.seen):
-        _audit(world)
-    elif is_long:
-        _stay(world)
     while world.inputs < _FEWEST_INPUTS:
         _step(world)
+    if any(seen.is_tainted for seen in world.judge.seen):
+        _audit(world)  # last of all: what is false below the levels that it compares may rise later
+    elif is_long:
+        _stay(world)
     _compare(world)
     world.stop()
 

@@ -4,9 +4,10 @@ Of a record: ``live`` shows the true best levels of its sequence, which exists, 
 is not live shows no levels and says why; ``status_since``, ``epoch``, ``sequence``, ``event_time`` and
 ``received_time`` mean what the contract says; without news only heartbeats are published.
 
-After an input: nothing is live after a fault that continuity can see until it is rebuilt; what is live shows the book
-of the last frame that reached it; a live book was heard of, or probed, within the watchdogs' bound; after each tick
-every instrument has had its heartbeat; requests and reconnections are not repeated without need; buffers are bounded.
+After an input: nothing is live after a fault that continuity can see until it is rebuilt, nor after a leap of time until
+the venue has shown its book anew; what is live shows the book of the last frame that reached it; a live book was heard
+of, or probed, within the watchdogs' bound; after each tick every instrument has had its heartbeat; requests and
+reconnections are not repeated without need; buffers are bounded.
 
 Content made false under intact numbers can not be seen by continuity. Of such a book the levels are not judged until it
 is built anew; but it must be true again once the next comparable audit has had its chance (``calm``).
@@ -30,6 +31,8 @@ from app.domain.sync import SyncSettings
 __all__ = ["Judge", "Seen", "Violation"]
 
 _SLACK_SECONDS = 1.1
+_STRANGE_EVENTS = 3
+"""So many events in a row whose ids have stepped back tell that the venue counts anew."""
 
 
 class Violation(AssertionError):
@@ -50,14 +53,23 @@ class Seen:
     """The version of the newest intact frame that reached the core on this connection."""
     reach_id: int = -1
     """The same as Binance's id."""
-    hole_id: int = -1
-    """Where the stream went on after the newest hole, as an id; a snapshot from there on is needed."""
-    rebuilt_id: int = -1
-    """The newest id of a snapshot that was given to build from, on this connection."""
+    hole: int = -1
+    """The last version that is missing in the newest hole; a snapshot from there on is needed."""
+    rebuilt: int = -1
+    """The newest version of a snapshot that was given to build from, on this connection."""
+    rebuilt_era: int = -1
     is_tainted: bool = False
     false_version: int = -1
     is_frozen: bool = False
-    """Ids stepped back where nobody could tell: it is for a probe to find out."""
+    """Ids stepped back where nobody could tell: it is for a probe to find out, or for the next events."""
+    era: int | None = None
+    """Of the sequence in which the core counts, of Binance's ids."""
+    is_joined: bool = False
+    """An event has followed the snapshot."""
+    strange: int = 0
+    """Events in a row that are of another."""
+    doubted_serial: int | None = None
+    """The last request before time leapt: an answer to a later one is needed."""
     live_at: float = 0.0
     """When it became live."""
     alive_at: float = 0.0
@@ -162,6 +174,7 @@ class Judge:
     def _live(self, i: int, seen: Seen, state: BookState) -> None:
         _require(state.reason is None, "a live book has no reason")
         _require(self.is_open, "nothing is live without a connection")
+        _require(seen.doubted_serial is None, "after a leap of time the venue's own book must show what is live")
         version = self._version(i, state.sequence)
         if version is None:
             raise Violation(f"sequence {state.sequence} does not exist")
@@ -207,17 +220,28 @@ class Judge:
         self.held = {}
         self.heard_at = self.now.mono
         for seen in self.seen:
-            seen.reach = seen.reach_id = seen.hole_id = seen.rebuilt_id = -1
+            seen.reach = seen.reach_id = seen.hole = seen.rebuilt = seen.rebuilt_era = -1
             if isinstance(self.exchange, CoinbaseExchange):
                 seen.is_tainted = False
-            seen.is_frozen = False
+            seen.is_frozen = seen.is_joined = False
+            seen.era = None
+            seen.strange = 0
+            seen.doubted_serial = None
             seen.alive_at = self.now.mono
+
+    def doubted(self) -> None:
+        """Time leapt: what is read from now on may have waited."""
+        for i, seen in enumerate(self.seen):
+            self.forgive(i)
+            seen.doubted_serial = self.core._syncs[i]._serial if self.is_read else None
+        if isinstance(self.exchange, CoinbaseExchange):
+            self.is_read = False
 
     def closed(self) -> None:
         """The connection is gone."""
         self.is_open = self.is_read = False
 
-    def reading(self, frames: Sequence[Frame]) -> list[str]:
+    def reading(self, frames: Sequence[Frame]) -> list[str]:  # noqa: PLR0912 - one after the other
         """Take note of frames that the core is about to read; gives what may not be live afterwards, by why."""
         self.heard_at = self.now.mono
         broken = [""] * len(self.seen)
@@ -240,6 +264,8 @@ class Judge:
                 if frame.number != self.expected:
                     broken = [f"frame {frame.number} in place of {self.expected}"] * len(self.seen)
                     self.is_read = False
+                    for part in frame.parts:
+                        self._received(part.instrument)
                     break
                 self.expected += 1
             for part in frame.parts:
@@ -289,22 +315,17 @@ class Judge:
         self._received(part.instrument)
         before, seen.alive_at = seen.alive_at, self.now.mono
         if isinstance(exchange, BinanceExchange):
-            first = exchange.id_of(part.instrument, part.since + 1)
             last = exchange.id_of(part.instrument, part.version)
-            is_live = seen.status is BookStatus.LIVE
-            known = seen.reach_id if seen.reach_id >= 0 or not is_live else exchange.id_of(part.instrument, seen.shown)
-            is_other_era = known >= 0 and last // ERA != known // ERA
-            if is_other_era and is_live and seen.last.event_time is None:
-                self._freeze(seen, part.version)
+            is_other_era = self._has_stepped_back(seen, last, part.version)
             if seen.is_frozen:
                 seen.alive_at = before
                 seen.reach_id, seen.reach = last, part.version
                 return
-            if is_other_era or (seen.reach_id >= 0 and first > seen.reach_id + 1):
-                seen.hole_id = first
-                if is_other_era and seen.rebuilt_id // ERA != last // ERA:
-                    seen.rebuilt_id = -1
-            if is_other_era or last > seen.reach_id:
+            if is_other_era or (seen.reach >= 0 and part.since > seen.reach):
+                seen.hole = part.since
+                if is_other_era and seen.rebuilt_era != seen.era:
+                    seen.rebuilt = -1
+            if is_other_era or part.version > seen.reach:
                 seen.reach_id, seen.reach = last, part.version
             if part.is_false:
                 seen.is_tainted, seen.false_version = True, max(seen.false_version, part.version)
@@ -314,21 +335,38 @@ class Judge:
         seen.is_tainted |= part.is_false
         seen.reach = part.version
 
+    def _has_stepped_back(self, seen: Seen, last: int, version: int) -> bool:
+        """Tell whether an event shows that the venue counts anew; the first ones leave it open."""
+        era = last // ERA
+        if seen.era is None or era == seen.era:
+            seen.era, seen.strange = era, 0
+            seen.is_joined |= version > seen.rebuilt
+            return False
+        seen.strange += 1
+        is_quiet = seen.status is BookStatus.LIVE and not seen.is_joined
+        if seen.strange < _STRANGE_EVENTS and not is_quiet:
+            self._freeze(seen, version)
+            return False
+        seen.era, seen.strange, seen.is_frozen = era, 0, False
+        return True
+
     def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
         """Take note of a good answer that the core is about to read."""
         seen, sync = self.seen[i], self.core._syncs[i]
         if sync._awaited is None or sync._serial != fetch.serial:
             return
         seen.alive_at = self.now.mono
+        if seen.doubted_serial is not None and fetch.serial > seen.doubted_serial:
+            seen.doubted_serial = None
         if fetch.purpose in (Purpose.SNAPSHOT, Purpose.RESEED):
             self._received(i)
         if fetch.purpose is not Purpose.SNAPSHOT:
             self.forgive(i)
         elif isinstance(self.exchange, BinanceExchange):
-            seen.is_frozen = False
-            rebuilt_id = self.exchange.id_of(i, version)
-            is_newer = self._is_other_era(seen.rebuilt_id, rebuilt_id) or rebuilt_id > seen.rebuilt_id
-            seen.rebuilt_id = rebuilt_id if is_newer else seen.rebuilt_id
+            seen.is_frozen = seen.is_joined = False
+            seen.strange = 0
+            seen.rebuilt = max(seen.rebuilt, version)
+            seen.era = seen.rebuilt_era = self.exchange.id_of(i, version) // ERA
             if is_false:
                 seen.is_tainted, seen.false_version = True, max(seen.false_version, version)
             elif version >= seen.false_version:
@@ -347,8 +385,8 @@ class Judge:
             _require(self.is_open, "nothing is live without a connection")
             if broken and broken[i]:
                 raise Violation(f"live after {broken[i]}")
-            if seen.hole_id - 1 > seen.rebuilt_id:
-                raise Violation(f"live after a hole before {seen.hole_id}, without a newer snapshot")
+            if seen.hole > seen.rebuilt:
+                raise Violation(f"live after a hole behind version {seen.hole}, without a newer snapshot")
             if self.is_read and seen.reach > seen.shown and not seen.is_tainted:
                 self._compare(
                     seen.last, self.exchange.markets[i].ladder(seen.reach, self.settings.depth), "a live book is behind"

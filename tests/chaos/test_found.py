@@ -77,10 +77,11 @@ def test_a_live_book_whose_ids_step_back_is_a_gap_and_not_frozen(table: Table) -
     table.answer(5000)
     table.event(5001, 5001, time_ms=1000)
     assert table.status is BookStatus.LIVE
-    table.event(11, 12, time_ms=1100)
+    for number in range(11, 14):
+        table.event(number, number, time_ms=1089 + number)
     assert table.status is BookStatus.GAP
-    table.answer(12)
-    table.event(13, 13, time_ms=1200)
+    table.answer(13)
+    table.event(14, 14, time_ms=1200)
     assert table.status is BookStatus.LIVE
 
 
@@ -94,11 +95,12 @@ def test_an_old_event_that_comes_again_is_no_step_back(table: Table) -> None:
 
 def test_ids_that_step_back_while_a_snapshot_is_awaited_do_not_keep_the_book_from_coming_back(table: Table) -> None:
     table.event(5001, 5001, time_ms=1000)
-    table.event(11, 12, time_ms=1100)
+    for number in range(11, 14):
+        table.event(number, number, time_ms=1089 + number)
     assert table.status is BookStatus.GAP
     table.wait(1)
-    table.answer(12)
-    table.event(13, 13, time_ms=1200)
+    table.answer(13)
+    table.event(14, 14, time_ms=1200)
     assert table.status is BookStatus.LIVE
 
 

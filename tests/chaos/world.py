@@ -462,6 +462,8 @@ class World:
         self._finish_closing()
         self.judge.leapt_at = self.now.mono
         self._advance(0.1, round((seconds + 0.1) * 1e6))
+        if abs(seconds) >= self.settings.clock_step_seconds:
+            self.judge.doubted()
         self._ticked()
 
     def suspend(self, seconds: float, *, wakes_to_frames: bool) -> None:
@@ -469,6 +471,8 @@ class World:
         self._finish_closing()
         self._advance(seconds, round(seconds * 1e6))
         self.judge.leapt_at = self.now.mono
+        if seconds >= self.settings.pause_seconds:
+            self.judge.doubted()
         if wakes_to_frames:
             self.deliver(100)
         self._expire()

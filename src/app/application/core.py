@@ -106,6 +106,7 @@ class FeedCore:
 
     def handle(self, given: Input, now: Moment) -> list[Output]:
         """Take one input and say what is to be done, in order."""
+        self._watch_clocks(now)
         match given:
             case Frames():
                 self._read(given.frames, now)
@@ -125,7 +126,7 @@ class FeedCore:
                 self._close(given, now)
             case Unopened():
                 for sync in self._syncs:
-                    sync.closed(given.reason, now)
+                    sync.unopened(given.reason, now)
             case Stopped():
                 self._session = None
                 for sync in self._syncs:
@@ -148,18 +149,16 @@ class FeedCore:
         for sync in self._syncs:
             if not given.is_ours:
                 sync.closed(given.reason, now)
-            elif sync.status is BookStatus.LIVE:
-                sync.closed(Reason.CONNECTION, now)
             else:
                 sync.detached(now)
 
     def _tick(self, now: Moment) -> None:
-        self._watch_clocks(now)
+        self._watch_skew(now)
         if self._session is not None and now.mono - self._expected_since >= self._silence:
             self._session = None
             self._effects.append(Tell("the connection is silent", {"seconds": round(now.mono - self._heard_at, 1)}))
             for sync in self._syncs:
-                sync.silent(now)
+                sync.closed(Reason.SILENCE, now)
             self._effects.append(Reconnect(Reason.SILENCE))
         for sync in self._syncs:
             sync.tick(now)
@@ -172,14 +171,27 @@ class FeedCore:
         return self._heard_at if self._venue.sends_heartbeats else self._renewed_at
 
     def _watch_clocks(self, now: Moment) -> None:
-        """Notice a wall clock that leaps against the monotonic one, and a venue's clock that is far from ours."""
+        """Notice that the wall clock leapt against the monotonic one, or that we were not running."""
         last, self._last = self._last, now
-        if last is not None:
-            step = (now.wall - last.wall) / _MICROSECONDS - (now.mono - last.mono)
-            if abs(step) >= self._settings.clock_step_seconds:
-                self._effects.append(Tell("the wall clock stepped", {"seconds": round(step, 3)}))
-                for sync in self._syncs:
-                    sync.doubt(now)
+        if last is None:
+            return
+        passed = now.mono - last.mono
+        step = (now.wall - last.wall) / _MICROSECONDS - passed
+        if abs(step) >= self._settings.clock_step_seconds:
+            self._effects.append(Tell("the wall clock stepped", {"seconds": round(step, 3)}))
+        elif passed >= self._settings.pause_seconds:
+            self._effects.append(Tell("the program was not running", {"seconds": round(passed, 1)}))
+        else:
+            return
+        if self._session is None:
+            return
+        for sync in self._syncs:
+            sync.doubt(now)
+        if any(isinstance(effect, Reconnect) for effect in self._effects):
+            self._session = None
+
+    def _watch_skew(self, now: Moment) -> None:
+        """Notice that the venue's clock is far from ours."""
         skew = self._behind / _MICROSECONDS
         if abs(skew) > self._settings.max_clock_skew_seconds and now.mono - self._skew_told_at >= _SKEW_PERIOD_SECONDS:
             self._skew_told_at = now.mono
@@ -205,7 +217,7 @@ class FeedCore:
             for event in events:
                 if type(event) is Change:
                     self._change(event, now)
-                elif not self._mean(event, now):
+                elif not self._mean(event, events, now):
                     return
             if len(events) > 1:
                 for sync in self._touched_by(events):
@@ -228,12 +240,12 @@ class FeedCore:
         natives = dict.fromkeys(event.native for event in events if isinstance(event, (Change, Snapshot)))
         return [sync for native in natives for sync in self._by_native.get(native, ())]
 
-    def _mean(self, event: Event, now: Moment) -> bool:
+    def _mean(self, event: Event, frame: Sequence[Event], now: Moment) -> bool:
         """Act on what is rarer than a change; False when the connection can not be used any more."""
         match event:
             case Numbered(number):
                 if not self._counter.is_next(number):
-                    self._refute(number, now)
+                    self._refute(number, frame, now)
                     return False
             case Snapshot():
                 if event.native not in self._by_native:
@@ -256,12 +268,13 @@ class FeedCore:
     def _stranger(self, native: str) -> None:
         self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
 
-    def _refute(self, number: int, now: Moment) -> None:
+    def _refute(self, number: int, frame: Sequence[Event], now: Moment) -> None:
         fields: dict[str, object] = {"expected": self._counter.expected, "received": number}
         self._effects.append(Tell("frames of the connection are missing or repeated", fields))
         self._session = None
+        named = tuple(self._touched_by(frame))
         for sync in self._syncs:
-            sync.refuse(Reason.SEQUENCE, now, was_depth=False)
+            sync.refuse(Reason.SEQUENCE, now, was_depth=sync in named)
 
     def _malformed(self, error: MalformedFrame, now: Moment) -> None:
         """Refute the book that the frame belongs to, or all of the connection where nobody can tell."""
@@ -295,9 +308,19 @@ class FeedCore:
         sync.fetched(fetch.serial, snapshot, now)
 
     def _drain(self, now: Moment) -> list[Output]:
-        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages."""
+        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages.
+
+        A connection that is being closed is not read any more: nothing of it stays live.
+        """
         if not self._effects:
             return []
+        if any(isinstance(effect, Reconnect) for effect in self._effects):
+            self._session = None
+            for sync in self._syncs:
+                if sync.status is BookStatus.LIVE:
+                    sync.closed(Reason.CONNECTION, now)
+                else:
+                    sync.detached(now)
         outputs: list[Output] = []
         is_closing = False
         for effect in self._effects:
@@ -311,8 +334,6 @@ class FeedCore:
                 is_closing = True
                 outputs.append(effect)
         self._effects.clear()
-        if is_closing:
-            self._session = None
         return outputs
 
 

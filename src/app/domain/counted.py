@@ -8,7 +8,8 @@ does not: it counts every frame of the connection, acknowledgements and heartbea
        instrument is lost or doubled, and nobody can tell whose. Every book of the connection is refuted.
     3. A snapshot replaces the book of its instrument, whatever was known before, and makes it live.
     4. Changes before the first snapshot mean nothing; later ones are applied.
-    5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect.
+    5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect. The others of the
+       connection pay for it: a book that fails alone, again and again, waits longer and longer for the next try.
 
 A book without any frame is compared with the venue's REST book: equal, and it is quiet; different, and nothing comes
 within a second, and the stream is dead.
@@ -24,12 +25,16 @@ from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Backoff, BookSync, SyncSettings
+from app.domain.sync import TRUSTED_AFTER_SECONDS, Backoff, BookSync, SyncSettings
 
 __all__ = ["CountedSync", "FrameCounter"]
 
 _PROBE_LEVELS = 20
 _MAX_SNAPSHOT_WAIT_SECONDS = 300.0
+_FREE_REBUILDS = 2
+"""So often in a row a book may be rebuilt at once for a trouble of its own."""
+_FIRST_REBUILD_WAIT_SECONDS = 10.0
+_MAX_REBUILD_WAIT_SECONDS = 640.0
 
 
 @attrs.define
@@ -59,6 +64,9 @@ class CountedSync(BookSync):
         self._probe_at = inf
         self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._differs_until = inf
+        self._rebuilds = 0
+        self._rebuild_at = inf
+        self._rebuild_wait = Backoff(_FIRST_REBUILD_WAIT_SECONDS, _MAX_REBUILD_WAIT_SECONDS)
 
     # inputs
 
@@ -108,8 +116,8 @@ class CountedSync(BookSync):
 
     # probing a silent stream
 
-    def _probe_soon(self, now: Moment) -> None:
-        self._probe_at = now.mono
+    def _prove(self, now: Moment) -> None:
+        self._rebuild(Reason.CLOCK, now)
 
     def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:  # noqa: ARG002 - only probes
         theirs = OrderBook(self._settings.depth)
@@ -152,7 +160,9 @@ class CountedSync(BookSync):
             self._fetch(Purpose.PROBE, _PROBE_LEVELS)
         if self._differs_until <= now.mono:
             self._become(BookStatus.STALE, Reason.SILENCE, now)
-            self._rebuild(Reason.SILENCE, now)
+            self._rebuild_alone(Reason.SILENCE, now)
+        if self._rebuild_at <= now.mono:
+            self._rebuild(self.reason or Reason.CONNECTION, now)
 
     def _miss_snapshot(self, now: Moment) -> None:
         """No snapshot came: refused instruments are said to be so, accepted ones are tried on another connection.
@@ -172,17 +182,33 @@ class CountedSync(BookSync):
 
     def _lose(self, reason: Reason, now: Moment) -> None:
         self._become(BookStatus.GAP, reason, now)
-        self._rebuild(reason, now)
+        if reason in (Reason.SEQUENCE, Reason.CROSSED):  # everybody's trouble; what crosses for long is kept
+            self._rebuild(reason, now)
+        else:
+            self._rebuild_alone(reason, now)
 
     def _rebuild(self, reason: Reason, now: Moment) -> None:  # step 5
         self._forget(now)
         self._effects.append(Reconnect(reason))
 
+    def _rebuild_alone(self, reason: Reason, now: Moment) -> None:  # step 5, for a trouble of this book only
+        if self._live_since and now.mono - self._live_since >= TRUSTED_AFTER_SECONDS:
+            self._rebuilds = 0
+            self._rebuild_wait.reset()
+        self._rebuilds += 1
+        if self._rebuilds <= _FREE_REBUILDS:
+            self._rebuild(reason, now)
+            return
+        self._forget(now)
+        wait = self._rebuild_wait.advance()
+        self._rebuild_at = now.mono + wait
+        self._tell("a book fails again and again, and waits", reason=reason, seconds=wait)
+
     def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
         self._awaited = None
         self._stands = False
         self._touched = False
-        self._snapshot_by = self._probe_at = self._differs_until = inf
+        self._snapshot_by = self._probe_at = self._differs_until = self._rebuild_at = inf
 
 
 def _is_older(time: int | None, other: int | None) -> bool:

@@ -6,15 +6,16 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
     1. The stream is subscribed first.
     2. Every event is buffered; the buffer has no hole, or starts anew behind it.
     3. A snapshot is fetched once the venue has acknowledged the subscription, or an event came.
-    4. A snapshot that ends before the buffer begins (``id + 1 < U`` of the first) is too old: fetch again, keep the
-       buffer. Where there is no event to tell, nothing older than what was live here is taken; a stream that then says
+    4. A snapshot that ends before the stream begins (``id + 1 < U`` of the first event) is too old: fetch again, keep
+       the buffer. Where there is no event to tell, nothing older than what was live here is taken. A stream that says
        nothing either, for as long as a new one may take to speak, is renewed.
     5. The book is the snapshot. Buffered events with ``u <= id`` are dropped, the others applied by step 6.
-    6. An event with ``u <= local`` is stale: dropped, unless it is later than one that was applied: then the venue
-       counts anew, go back to step 2 with this event. ``U > local + 1``: events are missing, likewise. Else
-       ``U <= local + 1 <= u``: apply it, local becomes ``u``. Sizes are absolute, so an overlap is harmless.
-    7. The book is live once an event has joined by step 6, or when after a quiet second the venue still gives the
-       same id.
+    6. An event with ``u <= local`` is stale: dropped. Several in a row that are all later than the last one applied
+       show that the venue counts anew: go back to step 2 with the last of them; the first makes the book be probed.
+       ``U > local + 1``: events are missing, go back to step 2 with this event. Else ``U <= local + 1 <= u``: apply it,
+       local becomes ``u``. Sizes are absolute, so an overlap is harmless.
+    7. The book is live once an event has joined by step 6, or when after a second in which nothing came the venue
+       still gives the same id.
 
 A live book is checked against a second snapshot now and then (``_Check``): both are brought to the same id and compared
 as far as both know. That is at once the audit of the content, the probe of a silent stream (an id that the venue
@@ -40,6 +41,10 @@ __all__ = ["SplicedSync"]
 
 _CHECK_LEVELS = 100
 """Levels a side asked for in a probe or an audit: the most that the cheapest request gives."""
+_STALE_EVENTS = 3
+"""So many stale events in a row, each later than what was applied, and the venue counts anew."""
+_FIRST_LEAD_SECONDS = 1.0
+_MAX_LEAD_SECONDS = 8.0
 _MOST_RENEWALS = 2
 """A stream renewed so often in vain is tried on another connection, once: the other instruments pay for it."""
 
@@ -62,6 +67,8 @@ class _Check:
     book: OrderBook | None = None
     sequence: int = -1
     deadline: float = inf
+    fetch_at: float = inf
+    """When to ask for it, where changes are collected first."""
 
 
 class SplicedSync(BookSync):
@@ -79,11 +86,18 @@ class SplicedSync(BookSync):
         self._fetch_at = inf
         self._check_at = 0.0
         self._quiet_at = inf
+        self._join_by = inf
         self._speak_by = inf
         self._heard_at = 0.0
         self._audit_at = inf
         self._is_first_attempt = True
         self._shown_id = -1
+        """The last id that stood here; nothing older is taken without an event that joins it."""
+        self._stream_id: int | None = None
+        """The last id that this stream gave, as long as nothing of it was applied."""
+        self._stale_events = 0
+        self._lead = 0.0
+        """How long changes are collected before a book is asked for that it can be compared with."""
         self._renewals = 0
 
     # inputs
@@ -91,7 +105,8 @@ class SplicedSync(BookSync):
     def opened(self, now: Moment) -> None:
         super().opened(now)
         self._phase = _Phase.BUFFERING  # step 2
-        self._shown_id = -1
+        if self._renewals > _MOST_RENEWALS:  # all that the venue says is older than what stood here, and it keeps to it
+            self._shown_id = -1
         self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         self._is_first_attempt = True
 
@@ -114,19 +129,20 @@ class SplicedSync(BookSync):
 
     def _keep(self, change: Change, now: Moment) -> None:
         buffer = self._buffer
-        if buffer:
-            last = buffer[-1].last_id
-            if change.last_id <= last:
-                if _is_later(change.event_time, buffer[-1].event_time):
-                    self._step_back(last, change, now)
-                return
-            if change.first_id > last + 1:
-                self._tell_hole(last, change)
-                self._become(BookStatus.GAP, Reason.SEQUENCE, now)
-                buffer.clear()
-        buffer.append(change)
         self._renewals = 0
         self._speak_by = inf
+        if buffer:
+            last = buffer[-1]
+            if change.last_id <= last.last_id:
+                if self._counts_anew(change, last.event_time):
+                    self._step_back(last.last_id, change, now)
+                return
+            if change.first_id > last.last_id + 1:
+                self._tell_hole(last.last_id, change)
+                self._become(BookStatus.GAP, Reason.SEQUENCE, now)
+                buffer.clear()
+        self._stale_events = 0
+        buffer.append(change)
         self._want_snapshot(now)  # step 3
 
     # step 6: follow
@@ -136,15 +152,13 @@ class SplicedSync(BookSync):
         if local is None:
             return
         if change.last_id <= local:
-            if self._phase is _Phase.JOINED and _is_later(change.event_time, self._event_time):
-                self._step_back(local, change, now)
+            self._pass_over(change, local, now)
             return
         self._heard_at = now.mono
         self._renewals = 0
+        self._stale_events = 0
         if change.first_id > local + 1:
-            self._tell_hole(local, change)
-            self._lose(Reason.SEQUENCE, now)
-            self._buffer.append(change)
+            self._miss_changes(change, local, now)
             return
         try:
             self._apply(change)
@@ -162,6 +176,41 @@ class SplicedSync(BookSync):
         known = self._book.known_levels
         if known is not None and self._settings.depth <= known < self._settings.reseed_below_levels:
             self._begin_check(Purpose.RESEED, now)
+
+    def _pass_over(self, change: Change, local: int, now: Moment) -> None:
+        """Drop a stale event, and wonder whether the venue counts anew."""
+        if self._phase is _Phase.JOINING:  # a stream that speaks is not quiet: only an event joins it now
+            self._stream_id = change.last_id
+            self._quiet_at = now.mono + self._settings.join_quiet_seconds
+            if now.mono >= self._join_by:
+                self._tell("no event joins the snapshot", snapshot=local, received=change.last_id)
+                self._restart(now)
+        elif self._event_time is None:  # it joined for being quiet, and was not
+            self._tell("the stream is behind the snapshot", snapshot=local, received=change.last_id)
+            self._lose(Reason.SEQUENCE, now)
+            self._shown_id = -1
+            self._buffer.append(change)
+        elif self._counts_anew(change, self._event_time):
+            self._step_back(local, change, now)
+        elif self._stale_events == 1:
+            self._begin_check(Purpose.PROBE, now)
+
+    def _counts_anew(self, change: Change, time: int | None) -> bool:
+        """Count a stale event; tell whether there were too many, each later than this time, to be late ones."""
+        if change.event_time is None or time is None or change.event_time <= time:
+            return False
+        self._stale_events += 1
+        return self._stale_events >= _STALE_EVENTS
+
+    def _miss_changes(self, change: Change, local: int, now: Moment) -> None:
+        """Begin anew behind a hole; before the first event of the stream there is none, but an old snapshot."""
+        if self._phase is _Phase.JOINING and self._stream_id is None:  # step 4
+            self._tell("a snapshot is too old", received=local, expected_at_least=change.first_id - 1)
+            self._restart(now)
+        else:
+            self._tell_hole(local, change)
+            self._lose(Reason.SEQUENCE, now)
+        self._buffer.append(change)
 
     def _judge(self, now: Moment) -> None:
         super()._judge(now)
@@ -183,7 +232,7 @@ class SplicedSync(BookSync):
 
     def _join(self, now: Moment) -> None:
         self._phase = _Phase.JOINED
-        self._quiet_at = inf
+        self._quiet_at = self._join_by = inf
         self._stands = True
         self._touched = True
         self._check_backoff.reset()
@@ -218,7 +267,7 @@ class SplicedSync(BookSync):
         if sequence < oldest:  # step 4
             self._tell("a snapshot is too old", received=sequence, expected_at_least=oldest)
             self._ask_snapshot(now)
-            if not self._buffer and self._speak_by == inf:
+            if self._speak_by == inf:
                 self._speak_by = now.mono + self._settings.first_data_timeout_seconds
             return
         self._speak_by = inf
@@ -229,7 +278,10 @@ class SplicedSync(BookSync):
             self._lose(Reason.MALFORMED, now)
             return
         self._phase = _Phase.JOINING
+        self._stream_id = None
+        self._stale_events = 0
         self._quiet_at = now.mono + self._settings.join_quiet_seconds
+        self._join_by = now.mono + self._settings.first_data_timeout_seconds
         waiting = list(self._buffer)
         self._buffer.clear()
         for change in waiting:
@@ -244,8 +296,14 @@ class SplicedSync(BookSync):
         if self.sequence is None or self._is_busy(purpose) or self._is_too_soon(purpose, now):
             return
         self._check = _Check(purpose, self.sequence, now.mono)
-        levels = self._settings.snapshot_limit if purpose is Purpose.RESEED else _CHECK_LEVELS
-        self._fetch(purpose, levels)
+        if purpose is Purpose.PROBE or not self._lead:
+            self._fetch_check(self._check)
+        else:
+            self._check.fetch_at = now.mono + self._lead
+
+    def _fetch_check(self, check: _Check) -> None:
+        check.fetch_at = inf
+        self._fetch(check.purpose, self._settings.snapshot_limit if check.purpose is Purpose.RESEED else _CHECK_LEVELS)
 
     def _is_busy(self, purpose: Purpose) -> bool:
         """Tell whether an answer must be waited for first; silence does not wait for one that may never come."""
@@ -271,6 +329,9 @@ class SplicedSync(BookSync):
 
     def _take_check(self, check: _Check, snapshot: Snapshot, now: Moment) -> None:
         if snapshot.sequence is None or snapshot.sequence < check.asked_at_id:
+            if check.purpose is not Purpose.PROBE:  # the venue's REST interface is behind its stream
+                self._tell("a book to compare with is too old", received=snapshot.sequence, ours=check.asked_at_id)
+                self._lead = min(max(_FIRST_LEAD_SECONDS, 2 * self._lead), _MAX_LEAD_SECONDS)
             self._miss_check(check, Reason.SILENCE, None, now)
             if check.purpose is Purpose.PROBE and self.status is not BookStatus.LIVE:
                 self._restart(now)  # a cache, or ids of another sequence: only a new splice can tell
@@ -306,6 +367,7 @@ class SplicedSync(BookSync):
             self._lose(Reason.AUDIT, now)
             return
         self._check_backoff.reset()
+        self._is_doubted = False
         self._heard_at = now.mono
         self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
         if check.purpose is Purpose.RESEED:
@@ -313,8 +375,9 @@ class SplicedSync(BookSync):
             known = self._book.known_levels
             if known is not None and known < self._settings.reseed_below_levels:
                 self._check_at = now.mono + self._check_backoff.advance()
-        if self._phase is _Phase.JOINING:  # step 7, without an event
-            self._join(now)
+        if self._phase is _Phase.JOINING:
+            if self._quiet_at <= now.mono:  # step 7, without an event
+                self._join(now)
         elif self.status is not BookStatus.LIVE:
             self._touched = True
 
@@ -333,8 +396,13 @@ class SplicedSync(BookSync):
         elif self._heard_at <= check.asked_at:  # else the stream has answered for itself
             self._become(BookStatus.STALE, Reason.SILENCE, now)
 
-    def _probe_soon(self, now: Moment) -> None:
-        self._heard_at = now.mono - self._settings.stream_silence_seconds
+    def _prove(self, now: Moment) -> None:
+        if self._phase is _Phase.JOINED:
+            self._is_doubted = True
+            self._check = None
+            self._awaited = None
+        elif self._phase is not _Phase.IDLE:
+            self._restart(now)
 
     # answers
 
@@ -364,8 +432,11 @@ class SplicedSync(BookSync):
             self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         if self._quiet_at <= now.mono:
             self._begin_check(Purpose.PROBE, now)
-        if self._phase is _Phase.JOINED and now.mono - self._heard_at >= self._settings.stream_silence_seconds:
+        is_silent = now.mono - self._heard_at >= self._settings.stream_silence_seconds
+        if self._phase is _Phase.JOINED and (is_silent or self._is_doubted):
             self._begin_check(Purpose.PROBE, now)
+        if self._check is not None and self._check.fetch_at <= now.mono:
+            self._fetch_check(self._check)
         is_auditable = self.status is BookStatus.LIVE or self.reason is Reason.CROSSED
         if self._audit_at <= now.mono and self._stands and is_auditable:
             self._begin_check(Purpose.AUDIT, now)
@@ -390,22 +461,21 @@ class SplicedSync(BookSync):
     def _restart(self, now: Moment) -> None:
         """Go back to step 2: nothing that stands is used again."""
         was_idle = self._phase is _Phase.IDLE
-        if self._phase is _Phase.JOINED and self.sequence is not None:
-            self._shown_id = self.sequence
         self._forget(now)
         if not was_idle:
             self._phase = _Phase.BUFFERING
             self._ask_snapshot(now)
 
     def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
+        if self._phase is _Phase.JOINED and self.sequence is not None:
+            self._shown_id = self.sequence
         self._phase = _Phase.IDLE
         self._buffer.clear()
         self._check = None
         self._awaited = None
         self._stands = False
         self._touched = False
-        self._fetch_at = self._quiet_at = self._speak_by = self._audit_at = inf
-
-
-def _is_later(time: int | None, other: int | None) -> bool:
-    return time is not None and other is not None and time > other
+        self._is_doubted = False
+        self._stream_id = None
+        self._stale_events = 0
+        self._fetch_at = self._quiet_at = self._join_by = self._speak_by = self._audit_at = inf

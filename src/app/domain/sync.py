@@ -27,9 +27,9 @@ from app.domain.instrument import Instrument
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Levels, Reason
 
-__all__ = ["Backoff", "BookSync", "Standing", "SyncSettings"]
+__all__ = ["TRUSTED_AFTER_SECONDS", "Backoff", "BookSync", "Standing", "SyncSettings"]
 
-_TRUSTED_AFTER_SECONDS = 60.0
+TRUSTED_AFTER_SECONDS = 60.0
 """A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
 
 
@@ -62,8 +62,9 @@ class SyncSettings:
     probe_timeout_seconds: float = 5.0
     """A probe that is not answered for so long has failed."""
     clock_step_seconds: float = 1.0
-    """The wall clock leaping so far against the monotonic one, or time standing still so long, makes books be
-    probed."""
+    """The wall clock leaping so far against the monotonic one makes books be doubted: the machine may have slept."""
+    pause_seconds: float = 5.0
+    """So does nothing being handled for so long: what is read then may have lain in the kernel meanwhile."""
     max_clock_skew_seconds: float = 10.0
     """The venue's clock being so far from ours is told."""
 
@@ -131,6 +132,7 @@ class BookSync(ABC):
         self._live_since = 0.0
         self._touched = False
         self._stands = False
+        self._is_doubted = False
 
     # inputs that every venue has
 
@@ -157,7 +159,19 @@ class BookSync(ABC):
             self._become(BookStatus.SYNCING, self.reason, now)
 
     def closed(self, reason: Reason, now: Moment) -> None:
-        """The connection is lost, or could not be opened."""
+        """The connection is lost; or it had to be given up for what came over it, or for its silence."""
+        self._forget(now)
+        match reason:
+            case Reason.MALFORMED:
+                status = BookStatus.GAP
+            case Reason.SILENCE:
+                status = BookStatus.STALE
+            case _:
+                status = BookStatus.DISCONNECTED
+        self._become(status, reason, now)
+
+    def unopened(self, reason: Reason, now: Moment) -> None:
+        """No connection could be opened."""
         self._forget(now)
         self._become(BookStatus.DISCONNECTED, reason, now)
 
@@ -169,22 +183,17 @@ class BookSync(ABC):
         """The program stops; this gives the last record."""
         self._become(BookStatus.DISCONNECTED, Reason.SHUTDOWN, now)
 
-    def silent(self, now: Moment) -> None:
-        """The whole connection is silent beyond its bound and is being closed for it."""
-        self._forget(now)
-        self._become(BookStatus.STALE, Reason.SILENCE, now)
-
     def doubt(self, now: Moment) -> None:
-        """The clock stepped (or the machine slept): nothing is said to be live before the stream or a probe shows
-        it.
+        """The clock stepped, or we were not running: what is read next may be old, so that only the venue's book of
+        after this moment can show a live one.
         """
         if self.status is BookStatus.LIVE:
             self._become(BookStatus.STALE, Reason.CLOCK, now)
-            self._probe_soon(now)
+        self._prove(now)
 
     @abstractmethod
-    def _probe_soon(self, now: Moment) -> None:
-        """Do not wait for silence: probe the stream at the next opportunity."""
+    def _prove(self, now: Moment) -> None:
+        """Take nothing for true that was asked for or sent before now."""
 
     def refuse(self, reason: Reason, now: Moment, *, was_depth: bool) -> None:
         """What came can not be trusted; ``was_depth``: it was known to be a depth frame of this instrument."""
@@ -235,7 +244,7 @@ class BookSync(ABC):
 
     def settle(self, now: Moment) -> None:
         """A whole frame is applied: judge the book, where one stands, and publish it if it changed."""
-        if self._touched and self._stands:
+        if self._touched and self._stands and not self._is_doubted:
             self._touched = False
             self._judge(now)
 
@@ -294,7 +303,7 @@ class BookSync(ABC):
 
     def _crossed(self, now: Moment) -> None:
         """Rebuild a crossed book; one that comes back crossed is in an auction: kept, but not live until it is over."""
-        if self.status is BookStatus.LIVE and now.mono - self._live_since >= _TRUSTED_AFTER_SECONDS:
+        if self.status is BookStatus.LIVE and now.mono - self._live_since >= TRUSTED_AFTER_SECONDS:
             self._crossed_in_a_row = 0
         if self.status is not BookStatus.GAP or self.reason is not Reason.CROSSED or not self._is_held:
             self._crossed_in_a_row += 1

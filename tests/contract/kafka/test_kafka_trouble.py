@@ -249,10 +249,18 @@ async def test_a_topic_that_is_deleted_while_some_partitions_are_quiet_is_fatal(
         await publish(publication, SYMBOLS, range(1))
         await delete_topic(broker_world)
         await anyio.sleep(1)  # time for the client to see the new topic
-        with anyio.fail_after(30), pytest.raises(DeliveryFailed, match="was deleted or made anew while records were sent"):
-            for number in range(1, 1000):
-                await publish(publication, SYMBOLS[number % 20 :], range(number, number + 1))
-                await anyio.sleep(0.2)
+        with (
+            anyio.fail_after(30),
+            pytest.raises(DeliveryFailed, match="was deleted or made anew while records were sent"),
+        ):
+            await publish_to_fewer(publication)
+
+
+async def publish_to_fewer(publication: Publication) -> None:
+    """Publish, and let more and more symbols fall silent."""
+    for number in range(1, 100):
+        await publish(publication, SYMBOLS[number % 20 :], range(number, number + 1))
+        await anyio.sleep(0.2)
 
 
 async def test_counting_begins_anew_where_the_sequence_numbers_of_the_protocol_end(broker_world: World) -> None:
@@ -261,7 +269,7 @@ async def test_counting_begins_anew_where_the_sequence_numbers_of_the_protocol_e
     async with broker_world.publisher().open() as publication:
         assert isinstance(publication, KafkaPublication)
         partition = TopicPartition(broker_world.topic, 0)
-        numbers = publication._producer._producer._txn_manager._sequence_numbers  # noqa: SLF001 - the broker takes any
+        numbers = publication._producer._producer._txn_manager._sequence_numbers
         numbers[partition] = 2**31 - 30
         await publish(publication, SYMBOLS, range(5))
         assert numbers[partition] == 5 * len(SYMBOLS) - 30

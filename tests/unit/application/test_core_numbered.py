@@ -210,7 +210,7 @@ def test_a_side_that_is_none_refutes_that_book_and_ends_the_connection(bench: Be
     outputs = bench.give(Frames([frame, bench.frame(update(ETH, [("100.5", "7")]))]))
     assert bench.statuses[f"coinbase:{BTC}"] == (BookStatus.GAP, Reason.MALFORMED)
     assert reconnects(outputs) == [Reason.MALFORMED]
-    assert bench.last(ETH).bids[0] == ("100", "1"), "nothing after it is applied"
+    assert bench.statuses[f"coinbase:{ETH}"] == (BookStatus.DISCONNECTED, Reason.CONNECTION), "not read any more"
     bench.give(Closed(Reason.CONNECTION, is_ours=True))
     assert bench.statuses[f"coinbase:{BTC}"] == (BookStatus.GAP, Reason.MALFORMED)
     assert bench.statuses[f"coinbase:{ETH}"] == (BookStatus.DISCONNECTED, Reason.CONNECTION)

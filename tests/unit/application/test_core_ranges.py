@@ -121,7 +121,7 @@ def test_a_frame_of_an_instrument_that_was_not_asked_for_is_told_and_ignored(ben
 )
 def test_a_venue_that_is_about_to_close_is_left_at_once(bench: Bench, frame: bytes) -> None:
     outputs = bench.frames(frame)
-    assert outputs[-1] == Reconnect(Reason.CONNECTION)
+    assert [output for output in outputs if isinstance(output, Reconnect)] == [Reconnect(Reason.CONNECTION)]
     bench.give(Closed(Reason.CONNECTION, is_ours=True))
     assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.DISCONNECTED, Reason.CONNECTION))
 
@@ -174,8 +174,9 @@ def test_a_rate_limited_snapshot_is_the_reason_while_syncing_and_the_venues_time
     bench.frames(binance_event("BTCUSDT", 101, 101, [], []))
     bench.give(FetchFailed(bench.fetches.pop(BTC), Reason.RATE_LIMITED, 7.0))
     assert bench.statuses[BTC] == (BookStatus.SYNCING, Reason.RATE_LIMITED)
-    bench.clock.advance(6.875)
-    bench.give(Ticked())
+    for _ in range(55):
+        bench.clock.advance(0.125)
+        bench.give(Ticked())
     assert BTC not in bench.fetches
     bench.clock.advance(0.125)
     bench.give(Ticked())
@@ -242,15 +243,46 @@ def test_a_live_book_is_not_published_twice_for_one_batch_that_changes_nothing(b
         pytest.param(1.0, id="a second"),
     ],
 )
-def test_a_wall_clock_that_leaps_makes_live_books_stale_until_the_stream_speaks(bench: Bench, seconds: float) -> None:
+def test_a_wall_clock_that_leaps_makes_live_books_stale_until_the_venue_shows_that_they_are_not(
+    bench: Bench, seconds: float
+) -> None:
     bench.give(Ticked())
     now = bench.clock.moment
     bench.clock.moment = Moment(now.wall + round(seconds * 1e6) + 125_000, now.mono + 0.125)
     outputs = bench.give(Ticked())
     assert "the wall clock stepped" in tells(outputs)
-    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.STALE, Reason.CLOCK))
-    bench.frames(binance_event("BTCUSDT", 102, 103, [("100", "2")], []))
-    assert bench.statuses == {BTC: (BookStatus.LIVE, None), ETH: (BookStatus.STALE, Reason.CLOCK)}
+    check_doubted(bench)
+
+
+@pytest.mark.parametrize("is_frame_first", [False, True], ids=["a tick comes first", "a frame comes first"])
+def test_a_program_that_did_not_run_takes_nothing_for_live_that_waited_meanwhile(
+    bench: Bench,
+    is_frame_first: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    bench.give(Ticked())
+    bench.clock.advance(40)
+    if is_frame_first:
+        outputs = bench.frames(binance_event("BTCUSDT", 102, 102, [("100", "3")], []))
+        bench.give(Ticked())
+    else:
+        outputs = bench.give(Ticked())
+        bench.frames(binance_event("BTCUSDT", 102, 102, [("100", "3")], []))
+    assert "the program was not running" in tells(outputs)
+    check_doubted(bench, number=103)
+
+
+def check_doubted(bench: Bench, number: int = 102) -> None:
+    """See that only the venue's own book of now makes one live again."""
+    doubted = (BookStatus.STALE, Reason.CLOCK)
+    assert bench.statuses == dict.fromkeys((BTC, ETH), doubted)
+    bench.frames(binance_event("BTCUSDT", number, number, [("100", "2")], []))
+    assert bench.statuses[BTC] == doubted, "it may have waited in the kernel"
+    fetch = bench.fetches[BTC]
+    assert fetch.purpose is Purpose.PROBE
+    bench.give(Fetched(fetch, binance_book(number + 1, [("100", "7"), *BIDS[1:]], ASKS)))
+    assert bench.statuses[BTC] == doubted
+    bench.frames(binance_event("BTCUSDT", number + 1, number + 1, [("100", "7")], []))
+    assert bench.statuses == {BTC: (BookStatus.LIVE, None), ETH: doubted}
     assert bench.rules.keys[BTC].last.epoch == 2
 
 

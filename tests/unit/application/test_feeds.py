@@ -201,8 +201,17 @@ async def test_the_venues_own_word_on_when_to_come_back_is_obeyed() -> None:
 # the connection's life
 
 
-@pytest.mark.parametrize("reason", [Reason.CONNECTION, Reason.SILENCE, Reason.MALFORMED])
-async def test_a_lost_connection_is_told_with_its_reason_and_opened_again(reason: Reason) -> None:
+@pytest.mark.parametrize(
+    ("reason", "lost"),
+    [
+        (Reason.CONNECTION, [BookStatus.DISCONNECTED, BookStatus.SYNCING]),
+        (Reason.SILENCE, [BookStatus.STALE, BookStatus.SYNCING]),
+        (Reason.MALFORMED, [BookStatus.GAP]),
+    ],
+)
+async def test_a_lost_connection_is_told_with_its_reason_and_opened_again(
+    reason: Reason, lost: list[BookStatus]
+) -> None:
     bench = coinbase()
     bench.network.on_connect = says(SNAPSHOT)
     async with bench.running():
@@ -212,8 +221,7 @@ async def test_a_lost_connection_is_told_with_its_reason_and_opened_again(reason
     assert bench.statuses() == [
         (BookStatus.SYNCING, None),
         (BookStatus.LIVE, None),
-        (BookStatus.DISCONNECTED, reason),
-        (BookStatus.SYNCING, reason),
+        *((status, reason) for status in lost),
         (BookStatus.LIVE, None),
     ]
     assert bench.states[-1].epoch == 2

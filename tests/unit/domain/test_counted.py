@@ -431,7 +431,7 @@ def test_the_end_of_a_connection_empties_the_book_and_keeps_its_numbers(bench: B
         case "closed":
             bench.sync.closed(Reason.CONNECTION, bench.clock.advance(1))
         case "silent":
-            bench.sync.silent(bench.clock.advance(1))
+            bench.sync.closed(Reason.SILENCE, bench.clock.advance(1))
         case _:
             bench.sync.stopped(bench.clock.advance(1))
     bench.drain()

@@ -60,8 +60,17 @@ class Bench:
             self.sync.accepted(self.clock.moment)
         self.drain()
 
-    def change(self, first: int, last: int, bids: Sequence[Level] = (), asks: Sequence[Level] = ()) -> None:
-        self.sync.change(Change("BTCUSDT", first, last, bids, asks, 1_000_000 * last), self.clock.moment)
+    def change(
+        self,
+        first: int,
+        last: int,
+        bids: Sequence[Level] = (),
+        asks: Sequence[Level] = (),
+        *,
+        time: int | None = None,
+    ) -> None:
+        time = 1_000_000 * last if time is None else time
+        self.sync.change(Change("BTCUSDT", first, last, bids, asks, time), self.clock.moment)
         self.sync.settle(self.clock.moment)
         self.drain()
 
@@ -322,15 +331,82 @@ def test_a_snapshot_older_than_what_the_stream_has_shown_is_too_old_however_ofte
     assert bench.status == (BookStatus.LIVE, None)
 
 
-def test_the_ids_of_one_connection_say_nothing_of_the_next(bench: Bench) -> None:
+def test_a_book_older_than_what_the_last_connection_showed_needs_an_event_that_joins_it(bench: Bench) -> None:
     bench.go_live(5000)
     bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
     bench.sync.opened(bench.clock.moment)
     bench.sync.accepted(bench.clock.moment)
     bench.drain()
-    bench.answer(100)
+    for _ in range(4):
+        bench.answer(100)
+        bench.wait(2)
+        assert bench.status == (BookStatus.SYNCING, Reason.CONNECTION), "a cache, or a venue that counts anew?"
     bench.change(101, 101)
+    bench.wait(10)
+    bench.answer(100)
     assert bench.status == (BookStatus.LIVE, None)
+
+
+def test_a_snapshot_older_than_the_first_event_is_no_gap(bench: Bench) -> None:
+    bench.open()
+    bench.sync.accepted(bench.clock.moment)
+    bench.drain()
+    bench.answer(900)
+    bench.change(1001, 1005)
+    assert bench.status == (BookStatus.SYNCING, None)
+    bench.change(1006, 1010)
+    bench.wait(0.5)
+    bench.answer(1005)
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.sequence == 1010
+
+
+def test_events_missing_behind_ones_that_the_snapshot_holds_are_a_gap(bench: Bench) -> None:
+    bench.open()
+    bench.change(895, 899)
+    bench.answer(900)
+    bench.change(1001, 1005)
+    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE)
+
+
+def test_a_stream_that_speaks_without_joining_is_not_quiet(bench: Bench) -> None:
+    """The venue counts anew, and its REST interface does not know yet."""
+    bench.open()
+    bench.change(11, 12)
+    for number in range(13, 1000):
+        if bench.fetches:
+            bench.answer(1000)
+        bench.wait(0.5)
+        bench.change(number, number)
+        assert bench.status[0] is not BookStatus.LIVE
+    bench.wait(10)
+    bench.answer(999)
+    bench.change(1000, 1000)
+    assert bench.status == (BookStatus.LIVE, None)
+
+
+def test_an_event_before_the_snapshot_after_a_quiet_join_refutes_it(bench: Bench) -> None:
+    bench.open()
+    bench.sync.accepted(bench.clock.moment)
+    bench.drain()
+    bench.answer(1000)
+    bench.wait(1)
+    bench.answer(1000)
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.change(11, 12)
+    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE)
+
+
+def test_a_stale_event_with_a_later_time_is_dropped_and_the_book_probed(bench: Bench) -> None:
+    bench.go_live()
+    asked = len(bench.fetches)
+    for _ in range(2):
+        bench.change(95, 99, time=102_000_000)
+        assert bench.status == (BookStatus.LIVE, None)
+    assert [fetch.purpose for fetch in bench.fetches[asked:]] == [Purpose.PROBE]
+    bench.change(102, 102)
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.epoch == 1
 
 
 def test_a_hole_inside_the_buffer_starts_it_anew_behind_the_hole(bench: Bench) -> None:
@@ -551,21 +627,34 @@ def test_a_book_that_differs_from_the_second_snapshot_is_refuted() -> None:
     assert bench.fetches[-1].purpose is Purpose.SNAPSHOT
 
 
-def test_a_second_snapshot_is_asked_for_again_when_it_fails_or_is_older_than_the_question() -> None:
+def test_a_second_snapshot_is_asked_for_again_when_it_fails(bench: Bench) -> None:
+    bench = worn()
+    bench.fail(retry_after=3.0)
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.wait(2.5)
+    bench.change(103, 103)
+    assert len(bench.fetches) == 2
+    bench.wait(1)
+    bench.change(104, 104)
+    assert [fetch.purpose for fetch in bench.fetches] == [Purpose.SNAPSHOT, Purpose.RESEED, Purpose.RESEED]
+
+
+def test_a_second_snapshot_older_than_the_question_is_asked_for_again_with_changes_collected_before() -> None:
     bench = worn()
     bench.answer(50, *deep(10))
     assert bench.status == (BookStatus.LIVE, None)
     bench.wait(0.5)
     bench.change(103, 103)
-    assert bench.fetches[-1].purpose is Purpose.RESEED
-    bench.fail(retry_after=3.0)
-    assert bench.status == (BookStatus.LIVE, None)
-    bench.wait(2.5)
-    bench.change(104, 104)
-    assert len(bench.fetches) == 3
+    assert len(bench.fetches) == 2, "changes are collected first"
+    bench.change(104, 106)
     bench.wait(1)
-    bench.change(105, 105)
-    assert len(bench.fetches) == 4
+    assert bench.fetches[-1].purpose is Purpose.RESEED
+    assert len(bench.fetches) == 3
+    bench.answer(103, deep(10, from_bid=995)[0], deep(10)[1])
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.change(107, 107, bids=[(str(price), "0") for price in range(991, 996)])
+    assert bench.last.bids[0] == ("990", "1"), "known by the second one only"
+    assert bench.last.epoch == 1
 
 
 def test_a_book_of_which_too_little_is_known_leaves_live_at_once() -> None:
@@ -760,8 +849,8 @@ def test_a_book_that_was_live_for_long_is_rebuilt_again_when_it_crosses() -> Non
     ("reason", "status"),
     [
         pytest.param(Reason.CONNECTION, BookStatus.DISCONNECTED, id="closed by the peer"),
-        pytest.param(Reason.SILENCE, BookStatus.DISCONNECTED, id="no answer to pings"),
-        pytest.param(Reason.MALFORMED, BookStatus.DISCONNECTED, id="said what can not be read"),
+        pytest.param(Reason.SILENCE, BookStatus.STALE, id="no answer to pings"),
+        pytest.param(Reason.MALFORMED, BookStatus.GAP, id="said what can not be read"),
     ],
 )
 def test_a_lost_connection_is_told_at_once_and_nothing_of_before_is_used_again(
@@ -774,9 +863,10 @@ def test_a_lost_connection_is_told_at_once_and_nothing_of_before_is_used_again(
     assert (bench.last.sequence, bench.last.epoch) == (101, 1)
     bench.sync.opened(bench.clock.advance(1))
     bench.drain()
-    assert bench.status == (BookStatus.SYNCING, reason)
+    rebuilt = (BookStatus.GAP if status is BookStatus.GAP else BookStatus.SYNCING, reason)
+    assert bench.status == rebuilt
     bench.change(102, 103)
-    assert bench.status == (BookStatus.SYNCING, reason), "the next id alone makes no book live"
+    assert bench.status == rebuilt, "the next id alone makes no book live"
     bench.answer(102, [("90", "1")], [("91", "1")])
     assert bench.status == (BookStatus.LIVE, None)
     assert (bench.last.bids, bench.last.epoch) == ((("90", "1"),), 2)
