@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from app.application.ports import Clock, Start
+from app.application.ports import Clock, Delivered, Start
 from app.application.proven import ProvenSubscription, quotes_of
 from app.config import load_settings
 from app.container import Container
@@ -33,15 +33,17 @@ class Books(AsyncIterator[NormalizedBook]):
 
     Books that are not live come too, with their reason and without levels. So does a book whose producer has fallen
     silent, three heartbeats after its last record (``market.stale_after_heartbeats``), as ``stale``, ``silence``: that
-    one is not in the topic, and has the numbers of the record before. Records of a producer that another one has
-    replaced, and such as come after a later one, are left out and counted.
+    one is not in the topic, and has the numbers of the record before; the same is said of what another member of the
+    group has from now on. Records of a producer that another one has replaced, and such as come after a later one, are
+    left out and counted. Who reads more slowly than is published is handed every record as it was: how old it is says
+    ``received_time``.
     """
 
     def __init__(self, subscription: ProvenSubscription, market: Market, clock: Clock) -> None:
         self._subscription = subscription
         self._market = market
         self._clock = clock
-        self._ready: deque[NormalizedBook] = deque()
+        self._ready: deque[tuple[NormalizedBook, Delivered | None]] = deque()
 
     @property
     def proof(self) -> OrderProof:
@@ -57,10 +59,17 @@ class Books(AsyncIterator[NormalizedBook]):
         while not self._ready:
             delivered = await self._subscription.receive()
             now = self._clock.now()
-            self._ready.extend(quote.book for quote in quotes_of(delivered, self._market, now))
-            self._market.forget(self._subscription.departed())
-            self._ready.extend(quote.book for quote in self._market.expire(now, self._subscription.behind()))
-        return self._ready.popleft()
+            self._ready.extend((quote.book, each) for quote, each in quotes_of(delivered, self._market, now))
+            silent = [
+                *self._market.forget(self._subscription.departed(), now),
+                *self._market.expire(now, self._subscription.behind()),
+            ]
+            self._ready.extend((quote.book, None) for quote in silent)
+        return self._ready.popleft()[0]
+
+    def leave(self) -> None:
+        """Leave what is not handed out to the next reader of the group."""
+        self._subscription.leave(each for _, each in self._ready if each is not None)
 
 
 @asynccontextmanager
@@ -109,4 +118,6 @@ async def read_books(
     keys = None if instruments is None else frozenset(map(key_of, instruments))
     async with container.subscriber().open(Start(at), group) as subscription:
         proven = ProvenSubscription(subscription, keys, container.telemetry())
-        yield Books(proven, container.market(), container.clock())
+        books = Books(proven, container.market(), container.clock())
+        yield books
+        books.leave()

@@ -4,9 +4,9 @@ Of a record: ``live`` shows the true best levels of its sequence, which exists, 
 is not live shows no levels and says why; ``status_since``, ``epoch``, ``sequence``, ``event_time`` and
 ``received_time`` mean what the contract says; without news only heartbeats are published.
 
-After an input: nothing is live after a fault that continuity can see until it is rebuilt, nor after a leap of time until
-the venue has shown its book anew; what is live shows the book of the last frame that reached it; a live book was heard
-of, or probed, within the watchdogs' bound; after each tick every instrument has had its heartbeat; requests and
+After an input: nothing is live after a fault that continuity can see until it is rebuilt, nor after a leap of time
+until the venue has shown its book anew; what is live shows the book of the last frame that reached it; a live book was
+heard of, or probed, within the watchdogs' bound; after each tick every instrument has had its heartbeat; requests and
 reconnections are not repeated without need; buffers are bounded.
 
 Content made false under intact numbers can not be seen by continuity. Of such a book the levels are not judged until it
@@ -365,6 +365,7 @@ class Judge:
         elif isinstance(self.exchange, BinanceExchange):
             seen.is_frozen = seen.is_joined = False
             seen.strange = 0
+            seen.asked_wait.pop(Purpose.PROBE, None)  # it is another book; how often that may be, its requests say
             seen.rebuilt = max(seen.rebuilt, version)
             seen.era = seen.rebuilt_era = self.exchange.id_of(i, version) // ERA
             if is_false:

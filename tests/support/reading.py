@@ -1,7 +1,7 @@
 """A topic to read from and a display to show it on, in memory."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 
 import anyio
@@ -24,6 +24,8 @@ class FakeSubscriber(Subscriber, Subscription):
     ours: frozenset[int] = frozenset({0})
     reading: int = 1
     asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
+    unused: list[Delivered] = attrs.field(factory=list)
+    """What was said to be unused at the end."""
     _waiting: deque[Delivered] = attrs.field(factory=deque)
     _offset: int = 0
     _position: int = 0
@@ -65,6 +67,9 @@ class FakeSubscriber(Subscriber, Subscription):
             yield self
         finally:
             self.is_open = False
+
+    def leave(self, unused: Iterable[Delivered]) -> None:
+        self.unused.extend(unused)
 
     async def receive(self) -> Sequence[Delivered]:
         if not self._waiting:

@@ -72,11 +72,12 @@ class Consumer:
                     while True:
                         delivered = await reader.receive()
                         now = self._clock.now()
-                        quotes = quotes_of(delivered, self._market, now)
+                        quotes = [quote for quote, _ in quotes_of(delivered, self._market, now)]
                         self.reading.records += len(delivered)
                         self.reading.now = now
                         if quotes:
                             self._display.show(quotes, self._market, self.reading)
+                reader.leave()
 
     async def _miss(self, keys: Collection[str]) -> None:
         """Tell once which of the instruments wanted are not there; they may yet come."""
@@ -88,7 +89,7 @@ class Consumer:
         while True:
             await anyio.sleep(self._refresh_seconds)
             now = self._clock.now()
-            self._market.forget(reader.departed())
+            self._market.forget(reader.departed(), now)
             self.reading.now = now
             expired = self._market.expire(now, reader.behind())
             if expired:

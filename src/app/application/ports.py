@@ -6,7 +6,7 @@ manager, and what that yields is always usable.
 """
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -332,6 +332,11 @@ class Subscription(Protocol):
         Raises:
             BrokerError: reading can not go on.
         """
+        raise NotImplementedError
+
+    @abstractmethod
+    def leave(self, unused: Iterable[Delivered]) -> None:
+        """Say that nothing more will be received, and what was handed out and not used: a group reads it again."""
         raise NotImplementedError
 
 

@@ -1,6 +1,6 @@
 """Reading with the proof checked: what ``consume`` shows and what other programs are handed comes through here."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from app.application.ports import Delivered, Subscription, Telemetry
 from app.domain.market import Market, Quote
@@ -18,7 +18,10 @@ _TROUBLE = {
 
 
 class ProvenSubscription:
-    """A subscription whose every record was checked; what was handed out before, or is of an older run, is left out."""
+    """A subscription whose every record was checked; what was handed out before, or is of an older run, is left out.
+
+    What shows its instrument at once when reading of a partition begins is handed out, seen before or not.
+    """
 
     def __init__(
         self,
@@ -47,13 +50,17 @@ class ProvenSubscription:
             if self._keys is not None and book.key not in self._keys:
                 continue
             self._follow(each)
-            verdict = self.proof.check(book, each.offset)
+            verdict = self.proof.check(book, each.offset, each.timestamp)
             if verdict in _TROUBLE:
                 self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
             is_foreign = book.run < self.proof.keys[book.key].newest_run
-            if verdict is not Verdict.REREAD and not is_foreign:
+            if (verdict is not Verdict.REREAD or each.is_read_back) and not is_foreign:
                 handed.append(each)
         return handed
+
+    def leave(self, unused: Iterable[Delivered] = ()) -> None:
+        """As ``Subscription.leave``."""
+        self._subscription.leave(unused)
 
     def _follow(self, each: Delivered) -> None:
         """Take note of where an instrument is read."""
@@ -77,10 +84,18 @@ class ProvenSubscription:
         return gone
 
 
-def quotes_of(delivered: Sequence[Delivered], market: Market, now: Moment) -> list[Quote]:
-    """Take records into the market, and give what is news to it."""
+def quotes_of(delivered: Sequence[Delivered], market: Market, now: Moment) -> list[tuple[Quote, Delivered]]:
+    """Take records into the market, and give what is news to it, each with the record that it is of."""
     taken = (
-        market.take(each.book, now, each.timestamp if each.is_past else None, is_shown_as_it_was=not each.is_read_back)
+        (
+            market.take(
+                each.book,
+                now,
+                each.timestamp if each.is_past else None,
+                is_shown_as_it_was=not each.is_read_back,
+            ),
+            each,
+        )
         for each in delivered
     )
-    return [quote for quote in taken if quote is not None]
+    return [(quote, each) for quote, each in taken if quote is not None]

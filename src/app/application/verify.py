@@ -121,12 +121,11 @@ class Verification:
 
     def _take(self, delivered: Delivered) -> None:
         book = delivered.book
-        self._proof.check(book, delivered.offset)
+        is_whole = delivered.partition in self._whole
+        self._proof.check(book, delivered.offset, delivered.timestamp, is_whole=is_whole)
         history = self._histories.get(book.key)
         if history is None:
-            history = self._histories[book.key] = KeyHistory(
-                self._stale_after, is_whole=delivered.partition in self._whole
-            )
+            history = self._histories[book.key] = KeyHistory(self._stale_after)
         history.add(book, delivered.timestamp)
 
     def _report(self, key: str) -> KeyReport:
@@ -135,7 +134,7 @@ class Verification:
         return KeyReport(
             key,
             proof.records,
-            proof.holes + history.late_starts,
+            proof.holes,
             proof.doubles,
             proof.disorder,
             proof.conflated,

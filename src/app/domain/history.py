@@ -3,15 +3,12 @@
 All times are µs since 1970 UTC; a record counts at the time of its publishing.
 """
 
-from datetime import UTC, datetime
-
 import attrs
 
 from app.domain.normalized import NormalizedBook
 
-__all__ = ["KeyHistory", "started_at"]
+__all__ = ["KeyHistory"]
 
-_RUN_FORMAT = "%Y%m%dT%H%M%S.%fZ"
 _RUNS_KEPT = 1000
 
 
@@ -21,8 +18,6 @@ class KeyHistory:
 
     stale_after: int
     """A live book without a record for longer than this, in µs, was not live from then on: its producer was silent."""
-    is_whole: bool = False
-    """Reading began with the first record that the topic ever held, so that every run must begin with number 0."""
     first_time: int | None = None
     last_time: int = 0
     live_time: int = 0
@@ -31,8 +26,6 @@ class KeyHistory:
     """The longest that fresh data waited from its receipt to its publishing."""
     epochs: int = 0
     """How often it became live; where reading begins in a live book, that counts."""
-    late_starts: int = 0
-    """Records that are missing at the beginning of runs whose beginning we must have seen."""
     run_count: int = 0
     runs: dict[str, None] = attrs.field(factory=dict)
     """The newest of them."""
@@ -71,20 +64,7 @@ class KeyHistory:
         return self.live_time / (self.last_time - self.first_time)
 
     def _begin(self, book: NormalizedBook) -> None:
-        started = started_at(book.run)
-        is_seen_begin = self.runs and self.first_time is not None and started is not None and started > self.first_time
-        if self.is_whole or is_seen_begin:
-            self.late_starts += book.publish_seq
         self.run_count += 1
         self.runs[book.run] = None
         if len(self.runs) > _RUNS_KEPT:
             del self.runs[min(self.runs)]
-
-
-def started_at(run: str) -> int | None:
-    """Tell when a run began, by its name; None where the name does not say."""
-    try:
-        started = datetime.strptime(run.partition("-")[0], _RUN_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(started.timestamp() * 1_000_000)

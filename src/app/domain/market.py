@@ -111,10 +111,10 @@ class Market:
         )
         return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, quote.seen_wall, is_expired=True)
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Know nothing more of these: another member of the group has them now."""
-        for key in keys:
-            self._seen.pop(key, None)
+    def forget(self, keys: Iterable[str], now: Moment) -> list[Quote]:
+        """Know nothing more of these, which another member of the group has now; gives their last words, stale."""
+        gone = [self._seen.pop(key).quote for key in keys if key in self._seen]
+        return [self._expired(quote, now) for quote in gone]
 
     def quotes(self) -> list[Quote]:
         """All quotes, by asset, then symbol, then exchange."""

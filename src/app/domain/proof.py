@@ -1,19 +1,23 @@
 """The proof that a reader has seen everything once and in order, from the records alone.
 
 Per key and run ``publish_seq`` counts 0, 1, 2, … without holes, so what a reader sees from its first record on must
-count on by one. Reading the same offset again (after a rebalance) is no double: a double is one number at two offsets.
+count on by one; a run that began, by its name, while the reader read must be seen from its number 0 on. Reading the
+same offset again (after a rebalance) is no double: a double is one number at two offsets.
 """
 
 from collections import OrderedDict, deque
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import attrs
 
 from app.domain.normalized import NormalizedBook
 
-__all__ = ["KeyProof", "OrderProof", "Verdict"]
+__all__ = ["KeyProof", "OrderProof", "Verdict", "started_at"]
 
-_RUNS_KEPT = 8
+_RUN_FORMAT = "%Y%m%dT%H%M%S.%fZ"
+_RUNS_KEPT = 64
+"""The ones seen last."""
 _HOLES_KEPT = 1000
 
 
@@ -64,12 +68,23 @@ class KeyProof:
     rereads: int = 0
     conflated: int = 0
     newest_run: str = ""
+    first_time: int | None = None
+    """When the first record was published, µs since 1970 UTC."""
+    is_interrupted: bool = False
+    """As of a run, of those that are not known yet."""
     runs: OrderedDict[str, _Run] = attrs.field(factory=OrderedDict)
 
     @property
     def is_proven(self) -> bool:
         """Tell whether all that was seen is complete, single and in order."""
         return not (self.holes or self.doubles or self.disorder)
+
+    def has_seen_begin(self, run: str) -> bool:
+        """Tell whether a run that is not known yet must have begun before our eyes."""
+        if self.first_time is None or self.is_interrupted or (run < self.newest_run and len(self.runs) >= _RUNS_KEPT):
+            return False
+        started = started_at(run)
+        return started is not None and started > self.first_time
 
 
 class OrderProof:
@@ -106,22 +121,36 @@ class OrderProof:
     def interrupt(self, key: str) -> None:
         """Another reader of the group had this instrument meanwhile: what it read is not missing."""
         if (proof := self.keys.get(key)) is not None:
+            proof.is_interrupted = True
             for run in proof.runs.values():
                 run.is_interrupted = True
 
-    def check(self, book: NormalizedBook, offset: int) -> Verdict:
-        """Take the next record as it was read from its partition."""
+    def check(
+        self, book: NormalizedBook, offset: int, published: int | None = None, *, is_whole: bool = False
+    ) -> Verdict:
+        """Take the next record as it was read from its partition.
+
+        ``published`` is Kafka's time of it, µs since 1970 UTC; ``is_whole``: reading began with the first record that
+        the partition ever held, so that every run must begin with number 0.
+        """
         proof = self.keys.get(book.key)
         if proof is None:
             proof = self.keys[book.key] = KeyProof()
         run = proof.runs.get(book.run)
         if run is not None and offset <= run.last_offset:
             proof.rereads += 1
-            run.is_interrupted = False
+            run.is_interrupted = proof.is_interrupted = False
             return Verdict.REREAD
         proof.records += 1
         proof.conflated += book.conflated
-        verdict = self._follow(proof, run, book, offset)
+        if run is None:
+            verdict = self._begin(proof, book, offset, must_be_first=is_whole or proof.has_seen_begin(book.run))
+        else:
+            proof.runs.move_to_end(book.run)
+            verdict = self._follow(proof, run, book, offset)
+        proof.is_interrupted = False
+        if proof.first_time is None:
+            proof.first_time = published
         if book.run < proof.newest_run:
             proof.foreign += 1
             return verdict if verdict is not Verdict.NEXT else Verdict.FOREIGN
@@ -129,13 +158,20 @@ class OrderProof:
         return verdict
 
     @staticmethod
-    def _follow(proof: KeyProof, run: _Run | None, book: NormalizedBook, offset: int) -> Verdict:
+    def _begin(proof: KeyProof, book: NormalizedBook, offset: int, *, must_be_first: bool) -> Verdict:
         seq = book.publish_seq
-        if run is None:
-            proof.runs[book.run] = _Run(seq, seq + 1, offset, book.epoch)
-            while len(proof.runs) > _RUNS_KEPT:
-                proof.runs.popitem(last=False)
+        run = proof.runs[book.run] = _Run(seq, seq + 1, offset, book.epoch)
+        if len(proof.runs) > _RUNS_KEPT:
+            proof.runs.popitem(last=False)
+        if not must_be_first or not seq:
             return Verdict.NEXT
+        proof.holes += seq
+        run.missing.append((0, seq - 1))
+        return Verdict.HOLE
+
+    @staticmethod
+    def _follow(proof: KeyProof, run: _Run, book: NormalizedBook, offset: int) -> Verdict:
+        seq = book.publish_seq
         run.last_offset = offset
         if seq < run.next_seq:
             if run.is_missing(seq):
@@ -156,3 +192,12 @@ class OrderProof:
         run.last_epoch = book.epoch
         run.is_interrupted = False
         return verdict
+
+
+def started_at(run: str) -> int | None:
+    """Tell when a run began, by its name, µs since 1970 UTC; None where the name does not say."""
+    try:
+        started = datetime.strptime(run.partition("-")[0], _RUN_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(started.timestamp() * 1_000_000)

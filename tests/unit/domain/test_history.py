@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from app.domain.history import KeyHistory, started_at
+from app.domain.history import KeyHistory
 from app.domain.normalized import BookStatus, NormalizedBook, Reason
 
 SECOND = 1_000_000
@@ -48,26 +48,14 @@ def test_what_is_not_live_has_no_age() -> None:
     assert _history((5, GAP)).worst_age == 0
 
 
-def test_a_run_that_began_while_we_read_must_begin_at_0() -> None:
-    whole = _history((0, LIVE), (11, attrs.evolve(LIVE, run=LATER, publish_seq=0)))
-    assert (whole.late_starts, list(whole.runs)) == (0, [RUN, LATER])
-    assert _history((0, LIVE), (11, attrs.evolve(LIVE, run=LATER, publish_seq=3))).late_starts == 3
-
-
-def test_any_number_of_runs_is_counted_and_none_is_missing() -> None:
+def test_any_number_of_runs_is_counted() -> None:
     runs = [f"20260924T12{minute:02}{second:02}.000000Z-1" for minute in range(20) for second in range(60)]
-    history = KeyHistory(15 * SECOND, is_whole=True)
+    history = KeyHistory(15 * SECOND)
     for number, run in enumerate(runs):
         for seq in range(3):
             history.add(attrs.evolve(LIVE, run=run, publish_seq=seq), START + number * SECOND)
-    assert (history.run_count, history.late_starts, len(history.foreign_runs)) == (1200, 0, 0)
+    assert (history.run_count, len(history.foreign_runs)) == (1200, 0)
     assert len(history.runs) == 1000
-
-
-def test_a_run_that_is_older_than_our_reading_may_be_seen_from_its_middle() -> None:
-    assert _history((12, LIVE), (13, attrs.evolve(LIVE, run=LATER, publish_seq=3))).late_starts == 0
-    assert _history((0, attrs.evolve(LIVE, publish_seq=7))).late_starts == 0
-    assert _history((0, LIVE), (11, attrs.evolve(LIVE, run="zzz", publish_seq=3))).late_starts == 0
 
 
 def test_the_rest_of_an_older_run_is_foreign_and_counts_for_nothing_else() -> None:
@@ -76,9 +64,3 @@ def test_the_rest_of_an_older_run_is_foreign_and_counts_for_nothing_else() -> No
     assert history.foreign_runs == {RUN}
     assert history.live_share == 1.0
     assert history.epochs == 2
-
-
-def test_when_a_run_began_stands_in_its_name() -> None:
-    assert started_at(RUN) == START
-    assert started_at("20260924T120000.000001Z-ab") == START + 1
-    assert started_at("anything") is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.records import EARLIER_RUN, LATER_RUN, RUN, record
 
-from app.domain.proof import OrderProof, Verdict
+from app.domain.proof import OrderProof, Verdict, started_at
 
 NEXT, HOLE, DOUBLE, DISORDER = Verdict.NEXT, Verdict.HOLE, Verdict.DOUBLE, Verdict.DISORDER
 REREAD, FOREIGN = Verdict.REREAD, Verdict.FOREIGN
@@ -114,10 +114,10 @@ def test_nothing_read_is_proven() -> None:
 
 def test_the_memory_of_runs_and_holes_is_bounded() -> None:
     proof = OrderProof()
-    for number in range(50):
-        proof.check(record(0, run=f"run {number:02d}"), number)
+    for number in range(200):
+        proof.check(record(0, run=f"run {number:03d}"), number)
     (key,) = proof.keys.values()
-    assert len(key.runs) <= 10
+    assert len(key.runs) == 64
     for number in range(3000):
         proof.check(record(2 * number, run="run 49"), 100 + number)
     assert all(len(run.missing) <= 1000 for run in key.runs.values())
@@ -162,3 +162,47 @@ def test_from_what_is_read_again_after_another_member_on_nothing_may_be_missing(
     verdicts(proof, (0, 0), (1, 1))
     proof.interrupt(record().key)
     assert verdicts(proof, (1, 1), (3, 3)) == [REREAD, HOLE]
+
+
+BEGAN = 1723075201_000_000  # RUN's
+
+
+def begins_late(first: int, run: str = RUN, *, seq: int = 3, is_interrupted: bool = False) -> OrderProof:
+    """Read a record of an earlier run, published at this time, and then one of another that is not its first."""
+    proof = OrderProof()
+    before = record(5, run=EARLIER_RUN)
+    proof.check(before, 1, first)
+    if is_interrupted:
+        proof.interrupt(before.key)
+    proof.check(record(seq, run=run), 2, first + 60_000_000)
+    return proof
+
+
+def test_a_run_that_began_while_we_read_must_begin_at_0() -> None:
+    assert begins_late(BEGAN - 1, seq=0).is_proven
+    assert begins_late(BEGAN - 1).holes == 3
+    assert begins_late(BEGAN).is_proven, "it began before"
+    assert begins_late(BEGAN - 1, is_interrupted=True).is_proven, "another member of the group has read its beginning"
+    assert begins_late(BEGAN - 1, "zzz").is_proven, "the name does not say"
+
+
+def test_a_run_that_is_seen_first_may_be_seen_from_its_middle_unless_all_is_read() -> None:
+    assert verdicts(OrderProof(), (7, 1)) == [NEXT]
+    proof = OrderProof()
+    assert proof.check(record(7), 0, BEGAN, is_whole=True) is HOLE
+    assert proof.holes == 7
+    assert proof.check(record(3), 1, BEGAN, is_whole=True) is DISORDER
+
+
+def test_runs_that_interleave_are_each_held_to_their_numbers() -> None:
+    proof = OrderProof()
+    runs = [f"20240808T0000{number:02}.000000Z-{number:08x}" for number in range(20)]
+    for offset in range(0, 200, 2):
+        run = runs[offset // 2 % 20]
+        proof.check(record(2 * (offset // 40), run=run), offset)
+    assert proof.holes == 20 * 4
+
+
+def test_when_a_run_began_stands_in_its_name() -> None:
+    assert started_at(RUN) == BEGAN
+    assert started_at("anything") is None

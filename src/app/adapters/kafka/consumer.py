@@ -121,9 +121,13 @@ class Consumer:
 
     async def close(self) -> None:
         """Leave the group, where the broker listens, and close; takes a few seconds at most."""
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-            await self._consumer.stop()
+        # A task of its own: with a broker that is gone, it ends in the cancellation of one of its own requests.
+        stopping = asyncio.ensure_future(self._consumer.stop())
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({stopping}, timeout=_CLOSE_SECONDS)
+        if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
             return
+        stopping.cancel()
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await self._consumer.abandon()
             await anyio.lowlevel.cancel_shielded_checkpoint()  # what was closed is gone only a turn of the loop later

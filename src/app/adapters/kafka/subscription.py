@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import anyio
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 
 from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.adapters.kafka.consumer import Consumer, Message
@@ -16,6 +16,7 @@ from app.domain.errors import AppError, BrokerError, MalformedRecord
 __all__ = ["KafkaSubscription"]
 
 _TAKE_SECONDS = 0.5
+_PLACE_SECONDS = 5.0
 _STALL_SECONDS = 5.0
 _COMMIT_SECONDS = 1.0
 _COMMIT_TIMEOUT_SECONDS = 2.0
@@ -92,15 +93,20 @@ class KafkaSubscription(Subscription):
         if anyio.current_time() - self._committed_at >= _COMMIT_SECONDS:
             await self.commit()
         try:
-            await self._place()
+            with anyio.move_on_after(_PLACE_SECONDS) as placing:
+                await self._place()
+            if placing.cancelled_caught:
+                await self._look_for_stall()
+                return []
             if delivered := self._read_back(await self._passed()):
                 return delivered
             taken = await self._consumer.take(max_records=self._max_poll_records, timeout_seconds=_TAKE_SECONDS)
         except KafkaError as error:
             # An illegal state is a partition that the group took away meanwhile.
-            if not error.retriable and not isinstance(error, IllegalStateError):
+            if not error.retriable and not isinstance(error, (IllegalStateError, KafkaTimeoutError)):
                 raise not_readable(self._cluster, self._consumer.topic, error) from error
             await anyio.sleep(_RETRY_SECONDS)
+            await self._look_for_stall()
             return []
         # Nothing waits from here on: what was taken is handed out.
         for partition, messages in taken.items():
@@ -119,6 +125,12 @@ class KafkaSubscription(Subscription):
     def come_back(self) -> None:
         """Take it that the caller is done with all that was handed out."""
         self._done |= self.positions
+
+    def leave(self, unused: Iterable[Delivered]) -> None:
+        self.come_back()
+        for each in unused:
+            if not each.is_read_back and each.partition in self._done:
+                self._done[each.partition] = min(self._done[each.partition], each.offset)
 
     async def commit(self) -> None:
         """Keep for the group what the caller has come back from; not being able to now is no harm.
