@@ -186,6 +186,7 @@ def make_topic(settings: Settings) -> KafkaTopic:
         retention_hours=kafka.retention_hours,
         retention_bytes_per_partition=kafka.retention_bytes_per_partition,
         max_message_bytes=kafka.max_message_bytes,
+        compression=kafka.compression,
     )
 
 

@@ -71,7 +71,7 @@ class Running:
         if self.brokers is None:
             return {"venues": venues}
         # the embedded broker makes its topics itself, with four partitions
-        return {"venues": venues, "kafka": {"brokers": self.brokers, "partitions": 4, "create_topic": False}}
+        return {"venues": venues, "kafka": {"brokers": self.brokers, "partitions": 4}}
 
     def addresses(self) -> dict[str, object]:
         """Give what the command prints."""

@@ -192,8 +192,10 @@ class Check:
                 f"set it to {report.partitions}, or name another topic in kafka.topics.books"
             )
             return [broker, Finding("topic", is_ok=False, said=said)]
-        maker = "produce makes it" if settings.creates_topic else "it must come from the broker (kafka.create_topic)"
-        return [broker, Finding("topic", is_ok=True, said=f"{settings.topic} does not exist yet: {maker}")]
+        if settings.creates_topic:
+            return [broker, Finding("topic", is_ok=True, said=f"{settings.topic} does not exist yet: produce makes it")]
+        said = f"{settings.topic} does not exist: create it, or set kafka.create_topic to true"
+        return [broker, Finding("topic", is_ok=False, said=said)]
 
 
 @attrs.define

@@ -336,7 +336,10 @@ class Subscription(Protocol):
 
     @abstractmethod
     def leave(self, unused: Iterable[Delivered]) -> None:
-        """Say that nothing more will be received, and what was handed out and not used: a group reads it again."""
+        """Say that nothing more will be received, and what was handed out and not used: a group reads it again.
+
+        Without this, all was used by who leaves in peace, and by who leaves with an error what came before the last.
+        """
         raise NotImplementedError
 
 

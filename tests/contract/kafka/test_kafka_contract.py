@@ -192,7 +192,11 @@ async def test_a_group_goes_on_where_it_left_off(world: World) -> None:
         await publish(publication, SYMBOLS, range(5, 7))
         async with world.subscriber().open(EARLIEST, world.topic) as subscription:
             delivered = await read(subscription, 2 * len(SYMBOLS))
+            subscription.leave([delivered[-1]])
+        async with world.subscriber().open(EARLIEST, world.topic) as subscription:
+            (again,) = await read(subscription, 1)
     assert sequences(delivered) == {symbol: [5, 6] for symbol in SYMBOLS}
+    assert again.offset == delivered[-1].offset, "what was not used is read again"
 
 
 async def test_records_that_can_not_be_read_are_counted_told_and_skipped(world: World) -> None:
@@ -270,7 +274,6 @@ async def test_without_a_broker_it_is_told_once_what_to_do(role: str) -> None:
 
 async def test_the_second_address_is_tried_when_the_first_does_not_answer(embedded_brokers: str) -> None:
     world = World.at(f"127.0.0.1:1,{embedded_brokers}")
-    world.can_create = False
     async with world.publisher().open() as publication:
         await publish(publication, SYMBOLS, range(2))
 

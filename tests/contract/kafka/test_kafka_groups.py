@@ -5,6 +5,7 @@ import pytest
 from tests.contract.kafka.kafka_world import World, publish, read, sequences
 
 from app.application.ports import Start
+from app.reader import read_books
 
 pytestmark = [pytest.mark.anyio, pytest.mark.broker, pytest.mark.timeout(90)]
 
@@ -120,3 +121,22 @@ async def test_partitions_are_shared_out_and_every_record_reaches_some_member(br
     assert {symbol: read_of(symbol) for symbol in SYMBOLS} == {symbol: set(range(last)) for symbol in SYMBOLS}
     # Only what was not yet committed when a partition changed hands is handed out once more.
     assert sum(handed) - len(by_offset) < len(by_offset) / 4
+
+
+async def test_a_program_that_reads_a_few_books_leaves_the_others_to_the_group(broker_world: World) -> None:
+    async with broker_world.publisher().open() as publication:
+        await publish(publication, ["S0-USD"], range(20))
+    read_seqs: list[int] = []
+    for _ in range(3):
+        async with read_books(
+            broker_world.cluster.brokers,
+            topic=broker_world.topic,
+            group=broker_world.topic,
+            start="earliest",
+            overrides=["kafka.consumer.warm_start_records=0"],
+        ) as books:
+            async for book in books:
+                if book.is_live:
+                    read_seqs.append(book.publish_seq)
+                    break
+    assert read_seqs == [0, 1, 2]

@@ -6,7 +6,6 @@
 import ast
 import json
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ import anyio.lowlevel
 import pytest
 import yaml
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.fetch import FetchRequest
 from tests.contract.kafka.kafka_world import FakeTelemetry, World, batches, book, publish, read, sequences
 from tests.support.programs import Running, running
 
@@ -73,7 +74,7 @@ SHOWN = {
     "kafka.consumer.group": f"{HERE}::test_consume_reads_as_the_group_and_from_the_start_that_are_set",
     "kafka.consumer.start": f"{HERE}::test_consume_reads_as_the_group_and_from_the_start_that_are_set",
     "kafka.consumer.max_poll_records": f"{HERE}::test_no_more_is_taken_at_a_time_than_set",
-    "kafka.consumer.fetch_wait_milliseconds": f"{HERE}::test_a_broker_may_hold_a_request_as_long_as_set",
+    "kafka.consumer.fetch_wait_milliseconds": f"{HERE}::test_a_broker_is_asked_to_hold_a_request_as_long_as_set",
     "kafka.consumer.session_timeout_seconds": f"{HERE}::test_a_silent_member_loses_its_partitions_after_the_time_set",
     "kafka.consumer.warm_start_records": f"{HERE}::test_a_reader_is_shown_what_so_many_records_hold",
 }
@@ -112,8 +113,7 @@ def container_of(folder: Path, **settings: object) -> Container:
 def program(world: World, folder: Path, **settings: object) -> Container:
     """Put it together for a broker and a topic of its own."""
     where = {"kafka__brokers": world.cluster.brokers, "kafka__topics__books": world.topic}
-    can_create = str(world.can_create).lower()
-    return container_of(folder, **where, kafka__create_topic=can_create, kafka__connect_timeout_seconds=15, **settings)
+    return container_of(folder, **where, kafka__connect_timeout_seconds=15, **settings)
 
 
 # outbox
@@ -276,7 +276,6 @@ def mortal_broker() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
 async def test_a_broker_that_is_gone_is_ridden_out_as_long_as_set(tmp_path: Path) -> None:
     with mortal_broker() as (brokers, process):
         world = World.at(brokers)
-        world.can_create = False
         container = program(world, tmp_path, kafka__ride_out_seconds=1.5)
         async with container.publisher().open() as publication:
             await publish(publication, SYMBOLS, range(1))
@@ -303,25 +302,24 @@ async def test_no_more_is_taken_at_a_time_than_set(world: World, most: int, tmp_
     assert max(taken) == most
 
 
-async def test_a_broker_may_hold_a_request_as_long_as_set(embedded_brokers: str, tmp_path: Path) -> None:
-    """The embedded broker answers when the time is over, new records or not."""
-    took = {}
-    for wait in (20, 700):
-        world = World.at(embedded_brokers)
-        world.can_create = False
-        container = program(world, tmp_path, kafka__consumer__fetch_wait_milliseconds=wait)
-        times = []
-        async with container.publisher().open() as publication:
-            await publish(publication, ["S0-USD"], range(1))
-            async with container.subscriber().open(LATEST, None) as subscription:
-                await read(subscription, 1)  # read back
-                for number in range(1, 6):
-                    began = anyio.current_time()
-                    await publish(publication, ["S0-USD"], range(number, number + 1))
-                    await read(subscription, 1)
-                    times.append(anyio.current_time() - began)
-        took[wait] = statistics.median(times)
-    assert max(0.4, took[20]) < took[700]
+@pytest.mark.parametrize("wait", [20, 700])
+async def test_a_broker_is_asked_to_hold_a_request_as_long_as_set(
+    world: World, wait: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: set[int] = set()
+    send_request = AIOKafkaClient.send
+
+    async def watched(client: AIOKafkaClient, node: int, request: object, **named: object) -> object:
+        if isinstance(request, FetchRequest):
+            waits.add(request._max_wait_ms)
+        return await send_request(client, node, request, **named)
+
+    monkeypatch.setattr(AIOKafkaClient, "send", watched)
+    container = program(world, tmp_path, kafka__consumer__fetch_wait_milliseconds=wait)
+    await send(container, ["S0-USD"], range(1))
+    async with container.subscriber().open(EARLIEST, None) as subscription:
+        await read(subscription, 1)
+    assert waits == {wait}
 
 
 async def test_a_reader_is_shown_what_so_many_records_hold(world: World, tmp_path: Path) -> None:

@@ -169,3 +169,12 @@ def test_rates_are_records_a_second_of_the_last_seconds(market: Market, clock: H
     for _ in range(40):
         clock.advance(0.125)
     assert market.rates(clock.now()) == {"binance:BTC-USDT": 0.0}
+
+
+def test_what_another_member_of_the_group_has_now_is_forgotten_and_its_last_word_stale(
+    market: Market, clock: HandClock
+) -> None:
+    market.take(record(0), clock.now())
+    (last,) = market.forget(["binance:BTC-USDT", "binance:NEVER-SEEN"], clock.now())
+    assert (last.status, last.reason, last.book.bids) == (BookStatus.STALE, Reason.SILENCE, ())
+    assert not market.quotes()

@@ -86,6 +86,7 @@ async def test_a_missing_topic_is_made_with_every_setting() -> None:
         "retention.bytes": "1073741824",
         "min.insync.replicas": "1",
         "max.message.bytes": "5000",
+        "compression.type": "producer",
         "message.timestamp.type": "CreateTime",
     }
     assert taken == 5000
@@ -102,6 +103,8 @@ async def test_a_missing_topic_is_made_with_every_setting() -> None:
         ("retention_hours", "1.5", "retention.ms", "5400000"),
         ("retention_bytes_per_partition", "5000", "retention.bytes", "5000"),
         ("max_message_bytes", "500000", "max.message.bytes", "500000"),
+        ("compression", "zstd", "compression.type", "zstd"),
+        ("compression", "none", "compression.type", "producer"),
     ],
 )
 async def test_each_setting_of_the_topic_has_its_effect(
@@ -136,7 +139,11 @@ async def test_a_broker_that_makes_topics_at_their_first_use_is_left_to_it() -> 
     _, telemetry = await see_to(FakeAdmin(unsupported=True, makes_on_asking=3))
     assert len(telemetry.notes) == 1
     assert not telemetry.warnings
-    await see_to(FakeAdmin(makes_on_asking=3), attrs.evolve(TOPIC, create=False))
+
+
+async def test_a_topic_that_shall_not_be_made_is_not_even_asked_for_by_name() -> None:
+    with pytest.raises(BrokerError, match="does not exist"):
+        await see_to(FakeAdmin(makes_on_asking=3), attrs.evolve(TOPIC, create=False))
 
 
 async def test_a_topic_that_nobody_makes_is_missed() -> None:
@@ -160,7 +167,7 @@ async def test_a_topic_that_can_not_be_made_is_told(code: int, said: str | None,
 
 async def test_a_topic_that_may_not_be_seen_is_told() -> None:
     with pytest.raises(BrokerError, match="may not be seen by this user: allow it to Describe"):
-        await see_to(FakeAdmin(describe_error=29), attrs.evolve(TOPIC, create=False))
+        await see_to(FakeAdmin(describe_error=29))
 
 
 async def test_another_number_of_partitions_is_refused() -> None:
@@ -170,13 +177,15 @@ async def test_another_number_of_partitions_is_refused() -> None:
 
 async def test_other_differences_are_told_each_by_the_name_of_its_setting() -> None:
     config = {"retention.ms": "1000", "retention.bytes": "-1", "max.message.bytes": "900", "cleanup.policy": "delete"}
-    taken, telemetry = await see_to(FakeAdmin(partitions=3, config=config))
+    config["compression.type"] = "gzip"
+    taken, telemetry = await see_to(FakeAdmin(partitions=3, config=config), attrs.evolve(TOPIC, compression="lz4"))
     assert taken == 900
     told = {fields["setting"]: (fields["expected"], fields["received"]) for _, fields in telemetry.warnings}
     assert told == {
         "kafka.retention_hours": ("86400000", "1000"),
         "kafka.retention_bytes_per_partition": ("1073741824", "-1"),
         "kafka.max_message_bytes": ("1048576", "900"),
+        "kafka.compression": ("lz4", "gzip"),
     }
 
 

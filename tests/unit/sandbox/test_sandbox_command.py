@@ -35,7 +35,7 @@ def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
         settings = yaml.safe_load(settings_file.read_text())
         assert settings == {
             "venues": {name: addresses[name] for name in ("binance", "coinbase")},
-            "kafka": addresses["kafka"] | {"partitions": 4, "create_topic": False},
+            "kafka": addresses["kafka"] | {"partitions": 4},
         }
         assert addresses["coinbase"]["instruments"] == ["BTC-USD", "ETH-USD"]
         with urlopen(f"{addresses['binance']['rest_url']}/api/v3/ping", timeout=10) as response:  # noqa: S310

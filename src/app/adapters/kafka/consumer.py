@@ -12,9 +12,11 @@ import anyio.lowlevel
 import attrs
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import for_code
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import OffsetAndMetadata
 
-from app.adapters.kafka.client import KafkaCluster
+from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
 
 __all__ = ["Consumer", "Message"]
 
@@ -37,7 +39,13 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
 
     async def find(self, topic: str) -> int:
         everything = await self._client.fetch_all_metadata()
-        return len(everything.partitions_for_topic(topic) or ())
+        if (partitions := everything.partitions_for_topic(topic)) or (node := self._client.get_random_node()) is None:
+            return len(partitions or ())
+        # Among all topics, one that we may not see is not there at all.
+        answer = await self._client.send(node, MetadataRequest([topic], allow_auto_topic_creation=False))
+        if (error := for_code(answer.topics[0][0])) in UNAUTHORIZED:
+            raise error
+        return 0
 
     async def kept(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Ask for what is committed, all in one request."""

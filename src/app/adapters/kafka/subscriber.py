@@ -24,8 +24,8 @@ class KafkaSubscriber(Subscriber):
     everything.
 
     In a group the partitions are shared out, and every record is handed to a member at least once: what a ``receive``
-    handed out is committed once the next one is called or ``leave`` says so: every second, before partitions are given
-    up, and at the end. After a crash, and with a partition that comes from another member, up to a
+    handed out is committed once the next one is called or the subscription is left in peace: every second, before
+    partitions are given up, and at the end. After a crash, and with a partition that comes from another member, up to a
     second of records come once more, with the same offsets. ``start`` counts where the group has committed nothing;
     where it has, it goes on from there.
 
@@ -80,6 +80,7 @@ class KafkaSubscriber(Subscriber):
             await subscription.begin(range(partitions))
             try:
                 yield subscription
+                subscription.end()
             finally:
                 await subscription.commit()
         finally:

@@ -62,6 +62,7 @@ class KafkaSubscription(Subscription):
         self._answered_ms = 0
         self._answered_at = anyio.current_time()
         self._is_stalled = False
+        self._has_left = False
 
     @property
     def partitions(self) -> Collection[int]:
@@ -126,7 +127,13 @@ class KafkaSubscription(Subscription):
         """Take it that the caller is done with all that was handed out."""
         self._done |= self.positions
 
+    def end(self) -> None:
+        """Take it that nothing more will be received; all was used, unless ``leave`` has said otherwise."""
+        if not self._has_left:
+            self.leave(())
+
     def leave(self, unused: Iterable[Delivered]) -> None:
+        self._has_left = True
         self.come_back()
         for each in unused:
             if not each.is_read_back and each.partition in self._done:

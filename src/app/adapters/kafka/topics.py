@@ -32,7 +32,7 @@ class KafkaTopic:
 
     name: str
     create: bool = True
-    """Make it where it is missing. False leaves that to the broker, which may do it at the first use."""
+    """Make it where it is missing, or where the broker can not be asked to, let it do so at the first use."""
     partitions: int = 12
     """For the topic's life: another number sends keys to other partitions."""
     replication_factor: int = 1
@@ -41,6 +41,8 @@ class KafkaTopic:
     retention_hours: float = 24.0
     retention_bytes_per_partition: int = 1 << 30
     max_message_bytes: int = 1 << 20
+    compression: str = "none"
+    """What batches are sent with: the broker shall keep them so."""
 
     @property
     def configuration(self) -> Mapping[str, tuple[str, str]]:
@@ -51,6 +53,7 @@ class KafkaTopic:
             "retention.bytes": (str(self.retention_bytes_per_partition), "kafka.retention_bytes_per_partition"),
             "min.insync.replicas": (str(self.min_insync_replicas), "kafka.min_insync_replicas"),
             "max.message.bytes": (str(self.max_message_bytes), "kafka.max_message_bytes"),
+            "compression.type": ("producer" if self.compression == "none" else self.compression, "kafka.compression"),
             "message.timestamp.type": ("CreateTime", "kafka.topics.books"),
         }
 
@@ -68,6 +71,16 @@ class Admin(Protocol):
         """Tell the configuration of topics."""
 
 
+class _AdminClient(AIOKafkaAdminClient):  # type: ignore[misc]  # aiokafka has no types
+    """Knows a cluster without a controller, which the embedded broker is: nobody there can make a topic."""
+
+    async def create_topics(self, new_topics: list[NewTopic]) -> Any:  # noqa: ANN401
+        metadata = await self._client.fetch_all_metadata()
+        if metadata.controller is None:
+            raise IncompatibleBrokerVersion
+        return await super().create_topics(new_topics)
+
+
 async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> int:
     """Make the topic or check it; give the largest message that it takes, in bytes.
 
@@ -79,7 +92,7 @@ async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry)
         BrokerError: it is missing and can not be made.
     """
     arguments: dict[str, Any] = cluster.arguments()
-    admin = AIOKafkaAdminClient(**arguments)
+    admin = _AdminClient(**arguments)
     try:
         await admin.start()
         return await make_or_check(admin, topic, telemetry, min(_APPEAR_SECONDS, cluster.connect_timeout_seconds / 2))
@@ -95,7 +108,9 @@ async def make_or_check(admin: Admin, topic: KafkaTopic, telemetry: Telemetry, a
         KafkaError: the broker does not answer, or not well.
     """
     partitions = await _partitions(admin, topic.name)
-    if not partitions and topic.create:
+    if not partitions and not topic.create:
+        raise BrokerError(_missing(topic.name))
+    if not partitions:
         await _create(admin, topic, telemetry)
     if not partitions:
         partitions = await _appearing(admin, topic.name, appear_seconds)
@@ -143,7 +158,14 @@ async def _appearing(admin: Admin, name: str, seconds: float) -> int:
                 return partitions
             seen = partitions
             await anyio.sleep(_POLL_SECONDS)
-    raise BrokerError(f"topic {name} does not exist: create it, or set kafka.create_topic to true")
+    raise BrokerError(_missing(name))
+
+
+def _missing(name: str) -> str:
+    return (
+        f"topic {name} does not exist: create it, or set kafka.create_topic to true "
+        "(if it is there, allow the user to Describe it)"
+    )
 
 
 async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int:
@@ -159,7 +181,7 @@ async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int
     found = {name: value for name, value, *_ in entries}
     for name, (expected, setting) in topic.configuration.items():
         received = found.get(name, expected)
-        is_enough = name == "max.message.bytes" and int(received) >= int(expected)
+        is_enough = (name == "max.message.bytes" and int(received) >= int(expected)) or received == "producer"
         if received != expected and not is_enough:
             telemetry.warn(
                 "the topic is not as configured, and stays so",

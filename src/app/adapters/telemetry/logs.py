@@ -21,7 +21,7 @@ class LogTelemetry(Telemetry):
         logger.bind(**fields).info(message)
 
     def warn(self, message: str, **fields: object) -> None:
-        whose = fields.get("instrument") or fields.get("exchange") or ""
+        whose = fields.get("instrument") or fields.get("exchange") or fields.get("setting") or ""
         logger.bind(repeat_key=f"{message} {whose}", **fields).warning(message)
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
