@@ -150,6 +150,13 @@ def main(
         anyio.run(_run, options)
     except SandboxError as error:
         raise click.ClickException(str(error)) from error
+    except BaseExceptionGroup as group:
+        found: BaseException | None = group.subgroup(SandboxError)
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        if found is None:
+            raise
+        raise click.ClickException(str(found)) from group
 
 
 async def _run(options: Options) -> None:

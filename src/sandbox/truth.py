@@ -14,6 +14,7 @@ event_time) finds it.
 
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -101,8 +102,17 @@ class Truth:
         if len(self._records) > self._capacity:
             self._forget(self._records.popleft())
         if self._file is not None:
-            self._file.write(msgspec.json.encode(record) + b"\n")
-            self._file.flush()
+            self._write(self._file, record)
+
+    def _write(self, file: IO[bytes], record: TruthRecord) -> None:
+        try:
+            file.write(msgspec.json.encode(record) + b"\n")
+            file.flush()
+        except OSError as error:
+            self._file = None  # what is half written is written no further
+            with suppress(OSError):
+                file.close()
+            raise OutputError(Path(file.name), error.strerror) from error
 
     def find(self, exchange: str, symbol: str, sequence: int) -> list[TruthRecord]:
         """Give what is known of a book at a sequence: of Coinbase, one record a connection."""

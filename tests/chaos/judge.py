@@ -25,7 +25,7 @@ from app.application.inputs import Output
 from app.domain.effects import Fetch, Purpose, Reconnect, Tell
 from app.domain.moment import Moment
 from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.splice import SplicedSync
+from app.domain.splice import SplicedSync, _Phase
 from app.domain.sync import SyncSettings
 
 __all__ = ["Judge", "Seen", "Violation"]
@@ -64,6 +64,8 @@ class Seen:
     """Ids stepped back where nobody could tell: it is for a probe to find out, or for the next events."""
     era: int | None = None
     """Of the sequence in which the core counts, of Binance's ids."""
+    steady: int = -1
+    """The version of the last event that was of that sequence."""
     is_joined: bool = False
     """An event has followed the snapshot."""
     strange: int = 0
@@ -224,6 +226,7 @@ class Judge:
             if isinstance(self.exchange, CoinbaseExchange):
                 seen.is_tainted = False
             seen.is_frozen = seen.is_joined = False
+            seen.steady = -1
             seen.era = None
             seen.strange = 0
             seen.doubted_serial = None
@@ -245,6 +248,9 @@ class Judge:
         """Take note of frames that the core is about to read; gives what may not be live afterwards, by why."""
         self.heard_at = self.now.mono
         broken = [""] * len(self.seen)
+        for sync, seen in zip(self.core._syncs, self.seen, strict=True):
+            if isinstance(sync, SplicedSync) and sync._phase is _Phase.BUFFERING and not sync._buffer:
+                seen.era, seen.strange, seen.is_frozen, seen.reach = None, 0, False, -1
         for frame in frames:
             if not self.is_read:
                 break
@@ -339,7 +345,7 @@ class Judge:
         """Tell whether an event shows that the venue counts anew; the first ones leave it open."""
         era = last // ERA
         if seen.era is None or era == seen.era:
-            seen.era, seen.strange = era, 0
+            seen.era, seen.strange, seen.steady = era, 0, version
             seen.is_joined |= version > seen.rebuilt
             return False
         seen.strange += 1
@@ -347,7 +353,7 @@ class Judge:
         if seen.strange < _STRANGE_EVENTS and not is_quiet:
             self._freeze(seen, version)
             return False
-        seen.era, seen.strange, seen.is_frozen = era, 0, False
+        seen.era, seen.strange, seen.is_frozen, seen.steady = era, 0, False, version
         return True
 
     def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
@@ -363,7 +369,8 @@ class Judge:
         if fetch.purpose is not Purpose.SNAPSHOT:
             self.forgive(i)
         elif isinstance(self.exchange, BinanceExchange):
-            seen.is_frozen = seen.is_joined = False
+            seen.is_frozen = False
+            seen.is_joined = seen.steady > version and seen.era == self.exchange.id_of(i, version) // ERA
             seen.strange = 0
             seen.asked_wait.pop(Purpose.PROBE, None)  # it is another book; how often that may be, its requests say
             seen.rebuilt = max(seen.rebuilt, version)

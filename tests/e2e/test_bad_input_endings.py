@@ -89,5 +89,27 @@ def test_help_into_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     assert piped.stderr == "status 0\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize(
+    "command", [["--help"], ["config", "--env", "test"], ["demo", "--view", "lines"]], ids=" ".join
+)
+def test_a_full_disk_is_one_line(command: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full, running(*command, folder=tmp_path, stdout=full) as program:
+        ended = program.end(None)
+    assert ended.status == 1
+    assert ended.err.splitlines()[-1] == "could not write: no space left on device, make room and start again"
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(closed: str, tmp_path: Path) -> None:
+    script = f"{_shell('config', '--env', 'test')} {closed}"
+    ended = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 0
+    assert not ended.stderr
+
+
 def _shell(*arguments: str) -> str:
     return shlex.join([sys.executable, "-m", "app", *arguments])

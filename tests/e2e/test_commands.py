@@ -340,6 +340,7 @@ def test_verify_tells_another_producer_of_the_same_instrument(world: Sandbox, to
         pytest.param(["--from", "0001-01-01"], 2, "--from: expected", id="the first year"),
         pytest.param(["--from", f"-{'9' * 400}d"], 2, "--from: expected", id="a span without end"),
         pytest.param(["--from", "1969-01-01"], 2, "--from: expected a time after 1970", id="before 1970"),
+        pytest.param(["--from", "2999-01-01"], 2, "a time that has been", id="the future"),
         pytest.param(["--seconds", "nan"], 2, "nan is no number of seconds", id="no number"),
     ],
 )
@@ -364,6 +365,20 @@ def test_verify_reads_for_some_seconds_what_comes(world: Sandbox, topic: str, tm
     report = json.loads(ended.out)
     assert report["instrument"] == "binance:BTC-USDT"
     assert report["records"] > 5
+
+
+def test_verify_that_is_interrupted_claims_nothing_of_what_it_has_not_read(
+    world: Sandbox, topic: str, tmp_path: Path
+) -> None:
+    _write(world, topic, [0, 1])
+    with running(
+        "verify", *world.options(topic), "--seconds", "60", "--set", "log.level=DEBUG", folder=tmp_path
+    ) as job:
+        job.wait_for_err("Fetch")  # a library's line: it reads
+        ended = job.end()
+    assert ended.status == 1
+    assert "ended early: nothing is proven of what was not read" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_verify_passes_over_what_can_not_be_read_and_says_so(world: Sandbox, topic: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Children as processes of the operating system, each with its log in one folder."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -116,7 +117,7 @@ class _ProcessChild(Child):
             raise ChildFailed(
                 self.name, f"did not end within {self._stop_seconds:g} s and was killed", log=str(self._log)
             )
-        if self._process.returncode:
+        if self._process.returncode not in (0, -signal.SIGTERM):  # the latter before it could see to signals
             raise self._failure()
 
     async def end(self) -> None:

@@ -83,6 +83,8 @@ class Verification:
         self._histories: dict[str, KeyHistory] = {}
         self._whole: frozenset[int] = frozenset()
         """Partitions that are read from the first record that they ever held."""
+        self.is_cut_short = False
+        """It was stopped before all was read that was asked for."""
 
     async def run(self, request: VerifyRequest, stop: anyio.Event) -> list[KeyReport]:
         """Read until the end, the time or ``stop``; gives the reports by instrument.
@@ -101,6 +103,7 @@ class Verification:
                 with anyio.move_on_after(request.seconds):
                     async with until_stopped(stop):
                         await self._read(subscription, request.keys, ends)
+        self.is_cut_short = stop.is_set()
         return [self._report(key) for key in sorted({*self._proof.keys, *(request.keys or ())})]
 
     async def _read(

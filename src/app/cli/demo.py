@@ -44,7 +44,7 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     try:
         summary = _run(folder, seconds, view, _sandbox_arguments(faults))
         is_over = True
-    except BrokenPipeError:
+    except OSError:  # nobody reads any more, or there is no room
         is_over = True
         raise
     finally:
@@ -98,6 +98,8 @@ def _own_environment() -> Mapping[str, str]:
 
 def _told(summary: DemoSummary) -> list[str]:
     proof, seen = summary.proof, counted(summary.records, "record")
+    if not summary.records:
+        return ["it ended before anything was read"]
     verdict = "order proven by contiguous publish_seq" if proof.is_proven else "ORDER NOT PROVEN"
     return [
         f"{seen} of {counted(summary.instruments, 'instrument')} in {summary.seconds:.1f} s",

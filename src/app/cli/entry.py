@@ -12,6 +12,7 @@ from click.shell_completion import shell_complete
 from app import __version__
 from app.cli.demo import demo
 from app.cli.questions import check, instruments, verify
+from app.cli.running import is_full
 from app.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
 from app.cli.streams import consume, produce
 from app.domain.errors import AppError
@@ -42,6 +43,7 @@ for _command in (check, completion, config, consume, demo, instruments, produce,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; what a person can mend is one line on stderr, never a traceback."""
     signal.signal(signal.SIGTERM, _end)
+    _open_streams()
     status = 0
     try:
         status = _invoke(sys.argv[1:] if arguments is None else arguments)
@@ -55,6 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pass
     except BrokenPipeError:
         _close_stdout()
+    except OSError as error:
+        if not is_full(error):
+            raise
+        click.echo(f"could not write: {(error.strerror or str(error)).lower()}, make room and start again", err=True)
+        _close_stdout()
+        status = 1
     except AppError as error:
         click.echo(str(error), err=True)
         status = error.exit_status
@@ -69,6 +77,13 @@ def _invoke(arguments: Sequence[str]) -> int:
     with cli.make_context(SCRIPT if is_script else "python -m app", list(arguments)) as context:
         cli.invoke(context)
     return 0
+
+
+def _open_streams() -> None:
+    """Have somewhere to write to, also where whoever started this has closed it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as we run
 
 
 def _close_stdout() -> None:

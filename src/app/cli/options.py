@@ -40,6 +40,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
 _SPAN = re.compile(r"^-(\d+(?:\.\d+)?)([smhd])$")
+_FUTURE_SECONDS = 60
+"""Another clock may be ahead by so much."""
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -187,6 +189,7 @@ def parse_start(text: str) -> Start:
     if text in ("latest", "earliest"):
         return Start(text)
     span = _SPAN.match(text)
+    moment = datetime.now(UTC)
     try:
         if span:
             seconds = float(span.group(1)) * _SPAN_SECONDS[span.group(2)]
@@ -200,4 +203,7 @@ def parse_start(text: str) -> Start:
         raise UsageError(problem) from error
     if at < 0:
         raise UsageError(f"--from: expected a time after 1970, received {text[:60]!r}")
+    if at > (datetime.now(UTC).timestamp() + _FUTURE_SECONDS) * 1_000_000:
+        hint = "" if moment.tzinfo else " (without a zone it is local time: add Z for UTC)"
+        raise UsageError(f"--from: expected a time that has been, received {text[:60]!r}{hint}")
     return Start(at)

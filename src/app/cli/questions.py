@@ -173,6 +173,8 @@ def verify(
         reports = run(lambda stop: job.run(request, stop), program.log)
     for line in map(_report_as_json, reports) if is_json else _reports_in_columns(reports):
         click.echo(line)
+    if job.is_cut_short:
+        raise AppError("ended early: nothing is proven of what was not read")
     if not reports or not all(report.is_proven for report in reports):
         raise click.exceptions.Exit(1)
 

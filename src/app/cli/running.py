@@ -1,5 +1,6 @@
 """Runs a job until it is done or a signal asks it to stop."""
 
+import errno
 import math
 import signal
 from collections.abc import Awaitable, Callable
@@ -11,7 +12,7 @@ from anyio.abc import TaskStatus
 from app.domain.errors import AppError
 from app.logs import LogOutput
 
-__all__ = ["run", "run_briefly"]
+__all__ = ["is_full", "run", "run_briefly"]
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
     Raises:
         AppError: what went wrong, where a person can do something about it.
         BrokenPipeError: nobody reads what is written any more.
+        OSError: there is no room for what is written.
     """
     results: list[T] = []
 
@@ -84,6 +86,11 @@ def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput) -> T:
     return results[0]
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether there is no more room where it was to be written."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def _stopping_signals() -> list[signal.Signals]:
     """Ctrl-C, SIGTERM, and the closing of the terminal, unless nohup has said not to mind that one."""
     signals = [signal.SIGINT, signal.SIGTERM]
@@ -99,5 +106,5 @@ def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
         leaves = [
             part for leaf in leaves for part in (leaf.exceptions if isinstance(leaf, BaseExceptionGroup) else (leaf,))
         ]
-    ours = [leaf for leaf in leaves if isinstance(leaf, (AppError, BrokenPipeError))]
+    ours = [leaf for leaf in leaves if isinstance(leaf, (AppError, BrokenPipeError)) or is_full(leaf)]
     return ours[0] if len(ours) == len(leaves) else group

@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 MASK = "********"
+_SECRET_IN_ADDRESS = re.compile(r"(^|[/,\s])[^/,@\s]*:[^/@\s]*@")
+"""user:password@ before a host, which nobody should write there."""
 _SHOWN_CHARACTERS = 60
 _MAX_PORT = 65535
 
@@ -114,6 +116,7 @@ def shown(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
+            value = _SECRET_IN_ADDRESS.sub(r"\1***@", value)
             return repr(value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…")
         case dict():
             return "a map"
