@@ -67,6 +67,10 @@ class Table:
     def status(self) -> BookStatus:
         return self.core._syncs[0].status
 
+    @property
+    def reason(self) -> Reason | None:
+        return self.core._syncs[0].reason
+
 
 @pytest.fixture
 def table() -> Table:
@@ -90,6 +94,20 @@ def test_an_old_event_that_comes_again_is_no_step_back(table: Table) -> None:
     table.event(5001, 5001, time_ms=1000)
     table.event(5002, 5003, time_ms=1100)
     table.event(5001, 5001, time_ms=1000)
+    assert table.status is BookStatus.LIVE
+
+
+def test_ids_that_stepped_back_on_both_interfaces_are_a_gap_at_once(table: Table) -> None:
+    table.answer(5000)
+    table.event(5001, 5001, time_ms=1000)
+    table.event(11, 11, time_ms=1100)
+    assert table.fetches[-1].purpose is Purpose.PROBE
+    table.answer(12)
+    assert (table.status, table.reason) == (BookStatus.GAP, Reason.SEQUENCE)
+    table.event(12, 12, time_ms=1200)
+    table.wait(1)
+    table.answer(12)
+    table.event(13, 13, time_ms=1300)
     assert table.status is BookStatus.LIVE
 
 

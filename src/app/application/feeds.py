@@ -46,7 +46,9 @@ _MAX_QUEUED_MESSAGES = 1000
 
 @attrs.frozen
 class ReconnectSettings:
-    """How long to wait between attempts; the first message that makes a book live forgives all."""
+    """How long to wait between attempts; the first message that makes a book live forgives all, unless we give that
+    connection up ourselves before it has lasted as long as the next wait would have been.
+    """
 
     initial_backoff_seconds: float
     max_backoff_seconds: float
@@ -71,9 +73,12 @@ class Feed:
         publish: Callable[[BookState], None],
         random: Random,
         recorder: InputRecorder = NO_INPUT_LOG,
+        *,
+        probe_patience_seconds: float = 0.0,
     ) -> None:
         """``doors`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states over without
-        waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given.
+        waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may wait for its
+        turn in the budget for ``probe_patience_seconds`` beyond its own time.
         """
         self._core = core
         self._venue = venue
@@ -86,9 +91,11 @@ class Feed:
         self._publish = publish
         self._random = random
         self._recorder = recorder
+        self._probe_patience = probe_patience_seconds
         self._messages: deque[str] = deque(maxlen=_MAX_QUEUED_MESSAGES)
         self._message_queued = anyio.Event()
-        self._wait = reconnect.initial_backoff_seconds
+        self._wait = self._forgiven = reconnect.initial_backoff_seconds
+        self._live_since: float | None = None
         self._tasks: TaskGroup | None = None
         self._connection_scope: anyio.CancelScope | None = None
         self._fetch_scopes: dict[str, anyio.CancelScope] = {}
@@ -132,10 +139,17 @@ class Feed:
                 if self._connection_scope is not None:
                     self._is_closing_ourselves = True
                     self._connection_scope.cancel()
+                    self._take_back_forgiveness()
             case Tell(message, fields):
                 self._telemetry.warn(message, exchange=self._venue.name, **fields)
             case BookState():
                 self._publish(output)
+
+    def _take_back_forgiveness(self) -> None:
+        """Let the waits go on growing where what the venue sends is the trouble, however well it begins."""
+        if self._live_since is not None and self._clock.now().mono - self._live_since < self._forgiven:
+            self._wait = self._forgiven
+        self._live_since = None
 
     # the connection
 
@@ -143,6 +157,7 @@ class Feed:
         """Open, read until it ends, and say so to the core; gives the venue's own wait before the next attempt."""
         url = self._venue.websocket_url()
         self._is_closing_ourselves = False
+        self._live_since = None
         if self._doors is not None:
             await self._doors.spend(1)
         retry_after = 0.0
@@ -174,7 +189,8 @@ class Feed:
         while True:
             received = await connection.receive()
             self.give(Frames(received.frames), received.moment)
-            if self._wait != self._reconnect.initial_backoff_seconds and self._core.live:
+            if self._live_since is None and self._core.live:
+                self._live_since, self._forgiven = received.moment.mono, self._wait
                 self._wait = self._reconnect.initial_backoff_seconds
 
     async def _send(self, connection: Connection) -> None:
@@ -204,9 +220,11 @@ class Feed:
             self._fetch_scopes[key] = scope
             request = self._venue.book_request(fetch.instrument, fetch.levels)
             try:
-                with anyio.fail_after(fetch.within_seconds):
-                    await self._budget.spend(request.weight, is_urgent=fetch.within_seconds is not None)
-                    response = await self._network.get(request)
+                within = fetch.within_seconds
+                with anyio.fail_after(None if within is None else within + self._probe_patience):
+                    await self._budget.spend(request.weight, is_urgent=within is not None)
+                    with anyio.fail_after(within):
+                        response = await self._network.get(request)
             except TimeoutError:
                 self._telemetry.warn("a probe was not answered in time", instrument=key, seconds=fetch.within_seconds)
                 self.give(FetchFailed(fetch, Reason.UNAVAILABLE), self._clock.now())

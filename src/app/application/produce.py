@@ -28,6 +28,8 @@ from app.domain.sync import Backoff, SyncSettings
 __all__ = ["ProduceSettings", "Producer", "VenuePlan"]
 
 _BATCH = 500
+_PROBES_SHARE = 0.5
+"""Of the REST budget, for probes of quiet books."""
 _BEAT_SECONDS = 0.1
 _SEED_BITS = 32
 
@@ -144,6 +146,7 @@ class Producer:
             self._reject(plan, stand_in, {listing.instrument.symbol for listing in found})
         if self._unresolved == 0 and self._found == 0:
             raise UsageError("no venue lists any of the instruments asked for; see venues.*.instruments")
+        sync = self._spread_probes(plan, found)
         groups = math.ceil(len(found) / venue.instruments_per_connection)
         for at in range(groups):
             group = found[at::groups]
@@ -151,7 +154,7 @@ class Producer:
                 venue.name,
                 tuple(listing.instrument for listing in group),
                 frozenset(each.instrument.native for each in group if each.is_crossing_legitimate),
-                plan.sync,
+                sync,
                 self._settings.connection_silence_seconds,
                 tuple(stand_in.standings) if stand_in is not None else (),
                 self._random.getrandbits(_SEED_BITS),
@@ -168,9 +171,25 @@ class Producer:
                 self._outbox.put,
                 Random(setup.seed),
                 self._input_log.begin(setup),
+                probe_patience_seconds=max(0.0, sync.quiet_probe_seconds - sync.stream_silence_seconds),
             )
             self._feeds.append(feed)
             tasks.start_soon(feed.run, name=f"{venue.name} feed {at + 1} of {groups}")
+
+    def _spread_probes(self, plan: VenuePlan, found: Sequence[Listing]) -> SyncSettings:
+        """Let quiet books be probed as seldom as half of the venue's REST budget asks for when all of them are."""
+        if not found:
+            return plan.sync
+        weight = plan.venue.book_request(found[0].instrument, plan.sync.depth).weight
+        seconds = len(found) * weight * 60 / (_PROBES_SHARE * plan.venue.weight_per_minute)
+        if seconds > plan.sync.stream_silence_seconds:
+            self._telemetry.note(
+                "quiet books are probed less often, being many",
+                exchange=plan.venue.name,
+                instruments=len(found),
+                seconds=round(seconds, 1),
+            )
+        return attrs.evolve(plan.sync, quiet_probe_seconds=seconds)
 
     def _find(self, plan: VenuePlan, listings: Sequence[Listing]) -> list[Listing]:
         """Find what is asked for; an alias keeps the name it was asked for by."""

@@ -128,7 +128,7 @@ class CountedSync(BookSync):
             return
         difference = self._book.find_difference(theirs)
         if difference is None:
-            self._probe_at = now.mono + self._settings.stream_silence_seconds
+            self._probe_at = now.mono + max(self._settings.stream_silence_seconds, self._settings.quiet_probe_seconds)
             self._probe_wait.reset()
             self._differs_until = inf
             if self.status is not BookStatus.LIVE:

@@ -11,7 +11,8 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
        nothing either, for as long as a new one may take to speak, is renewed.
     5. The book is the snapshot. Buffered events with ``u <= id`` are dropped, the others applied by step 6.
     6. An event with ``u <= local`` is stale: dropped. Several in a row that are all later than the last one applied
-       show that the venue counts anew: go back to step 2 with the last of them; the first makes the book be probed.
+       show that the venue counts anew: go back to step 2 with the last of them; the first makes the book be probed,
+       and if the venue's own book has an earlier id as well, go back to step 2 at once.
        ``U > local + 1``: events are missing, go back to step 2 with this event. Else ``U <= local + 1 <= u``: apply it,
        local becomes ``u``. Sizes are absolute, so an overlap is harmless.
     7. The book is live once an event has joined by step 6, or when after a second in which nothing came the venue
@@ -89,6 +90,7 @@ class SplicedSync(BookSync):
         self._join_by = inf
         self._speak_by = inf
         self._heard_at = 0.0
+        self._silence_after = settings.stream_silence_seconds
         self._audit_at = inf
         self._is_first_attempt = True
         self._shown_id = -1
@@ -155,6 +157,7 @@ class SplicedSync(BookSync):
             self._pass_over(change, local, now)
             return
         self._heard_at = now.mono
+        self._silence_after = self._settings.stream_silence_seconds
         self._renewals = 0
         self._stale_events = 0
         if change.first_id > local + 1:
@@ -332,6 +335,10 @@ class SplicedSync(BookSync):
             if check.purpose is not Purpose.PROBE:  # the venue's REST interface is behind its stream
                 self._tell("a book to compare with is too old", received=snapshot.sequence, ours=check.asked_at_id)
                 self._lead = min(max(_FIRST_LEAD_SECONDS, 2 * self._lead), _MAX_LEAD_SECONDS)
+            if check.purpose is Purpose.PROBE and self._stale_events:  # stream and REST interface say so: step 6
+                self._tell("the venue's ids stepped back", expected=check.asked_at_id, received=snapshot.sequence)
+                self._lose(Reason.SEQUENCE, now)
+                return
             self._miss_check(check, Reason.SILENCE, None, now)
             if check.purpose is Purpose.PROBE and self.status is not BookStatus.LIVE:
                 self._restart(now)  # a cache, or ids of another sequence: only a new splice can tell
@@ -369,6 +376,7 @@ class SplicedSync(BookSync):
         self._check_backoff.reset()
         self._is_doubted = False
         self._heard_at = now.mono
+        self._silence_after = max(self._silence_after, self._settings.quiet_probe_seconds)
         self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
         if check.purpose is Purpose.RESEED:
             self._book = check.book
@@ -432,7 +440,7 @@ class SplicedSync(BookSync):
             self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         if self._quiet_at <= now.mono:
             self._begin_check(Purpose.PROBE, now)
-        is_silent = now.mono - self._heard_at >= self._settings.stream_silence_seconds
+        is_silent = now.mono - self._heard_at >= self._silence_after
         if self._phase is _Phase.JOINED and (is_silent or self._is_doubted):
             self._begin_check(Purpose.PROBE, now)
         if self._check is not None and self._check.fetch_at <= now.mono:

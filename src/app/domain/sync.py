@@ -61,6 +61,9 @@ class SyncSettings:
     """A live book is compared with the venue's REST interface so often; 0: never."""
     probe_timeout_seconds: float = 5.0
     """A probe that is not answered for so long has failed."""
+    quiet_probe_seconds: float = 0.0
+    """A book that a probe has found to be quiet is probed again after so long, or ``stream_silence_seconds`` if that is
+    longer: many quiet books share the venue's REST budget."""
     clock_step_seconds: float = 1.0
     """The wall clock leaping so far against the monotonic one makes books be doubted: the machine may have slept."""
     pause_seconds: float = 5.0

@@ -212,6 +212,16 @@ async def test_what_came_before_the_end_is_handed_over_and_then_its_reason(
         assert str(await lost(connection)) == str(loss), "it stays so"
 
 
+async def test_what_comes_behind_a_frame_that_is_not_spoken_is_not_handed_over(make_transport: MakeTransport) -> None:
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"one") + frame(BINARY, b"\x00") + frame(TEXT, b"two"))
+        await _nothing_more(peer)
+
+    async with connected(make_transport, handle) as connection:
+        assert await collect(connection, 1) == [b"one"]
+        assert (await lost(connection)).reason is Reason.MALFORMED
+
+
 async def test_a_frame_may_be_as_large_as_the_bound(make_transport: MakeTransport) -> None:
     async def handle(peer: Peer) -> None:
         await peer.send(frame(TEXT, b"x" * 65_536))

@@ -115,10 +115,8 @@ CASES = (
     # frames of Binance that can not be read, or lie
     _case(_of_btc(fault=FaultKind.TRUNCATE), "gap/malformed"),
     _case(_binance(fault=FaultKind.GARBAGE), "gap/malformed"),
-    _case(_binance(fault=FaultKind.BINARY), "disconnected/malformed"),
-    _with(
-        _case(_binance(fault=FaultKind.OVERSIZED, size=_OVERSIZED_BYTES), "disconnected/malformed"), overrides=_PATIENT
-    ),
+    _case(_binance(fault=FaultKind.BINARY), "gap/malformed"),
+    _with(_case(_binance(fault=FaultKind.OVERSIZED, size=_OVERSIZED_BYTES), "gap/malformed"), overrides=_PATIENT),
     _case(_of_btc(fault=FaultKind.CROSSED), "gap/crossed"),
     _case(_of_btc(fault=FaultKind.WRONG_SIDE), "gap/crossed"),
     _case(_binance(fault=FaultKind.ERROR_FRAME)),
@@ -197,10 +195,8 @@ CASES = (
     _case(_of_first(fault=FaultKind.BURST)),
     _case(_of_first(fault=FaultKind.TRUNCATE), "gap/malformed"),
     _case(_of_first(fault=FaultKind.GARBAGE), "gap/malformed"),
-    _case(_of_first(fault=FaultKind.BINARY), "disconnected/malformed"),
-    _with(
-        _case(_of_first(fault=FaultKind.OVERSIZED, size=_OVERSIZED_BYTES), "disconnected/malformed"), overrides=_PATIENT
-    ),
+    _case(_of_first(fault=FaultKind.BINARY), "gap/malformed"),
+    _with(_case(_of_first(fault=FaultKind.OVERSIZED, size=_OVERSIZED_BYTES), "gap/malformed"), overrides=_PATIENT),
     _alone(_case(_of_first(fault=FaultKind.CROSSED), "gap/crossed")),
     _alone(_case(_of_first(fault=FaultKind.WRONG_SIDE), "gap/malformed")),
     _case(_of_first(fault=FaultKind.ERROR_FRAME)),

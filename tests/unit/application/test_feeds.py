@@ -184,6 +184,26 @@ async def test_a_book_that_becomes_live_resets_the_wait() -> None:
     assert [round(later - (earlier.closed_at or 0), 2) for earlier, later in _reopened(bench)] == [0.5, 0.5]
 
 
+async def test_books_that_break_as_soon_as_they_are_live_do_not_reset_the_wait() -> None:
+    hole = coinbase_frame(5, [{"heartbeat_counter": 1}], "heartbeats")
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+
+    async def break_what_is_live() -> None:
+        broken: list[FakeConnection] = []
+        while True:
+            await until(lambda: len(bench.network.connections) > len(broken), 60, 0.01)
+            await bench.until_live()
+            broken.append(bench.network.connection)
+            bench.network.connection.say(hole)
+
+    async with bench.running(), anyio.create_task_group() as tasks:
+        tasks.start_soon(break_what_is_live)
+        await anyio.sleep(20)
+        tasks.cancel_scope.cancel()
+    assert [round(wait) for wait in bench.waits[1:]] == [1, 2, 4, 8]
+
+
 def _reopened(bench: Bench) -> list[tuple[FakeConnection, float]]:
     connections = bench.network.connections
     return [(earlier, later.opened_at) for earlier, later in pairwise(connections)]

@@ -180,6 +180,30 @@ async def test_instruments_are_spread_over_as_many_connections_as_the_venue_need
     assert sorted(subscribed) == [["BTC-USD", "SOL-USD"], ["ETH-USD"]]
 
 
+async def test_more_quiet_books_than_the_venue_answers_for_are_probed_less_often_and_stay_live() -> None:
+    coins = [f"C{number}-USDT" for number in range(250)]
+    bench = Bench(binance=coins)
+    listed = [
+        {"symbol": coin.replace("-", ""), "status": "TRADING", "baseAsset": coin[:-5], "quoteAsset": "USDT"}
+        for coin in coins
+    ]
+    bench.network.answers = {
+        **bench.network.answers,
+        "exchangeInfo": lambda _: json.dumps({"symbols": listed}).encode(),
+    }
+    bench.network.on_connect = lambda connection: connection.say(
+        *(binance_event(coin.replace("-", ""), 101, 101, [], []) for coin in coins)
+    )
+    bench.network.answers = {**bench.network.answers, "depth": lambda _: binance_book(101, BIDS, ASKS)}
+    keys = [f"binance:{coin}" for coin in coins]
+    async with bench.running():
+        await until(lambda: all(bench.live(key) for key in keys), 120, 1)
+        await anyio.sleep(45)
+    assert {status for key in keys for status in bench.statuses(key)} == {"syncing", "live", "disconnected shutdown"}
+    ((_, fields),) = [each for each in bench.telemetry.notes if "quiet books" in each[0]]
+    assert fields == {"exchange": "binance", "instruments": 250, "seconds": 50.0}
+
+
 async def test_connections_are_opened_no_faster_than_the_venue_takes_them() -> None:
     bench = Bench(binance=(), coinbase=("BTC-USD", "ETH-USD", "SOL-USD"))
     single = attrs.evolve(COINBASE_ENDPOINT, instruments_per_connection=1)

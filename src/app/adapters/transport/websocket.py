@@ -114,6 +114,8 @@ class _Session(AsyncWebSocketSession):
                         self.pending_bytes += len(frame)
                     else:
                         await self._act(event)
+                        if self.failure is not None:  # what came behind it is not to be trusted
+                            break
                 if self.pending or self.has_part:
                     self.filled.set()
                 await self._wait_for_room()
