@@ -86,7 +86,7 @@ def _audit(world: World) -> None:
     until = world.now.mono + 1.5 * settings.audit_seconds + 2.0
     while isinstance(world.exchange, BinanceExchange) and world.now.mono < until:
         _step(world)
-    until = world.now.mono + settings.stream_silence_seconds + 2.0
+    until = world.now.mono + max(settings.stream_silence_seconds, settings.quiet_probe_seconds) + 2.0
     while world.now.mono < until:
         _wait(world, 250)
     while not _is_over(world):

@@ -411,7 +411,8 @@ class Judge:
     def ticked(self) -> None:
         """Judge what time does."""
         mono = self.now.mono
-        bound = self.settings.stream_silence_seconds + self.probe_timeout_seconds + self.settings.join_quiet_seconds
+        bound = max(self.settings.stream_silence_seconds, self.settings.quiet_probe_seconds)
+        bound += self.probe_timeout_seconds + self.settings.join_quiet_seconds
         bound += self.settings.snapshot_retry_max_seconds + _SLACK_SECONDS
         is_silent = isinstance(self.exchange, CoinbaseExchange) and self.is_read and mono - self.leapt_at > bound
         for seen in self.seen:

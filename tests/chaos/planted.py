@@ -46,7 +46,7 @@ class Bug:
     """The text stands more than once, and is wrong each time."""
 
 
-_GAP_CHECK = "        if change.first_id > local + 1:\n            self._tell_hole"
+_GAP_CHECK = "        if change.first_id > local + 1:\n            self._miss_changes"
 _COUNT = "        if number != self.expected:\n            return False\n        self.expected += 1\n"
 
 BUGS: Sequence[Bug] = (

@@ -1,5 +1,6 @@
 """What chaos found, each as the few inputs that showed it."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,6 +130,24 @@ def test_ids_that_step_back_before_anything_has_joined_are_found_by_the_probe(ta
     table.answer(12)
     table.event(13, 13, time_ms=1200)
     table.wait(1)
+    table.answer(13)
+    table.event(14, 14, time_ms=1300)
+    assert table.status is BookStatus.LIVE
+
+
+def test_an_old_book_given_twice_is_not_live_while_the_stream_ended_before_it(table: Table) -> None:
+    table.answer(5000)
+    table.event(11, 12, time_ms=1100)
+    table.wait(1.25)
+    assert table.fetches[-1].purpose is Purpose.PROBE
+    table.answer(5000)
+    assert table.status is BookStatus.SYNCING
+    table.wait(5)
+    assert len(table.fetches) == 2
+    table.wait(5)
+    assert json.loads(table.sent[-1])["method"] == "SUBSCRIBE"
+    assert len(table.sent) > 1
+    assert table.fetches[-1].purpose is Purpose.SNAPSHOT
     table.answer(13)
     table.event(14, 14, time_ms=1300)
     assert table.status is BookStatus.LIVE

@@ -56,6 +56,7 @@ _BOUNDS = SyncSettings(
     heartbeat_seconds=2.0,
     first_data_timeout_seconds=2.0,
     stream_silence_seconds=3.0,
+    quiet_probe_seconds=5.0,
     join_quiet_seconds=0.5,
     max_buffered_events=24,
     reseed_below_levels=26,

@@ -16,7 +16,7 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
        ``U > local + 1``: events are missing, go back to step 2 with this event. Else ``U <= local + 1 <= u``: apply it,
        local becomes ``u``. Sizes are absolute, so an overlap is harmless.
     7. The book is live once an event has joined by step 6, or when after a second in which nothing came the venue
-       still gives the same id.
+       still gives the same id, unless the stream ended before that id: then it is behind, and is renewed in the end.
 
 A live book is checked against a second snapshot now and then (``_Check``): both are brought to the same id and compared
 as far as both know. That is at once the audit of the content, the probe of a silent stream (an id that the venue
@@ -107,6 +107,7 @@ class SplicedSync(BookSync):
     def opened(self, now: Moment) -> None:
         super().opened(now)
         self._phase = _Phase.BUFFERING  # step 2
+        self._stream_id = None
         if self._renewals > _MOST_RENEWALS:  # all that the venue says is older than what stood here, and it keeps to it
             self._shown_id = -1
         self._speak_by = now.mono + self._settings.first_data_timeout_seconds
@@ -182,12 +183,9 @@ class SplicedSync(BookSync):
 
     def _pass_over(self, change: Change, local: int, now: Moment) -> None:
         """Drop a stale event, and wonder whether the venue counts anew."""
-        if self._phase is _Phase.JOINING:  # a stream that speaks is not quiet: only an event joins it now
+        if self._phase is _Phase.JOINING:
             self._stream_id = change.last_id
             self._quiet_at = now.mono + self._settings.join_quiet_seconds
-            if now.mono >= self._join_by:
-                self._tell("no event joins the snapshot", snapshot=local, received=change.last_id)
-                self._restart(now)
         elif self._event_time is None:  # it joined for being quiet, and was not
             self._tell("the stream is behind the snapshot", snapshot=local, received=change.last_id)
             self._lose(Reason.SEQUENCE, now)
@@ -197,6 +195,11 @@ class SplicedSync(BookSync):
             self._step_back(local, change, now)
         elif self._stale_events == 1:
             self._begin_check(Purpose.PROBE, now)
+
+    @property
+    def _is_stream_behind(self) -> bool:
+        """Tell whether the stream has yet to say what the snapshot holds."""
+        return self._stream_id is not None and self._stream_id != self.sequence
 
     def _counts_anew(self, change: Change, time: int | None) -> bool:
         """Count a stale event; tell whether there were too many, each later than this time, to be late ones."""
@@ -236,6 +239,7 @@ class SplicedSync(BookSync):
     def _join(self, now: Moment) -> None:
         self._phase = _Phase.JOINED
         self._quiet_at = self._join_by = inf
+        self._stream_id = None
         self._stands = True
         self._touched = True
         self._check_backoff.reset()
@@ -281,7 +285,6 @@ class SplicedSync(BookSync):
             self._lose(Reason.MALFORMED, now)
             return
         self._phase = _Phase.JOINING
-        self._stream_id = None
         self._stale_events = 0
         self._quiet_at = now.mono + self._settings.join_quiet_seconds
         self._join_by = now.mono + self._settings.first_data_timeout_seconds
@@ -384,7 +387,9 @@ class SplicedSync(BookSync):
             if known is not None and known < self._settings.reseed_below_levels:
                 self._check_at = now.mono + self._check_backoff.advance()
         if self._phase is _Phase.JOINING:
-            if self._quiet_at <= now.mono:  # step 7, without an event
+            if self._is_stream_behind:
+                self._quiet_at = inf
+            elif self._quiet_at <= now.mono:  # step 7, without an event
                 self._join(now)
         elif self.status is not BookStatus.LIVE:
             self._touched = True
@@ -440,6 +445,12 @@ class SplicedSync(BookSync):
             self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         if self._quiet_at <= now.mono:
             self._begin_check(Purpose.PROBE, now)
+        if self._join_by <= now.mono:
+            self._join_by = inf
+            if self._is_stream_behind:
+                self._tell("no event joins the snapshot", snapshot=self.sequence, received=self._stream_id)
+                self._restart(now)
+                self._renew()
         is_silent = now.mono - self._heard_at >= self._silence_after
         if self._phase is _Phase.JOINED and (is_silent or self._is_doubted):
             self._begin_check(Purpose.PROBE, now)
@@ -457,6 +468,7 @@ class SplicedSync(BookSync):
     def _renew(self) -> None:
         """Have the stream sent anew, by and by on another connection."""
         self._renewals += 1
+        self._stream_id = None
         is_in_vain = self._renewals == _MOST_RENEWALS + 1
         self._effects.append(Reconnect(Reason.SILENCE) if is_in_vain else Renew(self.instrument))
 
@@ -484,6 +496,5 @@ class SplicedSync(BookSync):
         self._stands = False
         self._touched = False
         self._is_doubted = False
-        self._stream_id = None
         self._stale_events = 0
         self._fetch_at = self._quiet_at = self._join_by = self._speak_by = self._audit_at = inf
