@@ -178,8 +178,11 @@ class OrderBook:
     @property
     def known_levels(self) -> int | None:
         """How many levels are known on the side that knows fewer; None when both are whole."""
-        known = [len(side) for side in (self.bids, self.asks) if not side.is_whole]
-        return min(known) if known else None
+        bids, asks = self.bids, self.asks
+        if asks._known_to == inf:  # noqa: SLF001 - one of our own, asked after every event
+            return None if bids._known_to == inf else len(bids._levels)  # noqa: SLF001
+        known = len(asks._levels)  # noqa: SLF001
+        return known if bids._known_to == inf else min(known, len(bids._levels))  # noqa: SLF001
 
     def top(self) -> tuple[Levels, Levels]:
         """The best levels of both sides: bids descending, asks ascending."""
@@ -200,10 +203,13 @@ def is_same_ladder(left: Levels, right: Levels) -> bool:
         return True
     if len(left) != len(right):
         return False
-    return all(
-        mine == yours or (Decimal(mine[0]) == Decimal(yours[0]) and Decimal(mine[1]) == Decimal(yours[1]))
-        for mine, yours in zip(left, right, strict=True)
-    )
+    return all(mine == yours or _is_same_level(mine, yours) for mine, yours in zip(left, right, strict=True))
+
+
+def _is_same_level(mine: Level, yours: Level) -> bool:
+    if float(mine[0]) != float(yours[0]) or float(mine[1]) != float(yours[1]):  # quick, and sure where it says no
+        return False
+    return Decimal(mine[0]) == Decimal(yours[0]) and Decimal(mine[1]) == Decimal(yours[1])
 
 
 def _is_same_size(left: Level, right: Level) -> bool:
@@ -217,20 +223,20 @@ def _numbers(levels: Sequence[Level], sign: int) -> tuple[list[float], list[floa
     """
     if not levels:
         return [], []
-    prices, sizes = zip(*levels, strict=True)
-    text = f"{'.'.join(prices)}.{'.'.join(sizes)}"  # an empty text, ".5" and "5." show as two points in a row
+    flat = list(chain.from_iterable(levels))
+    text = ".".join(flat)  # an empty text, ".5" and "5." show as two points in a row
     if not text.isascii() or text.encode().translate(None, _PLAIN) or ".." in text or text[0] == "." or text[-1] == ".":
         raise _not_plain(levels)
-    longest = max(map(len, prices))
-    if longest > _LONGEST_TEXT or max(map(len, sizes)) > _LONGEST_TEXT:
+    longest = max(map(len, flat))
+    if longest > _LONGEST_TEXT:
         raise InvalidLevel(f"expected numbers of at most {_LONGEST_TEXT} characters, received longer ones")
     try:
-        keys = [sign * _key(price) for price in prices] if longest > _SAFE_TEXT else list(map(float, prices))
-        if sign < 0 and longest <= _SAFE_TEXT:
-            keys = list(map(neg, keys))
-        return keys, list(map(float, sizes))
+        numbers = list(map(float, flat))
+        is_safe = longest <= _SAFE_TEXT or max(map(len, flat[::2])) <= _SAFE_TEXT
+        keys = numbers[::2] if is_safe else list(map(_key, flat[::2]))
     except ValueError as error:
         raise error if isinstance(error, InvalidLevel) else _not_plain(levels) from error
+    return (keys if sign > 0 else list(map(neg, keys))), numbers[1::2]
 
 
 def _not_plain(levels: Sequence[Level]) -> InvalidLevel:
