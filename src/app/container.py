@@ -132,6 +132,7 @@ def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings
         crossed_limit=book.crossed_limit,
         audit_seconds=book.audit_seconds,
         probe_timeout_seconds=book.probe_timeout_seconds,
+        rebuild_max_seconds=settings.reconnect.max_backoff_seconds,
         clock_step_seconds=book.clock_step_seconds,
         max_clock_skew_seconds=book.max_clock_skew_seconds,
     )

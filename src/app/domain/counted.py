@@ -30,11 +30,9 @@ from app.domain.sync import TRUSTED_AFTER_SECONDS, Backoff, BookSync, SyncSettin
 __all__ = ["CountedSync", "FrameCounter"]
 
 _PROBE_LEVELS = 20
-_MAX_SNAPSHOT_WAIT_SECONDS = 300.0
 _FREE_REBUILDS = 2
 """So often in a row a book may be rebuilt at once for a trouble of its own."""
 _FIRST_REBUILD_WAIT_SECONDS = 10.0
-_MAX_REBUILD_WAIT_SECONDS = 640.0
 
 
 @attrs.define
@@ -60,13 +58,14 @@ class CountedSync(BookSync):
         super().__init__(instrument, settings, effects, may_cross=may_cross)
         self._is_accepted = False
         self._snapshot_by = inf
-        self._snapshot_wait = Backoff(settings.first_data_timeout_seconds, _MAX_SNAPSHOT_WAIT_SECONDS)
+        first_data, longest = settings.first_data_timeout_seconds, settings.rebuild_max_seconds
+        self._snapshot_wait = Backoff(first_data, max(first_data, longest))
         self._probe_at = inf
         self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._differs_until = inf
         self._rebuilds = 0
         self._rebuild_at = inf
-        self._rebuild_wait = Backoff(_FIRST_REBUILD_WAIT_SECONDS, _MAX_REBUILD_WAIT_SECONDS)
+        self._rebuild_wait = Backoff(min(_FIRST_REBUILD_WAIT_SECONDS, longest), longest)
 
     # inputs
 

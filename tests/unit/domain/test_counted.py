@@ -404,7 +404,7 @@ def test_an_accepted_instrument_without_a_snapshot_is_tried_on_another_connectio
         waits.append(bench.clock.moment.mono - opened)
         assert bench.status == (BookStatus.SYNCING, Reason.SILENCE)
         bench.sync.detached(bench.clock.moment)
-    assert waits == [10.0, 20.0, 40.0, 80.0], "not every few seconds: the others of the connection pay for it"
+    assert waits == [10.0, 20.0, 30.0, 30.0], "not every few seconds: the others of the connection pay for it"
     bench.open()
     bench.frame(snapshot(0))
     bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
@@ -447,3 +447,28 @@ def test_the_end_of_a_connection_empties_the_book_and_keeps_its_numbers(bench: B
         assert bench.status == (BookStatus.SYNCING, expected[end][1])
         bench.frame(change(0, [("100", "2")]))
         assert bench.last.status is BookStatus.SYNCING
+
+
+# a trouble of one book's own
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"), [(30.0, [0.0, 0.0, 10.0, 20.0, 30.0, 30.0]), (0.25, [0.0, 0.0, 0.25, 0.25, 0.25, 0.25])]
+)
+def test_a_book_that_fails_alone_again_and_again_waits_within_the_bound(longest: float, expected: list[float]) -> None:
+    bench = Bench(bounds(rebuild_max_seconds=longest))
+    bench.sync.start(bench.clock.moment)
+    waits = []
+    for _ in expected:
+        bench.open()
+        bench.frame(snapshot(0))
+        assert bench.status == (BookStatus.LIVE, None)
+        failed = bench.clock.moment.mono
+        bench.frame(change(1, [("ten", "1")]))
+        assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
+        while not bench.look(Reconnect):
+            bench.wait(0.125)
+        waits.append(bench.clock.moment.mono - failed)
+        assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
+        bench.sync.detached(bench.clock.moment)
+    assert waits == expected
