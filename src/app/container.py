@@ -117,7 +117,7 @@ def _is_of(shard: Shard | None, key: str) -> bool:
 
 def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings:
     """Give the bounds of trust for one venue's books."""
-    book = settings.book
+    book, longest = settings.book, settings.reconnect.max_backoff_seconds
     return SyncSettings(
         depth=book.depth,
         heartbeat_seconds=book.heartbeat_seconds,
@@ -127,12 +127,12 @@ def make_sync_settings(settings: Settings, venue: VenueSettings) -> SyncSettings
         max_buffered_events=book.max_buffered_events,
         reseed_below_levels=book.reseed_below_levels,
         snapshot_limit=venue.snapshot_limit or _DEFAULT_SNAPSHOT_LIMIT,
-        snapshot_retry_initial_seconds=book.snapshot_retry_initial_seconds,
-        snapshot_retry_max_seconds=book.snapshot_retry_max_seconds,
+        snapshot_retry_initial_seconds=min(book.snapshot_retry_initial_seconds, longest),
+        snapshot_retry_max_seconds=min(book.snapshot_retry_max_seconds, longest),
         crossed_limit=book.crossed_limit,
         audit_seconds=book.audit_seconds,
         probe_timeout_seconds=book.probe_timeout_seconds,
-        rebuild_max_seconds=settings.reconnect.max_backoff_seconds,
+        rebuild_max_seconds=longest,
         clock_step_seconds=book.clock_step_seconds,
         max_clock_skew_seconds=book.max_clock_skew_seconds,
     )

@@ -70,14 +70,9 @@ def _is_over(world: World) -> bool:
     seen, exchange = world.judge.seen, world.exchange
     if exchange.is_deaf or exchange.dead or not world.is_reading or any(each.is_frozen for each in seen):
         return False
-    if any(i not in exchange.sent and i not in world.refused for i in range(len(seen))):
+    if any(i not in exchange.sent for i in range(len(seen))):
         return False
-    if all(each.last.is_live for each in seen):
-        return True
-    refused = world.refused
-    if not refused or len(refused) == len(seen):
-        return False
-    return all(each.last.is_live or i in refused for i, each in enumerate(seen))
+    return all(each.last.is_live for each in seen)
 
 
 def _audit(world: World) -> None:
@@ -102,7 +97,7 @@ def _stay(world: World) -> None:
         _step(world)
         if world.now.mono - until > _MOST_SECONDS:
             raise Violation("not live again after an old answer")
-    world.judge.is_calm = not world.refused
+    world.judge.is_calm = True
     until = world.now.mono + 2 * world.settings.stream_silence_seconds
     while world.now.mono < until:
         _wait(world, 500)
@@ -124,9 +119,6 @@ def _compare(world: World) -> None:
         world.exchange.emit(i)
     world.deliver(1000)
     for i, seen in enumerate(world.judge.seen):
-        if not seen.last.is_live:
-            world.tally.exempt["refused"] += 1
-            continue
         market = world.markets[i]
         world.judge._compare(seen.last, market.ladder(market.version, world.settings.depth), "not true at the end")
         world.tally.levels += world.judge.depth_of(i)

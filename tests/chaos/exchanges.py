@@ -279,6 +279,8 @@ class CoinbaseExchange(Exchange):
             if is_acked and not self.is_slow_ack:
                 self._acknowledge(accepted)
             for i in accepted:
+                if i in self.sent:
+                    continue
                 if early := self._armed(("early_update",), i):
                     self._update_early(i, early[0][2])
                 self.snapshot(i)
@@ -294,7 +296,7 @@ class CoinbaseExchange(Exchange):
         self.emit(i)
 
     def _acknowledge(self, accepted: Sequence[int]) -> None:
-        level2 = accepted or sorted(self.sent)
+        level2 = sorted({*accepted, *self.sent})
         products = ",".join(f'"{self.natives[i]}"' for i in level2)
         number = self.count()
         events = f'{{"subscriptions":{{"level2":[{products}]}}}}' if products else '{"subscriptions":{}}'

@@ -32,7 +32,6 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
     print(f"faults           {sum(tally.faults.values()):,}")
     print(f"records          {tally.records:,}, of them {tally.checked:,} live ones compared with the truth")
     print(f"whole books      {tally.levels:,} levels compared at the ends")
-    print(f"exempt           {sum(tally.exempt.values()):,} books that the venue refused")
     if tally.recoveries:
         times = sorted(tally.recoveries)
         p50, p99 = (times[min(len(times) - 1, int(len(times) * share))] for share in (0.5, 0.99))

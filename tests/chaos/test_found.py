@@ -271,3 +271,7 @@ def test_a_connection_that_carries_nothing_is_opened_anew_and_one_that_carries_a
         outputs += core.handle(Ticked(), clock.advance(0.25))
     assert core._syncs[0].reason is Reason.REJECTED
     assert any(isinstance(output, Reconnect) for output in outputs) is not bool(accepted)
+    asked = [message for output in outputs if isinstance(output, Send) for message in output.messages]
+    assert asked == asked[:1] * len(asked)
+    assert bool(asked) is bool(accepted)
+    assert all('"product_ids": ["BTC-USD"]' in message for message in asked), "the one that was left out"

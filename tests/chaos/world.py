@@ -95,7 +95,6 @@ class Tally:
     faults: Counter[str] = attrs.field(factory=Counter)
     cells: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     recoveries: list[float] = attrs.field(factory=list)
-    exempt: Counter[str] = attrs.field(factory=Counter)
 
     def add(self, other: "Tally") -> None:
         """Add what others did."""
@@ -107,7 +106,6 @@ class Tally:
         self.faults.update(other.faults)
         self.cells.update(other.cells)
         self.recoveries.extend(other.recoveries)
-        self.exempt.update(other.exempt)
 
 
 @cache
@@ -128,7 +126,7 @@ class World:
         self.markets = [Market(_TEXTS[plan.venue], plan.levels, self.draw) for _ in self.instruments]
         natives = [each.native for each in self.instruments]
         exchange = BinanceExchange if plan.venue == "binance" else CoinbaseExchange
-        self.exchange = exchange(natives, self.markets, _TEXTS[plan.venue], self._struck_at_subscription)
+        self.exchange = exchange(natives, self.markets, _TEXTS[plan.venue], self.struck)
         self.exchange.is_slow_ack = plan.seed % 2 == 0
         auctions = frozenset({natives[plan.auction]} if plan.auction >= 0 else ())
         self.core = FeedCore(
@@ -156,8 +154,6 @@ class World:
         self.spoilt: dict[int, tuple[str, int]] = {}
         self.quiet: dict[int, float] = {}
         self.held_until = -inf
-        self.refused: set[int] = set()
-        """Instruments that the venue refused on this connection."""
         self.asked_at: dict[int, float] = {}
         self.attempts: dict[int, float] = {}
         """When each instrument's first good attempt of the calm was made."""
@@ -191,11 +187,6 @@ class World:
         now = self.statuses() if statuses is None else statuses
         for at in range(len(now)) if i is None else (i,):
             self.tally.cells[name, now[at]] += 1
-
-    def _struck_at_subscription(self, name: str, i: int | None) -> None:
-        self.struck(name, i)
-        if name == "refusal" and i is not None:
-            self.refused.add(i)
 
     def _give(self, given: Input, broken: Sequence[str] = ()) -> list[Output]:
         self.inputs += 1
@@ -336,7 +327,6 @@ class World:
         if self.is_open:
             return
         self.is_open = True
-        self.refused.clear()
         self.exchange.connect()
         self.judge.opened()
         for i in range(len(self.instruments)):

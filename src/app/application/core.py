@@ -256,6 +256,8 @@ class FeedCore:
                 for sync in self._syncs:
                     if natives is None or sync.instrument.native in natives:
                         sync.accepted(now)
+                    elif natives:
+                        sync.denied(now)
             case Refused():
                 self._refused(event, now)
             case Departing():
@@ -291,6 +293,7 @@ class FeedCore:
         self._effects.append(Tell("the venue refused a request", {"answer": event.message, "native": event.native}))
         for sync in named or self._syncs:
             sync.explain(Reason.REJECTED, now)
+            sync.denied(now)
 
     # answers
 

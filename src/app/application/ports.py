@@ -79,7 +79,7 @@ class VenueSession(Protocol):
 
     @abstractmethod
     def renewing(self, native: str) -> Sequence[str]:
-        """Messages that make the venue send one instrument's stream anew; empty where it has no such thing."""
+        """Messages that make the venue send one instrument's stream, anew or at last."""
         raise NotImplementedError
 
     @abstractmethod

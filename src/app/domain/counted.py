@@ -10,6 +10,8 @@ does not: it counts every frame of the connection, acknowledgements and heartbea
     4. Changes before the first snapshot mean nothing; later ones are applied.
     5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect. The others of the
        connection pay for it: a book that fails alone, again and again, waits longer and longer for the next try.
+    6. An instrument that the venue refuses, or leaves out when it acknowledges others, is asked for again on the same
+       connection, after growing waits; where all are refused, on another.
 
 A book without any frame is compared with the venue's REST book: equal, and it is quiet; different, and nothing comes
 within a second, and the stream is dead.
@@ -20,7 +22,7 @@ from math import inf
 import attrs
 
 from app.domain.book import InvalidLevel, OrderBook
-from app.domain.effects import Effect, Purpose, Reconnect
+from app.domain.effects import Effect, Purpose, Reconnect, Renew
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.moment import Moment
@@ -57,9 +59,10 @@ class CountedSync(BookSync):
     ) -> None:
         super().__init__(instrument, settings, effects, may_cross=may_cross)
         self._is_accepted = False
-        self._snapshot_by = inf
+        self._snapshot_by = self._accepted_by = inf
         first_data, longest = settings.first_data_timeout_seconds, settings.rebuild_max_seconds
         self._snapshot_wait = Backoff(first_data, max(first_data, longest))
+        self._subscribe_wait = Backoff(settings.snapshot_retry_initial_seconds, longest)
         self._probe_at = inf
         self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._differs_until = inf
@@ -72,10 +75,17 @@ class CountedSync(BookSync):
     def opened(self, now: Moment) -> None:
         super().opened(now)
         self._is_accepted = self.is_refused = False
-        self._snapshot_by = now.mono + self._snapshot_wait.advance()
+        self._snapshot_by = self._accepted_by = now.mono + self._snapshot_wait.advance()
+        self._subscribe_wait.reset()
 
-    def accepted(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
-        self._is_accepted = True
+    def denied(self, now: Moment) -> None:  # step 6
+        if self._snapshot_by < inf and not (self._is_accepted or self.is_refused):
+            self._snapshot_by = min(self._snapshot_by, now.mono + self._settings.snapshot_retry_initial_seconds)
+
+    def accepted(self, now: Moment) -> None:
+        if self._snapshot_by < inf and not self._is_accepted:
+            self._snapshot_by = max(self._accepted_by, now.mono + self._settings.first_data_timeout_seconds)
+        self._is_accepted, self.is_refused = True, False
 
     def snapshot(self, snapshot: Snapshot, now: Moment) -> None:
         self._hear(now)
@@ -164,18 +174,22 @@ class CountedSync(BookSync):
             self._rebuild(self.reason or Reason.CONNECTION, now)
 
     def _miss_snapshot(self, now: Moment) -> None:
-        """No snapshot came: refused instruments are said to be so, accepted ones are tried on another connection.
+        """No snapshot came: refused instruments are said to be so (step 6), accepted ones tried on another connection.
 
         The others of the connection are not disturbed for the sake of one that is refused; where all are, the caller
         reconnects.
         """
-        self._snapshot_by = inf
         if self._is_accepted:
+            self._snapshot_by = inf
             self.explain(Reason.SILENCE, now)
             self._effects.append(Reconnect(Reason.SILENCE))
-        else:
-            self.is_refused = True
-            self.explain(Reason.REJECTED, now)
+            return
+        self.is_refused = True
+        self.explain(Reason.REJECTED, now)
+        wait = self._subscribe_wait.advance()
+        self._snapshot_by = now.mono + wait
+        self._tell("the venue does not acknowledge an instrument, asking again", seconds=wait)
+        self._effects.append(Renew(self.instrument))
 
     # losing
 

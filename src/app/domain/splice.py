@@ -113,6 +113,10 @@ class SplicedSync(BookSync):
         self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         self._is_first_attempt = True
 
+    def denied(self, now: Moment) -> None:
+        if self._phase is _Phase.BUFFERING and self._speak_by < inf:
+            self._speak_by = min(self._speak_by, now.mono + self._backoff.advance())
+
     def accepted(self, now: Moment) -> None:
         self._speak_by = inf
         self._want_snapshot(now)  # step 3
@@ -440,7 +444,8 @@ class SplicedSync(BookSync):
             self._fetch_at = inf
             self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
         if self._speak_by <= now.mono:
-            self.explain(Reason.SILENCE, now)
+            if self.reason is not Reason.REJECTED:
+                self.explain(Reason.SILENCE, now)
             self._renew()
             self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         if self._quiet_at <= now.mono:

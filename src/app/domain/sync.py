@@ -212,6 +212,10 @@ class BookSync(ABC):
             self._become(self.status, reason, now)
 
     @abstractmethod
+    def denied(self, now: Moment) -> None:
+        """The venue said no to what was asked, or yes to others only: do not wait as long as for who says nothing."""
+
+    @abstractmethod
     def accepted(self, now: Moment) -> None:
         """The venue acknowledged that it sends this instrument."""
 

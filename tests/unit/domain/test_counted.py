@@ -10,7 +10,7 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 
 from app.domain.counted import CountedSync, FrameCounter
-from app.domain.effects import Effect, Fetch, Purpose, Reconnect
+from app.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew
 from app.domain.events import Change, Snapshot
 from app.domain.instrument import Instrument
 from app.domain.normalized import BookState, BookStatus, Level, Reason
@@ -421,6 +421,49 @@ def test_an_instrument_that_was_not_accepted_is_said_to_be_rejected_and_the_othe
     bench.wait(30)
     assert bench.status == (BookStatus.SYNCING, Reason.REJECTED)
     assert bench.look(Reconnect) == []
+
+
+def test_an_instrument_that_was_left_out_is_asked_for_again_after_growing_waits_until_it_comes(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    denied_at = bench.clock.moment.mono
+    bench.sync.denied(bench.clock.moment)
+    asked: list[float] = []
+    while len(asked) < 8:
+        bench.wait(0.125)
+        if bench.look(Renew):
+            asked.append(bench.clock.moment.mono - denied_at)
+            bench.sync.denied(bench.clock.moment)  # the answer is no again
+    assert asked == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 62.0], "at most rebuild_max_seconds apart"
+    assert bench.status == (BookStatus.SYNCING, Reason.REJECTED)
+    bench.sync.accepted(bench.clock.moment)
+    assert not bench.sync.is_refused
+    bench.frame(snapshot(7))
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.look(object)
+    bench.wait(14)
+    assert bench.look(Renew) == []
+
+
+def test_an_instrument_that_is_accepted_after_a_no_has_all_the_time_that_others_have(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.sync.denied(bench.clock.moment)
+    bench.wait(0.25)
+    bench.sync.accepted(bench.clock.moment)
+    bench.look(object)
+    bench.wait(9.5)
+    assert [effect for effect in bench.seen if isinstance(effect, Renew | Reconnect)] == []
+    bench.wait(1)
+    assert bench.look(Reconnect) == [Reconnect(Reason.SILENCE)]
+
+
+def test_a_no_to_something_else_does_not_disturb_a_book(bench: Bench) -> None:
+    bench.go_live()
+    bench.sync.denied(bench.clock.moment)
+    bench.wait(4)
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.look(Renew) == []
 
 
 @pytest.mark.parametrize("end", ["closed", "silent", "stopped"])

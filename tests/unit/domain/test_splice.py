@@ -739,6 +739,15 @@ def test_a_stream_that_never_speaks_is_asked_for_anew_and_says_so(bench: Bench) 
     assert bench.look(Renew) == [Renew(BTC)]
 
 
+def test_a_stream_that_is_refused_is_asked_for_anew_without_waiting_for_it_to_speak(bench: Bench) -> None:
+    bench.open(is_accepted=False)
+    bench.sync.denied(bench.clock.moment)
+    bench.wait(0.25)
+    assert bench.look(Renew) == []
+    bench.wait(0.5)
+    assert bench.look(Renew) == [Renew(BTC)]
+
+
 def test_a_stream_renewed_twice_in_vain_is_tried_on_another_connection_once(bench: Bench) -> None:
     bench.go_live()
     asked: list[Effect] = []

@@ -56,8 +56,9 @@ def test_one_market_under_two_names_is_subscribed_once() -> None:
     assert messages[0]["product_ids"] == ["BTC-USD"]
 
 
-def test_a_stream_can_not_be_renewed_on_the_same_connection() -> None:
-    assert session().renewing("BTC-USD") == ()
+def test_an_instrument_that_was_left_out_is_asked_for_alone() -> None:
+    (message,) = session("BTC-USD", "ETH-USD").renewing("ETH-USD")
+    assert json.loads(message) == {"type": "subscribe", "product_ids": ["ETH-USD"], "channel": "level2"}
 
 
 def test_addresses_are_as_the_settings_have_them() -> None:

@@ -116,13 +116,11 @@ class CoinbaseSession(VenueSession):
 
     def opening(self) -> Sequence[str]:
         """One channel a message; the first must come within five seconds of the opening."""
-        return [
-            json.dumps({"type": "subscribe", "product_ids": self._natives, "channel": "level2"}),
-            json.dumps({"type": "subscribe", "channel": "heartbeats"}),
-        ]
+        return [_subscribe(self._natives), json.dumps({"type": "subscribe", "channel": "heartbeats"})]
 
-    def renewing(self, native: str) -> Sequence[str]:  # noqa: ARG002 - a second snapshot is not to be had
-        return ()
+    def renewing(self, native: str) -> Sequence[str]:
+        """For an instrument that was left out; of one that was not, a second snapshot is not to be had."""
+        return [_subscribe([native])]
 
     def read(self, frame: bytes) -> Sequence[Event]:
         outer = decode(_frame, frame)
@@ -145,6 +143,10 @@ class CoinbaseSession(VenueSession):
                 for acknowledged in decode(_acknowledgement, outer.events)
             )
         return events
+
+
+def _subscribe(natives: Sequence[str]) -> str:
+    return json.dumps({"type": "subscribe", "product_ids": natives, "channel": "level2"})
 
 
 def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
