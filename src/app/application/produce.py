@@ -31,6 +31,8 @@ _BATCH = 500
 _PROBES_SHARE = 0.5
 """Of the REST budget, for probes of quiet books."""
 _BEAT_SECONDS = 0.1
+_LISTING_SECONDS = 0.5
+"""A venue that has not told by then what it lists is spoken of by a stand-in."""
 _SEED_BITS = 32
 
 
@@ -137,7 +139,10 @@ class Producer:
         budget = WeightBudget(venue.weight_per_minute, self._clock)
         pace = plan.connections_per_second
         doors = None if pace is None else WeightBudget(pace * 60, self._clock, burst_seconds=1.0)
-        listings = await self._list(plan, network, budget)
+        async with anyio.create_task_group() as waiting:
+            waiting.start_soon(self._say_waiting, plan, name=f"{venue.name} waits for its listing")
+            listings = await self._list(plan, network, budget)
+            waiting.cancel_scope.cancel()
         found = self._find(plan, listings)
         self._unresolved -= 1
         self._found += len(found)
@@ -222,12 +227,20 @@ class Producer:
             else:
                 return listings
 
+    async def _say_waiting(self, plan: VenuePlan) -> None:
+        """Say that the instruments exist where the venue takes its time to tell what it lists."""
+        await anyio.sleep(_LISTING_SECONDS)
+        self._find_stand_in(plan)
+
     def _say_unlisted(self, plan: VenuePlan, reason: Reason) -> None:
+        self._publish_states(self._find_stand_in(plan), Unopened(reason))
+
+    def _find_stand_in(self, plan: VenuePlan) -> FeedCore:
         stand_in = self._stand_ins.get(plan.venue.name)
         if stand_in is None:
             stand_in = self._stand_ins[plan.venue.name] = _stand_in(plan, plan.symbols)
             self._publish_states(stand_in, Started())
-        self._publish_states(stand_in, Unopened(reason))
+        return stand_in
 
     def _reject(self, plan: VenuePlan, before: FeedCore, found: Collection[str]) -> None:
         """Go on speaking of what was spoken of while the venue could not be asked and turns out not to be listed."""

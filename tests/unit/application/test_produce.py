@@ -295,13 +295,23 @@ async def test_a_venue_that_can_not_be_asked_is_disconnected_with_heartbeats_unt
     bench.check_records()
 
 
+async def test_a_venue_that_takes_its_time_to_tell_what_it_lists_is_syncing_meanwhile() -> None:
+    bench = Bench()
+    bench.network.delay_seconds = 3.0
+    async with bench.running():
+        await anyio.sleep(0.6)
+        assert bench.statuses("binance:BTC-USDT") == ["syncing"]
+        await until(lambda: bench.live("binance:BTC-USDT"))
+    assert bench.statuses("binance:BTC-USDT") == ["syncing", "live", "disconnected shutdown"]
+    bench.check_records()
+
+
 async def test_heartbeats_go_on_while_a_question_hangs() -> None:
     bench = Bench()
-    bench.network.answers = {**bench.network.answers, "exchangeInfo": unreachable()}
+    bench.network.answers = {}
     async with bench.running():
-        await until(lambda: bench.of("binance:BTC-USDT"))
-        bench.network.answers = {}
         await anyio.sleep(60)
+    assert bench.statuses("binance:BTC-USDT") == ["syncing", "disconnected shutdown"]
     moments = len(bench.of("binance:BTC-USDT"))
     assert moments >= 12
     bench.check_records()
