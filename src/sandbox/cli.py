@@ -149,18 +149,27 @@ def main(
     try:
         anyio.run(_run, options)
     except SandboxError as error:
-        raise click.ClickException(str(error)) from error
+        raise _failure(error) from error
     except BaseExceptionGroup as group:
         found: BaseException | None = group.subgroup(SandboxError)
         while isinstance(found, BaseExceptionGroup):
             found = found.exceptions[0]
-        if found is None:
+        if not isinstance(found, SandboxError):
             raise
-        raise click.ClickException(str(found)) from group
+        raise _failure(found) from group
+
+
+class _Misuse(click.ClickException):
+    exit_code = 2
+
+
+def _failure(error: SandboxError) -> click.ClickException:
+    return (_Misuse if error.is_misuse else click.ClickException)(str(error))
 
 
 async def _run(options: Options) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hang_up) as signals:
         async with serve(options) as running:
             sys.stdout.write(json.dumps(running.addresses()) + "\n")
             sys.stdout.flush()

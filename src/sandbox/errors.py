@@ -12,6 +12,7 @@ The tree:
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 __all__ = ["BrokerError", "CaptureError", "FaultError", "InstrumentError", "OutputError", "PortError", "SandboxError"]
 
@@ -19,9 +20,14 @@ __all__ = ["BrokerError", "CaptureError", "FaultError", "InstrumentError", "Outp
 class SandboxError(Exception):
     """Base of all errors of the sandbox; its text is one line for a person."""
 
+    is_misuse: ClassVar[bool] = False
+    """What was asked for makes no sense."""
+
 
 class CaptureError(SandboxError):
     """A capture can not be played: which file, and what is wrong with it."""
+
+    is_misuse = True
 
     def __init__(self, path: object, problem: str) -> None:
         super().__init__(f"capture {path}: {problem}")
@@ -29,6 +35,8 @@ class CaptureError(SandboxError):
 
 class InstrumentError(SandboxError):
     """An instrument was asked for that no capture has."""
+
+    is_misuse = True
 
     def __init__(self, venue: str, expected: Sequence[str], received: str) -> None:
         known = ", ".join(expected) or "none"
@@ -51,6 +59,8 @@ class BrokerError(SandboxError):
 
 class FaultError(SandboxError):
     """A fault script makes no sense: which one, and where."""
+
+    is_misuse = True
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"fault script {name}: {problem}")

@@ -24,6 +24,7 @@ class FakeSubscriber(Subscriber, Subscription):
     ours: frozenset[int] = frozenset({0})
     reading: int = 1
     asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
+    unreadable: Mapping[str, int] = attrs.field(factory=dict)
     unused: list[Delivered] = attrs.field(factory=list)
     """What was said to be unused at the end."""
     _waiting: deque[Delivered] = attrs.field(factory=deque)

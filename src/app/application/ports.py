@@ -318,6 +318,12 @@ class Subscription(Protocol):
 
     @property
     @abstractmethod
+    def unreadable(self) -> Mapping[str, int]:
+        """How many records could not be read, by what their keys say; ``?`` stands for keys that say nothing."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
     def behind(self) -> Collection[int]:
         """Partitions of which we have not yet handed out all that was there when their reading began."""
         raise NotImplementedError

@@ -50,7 +50,7 @@ class ProvenSubscription:
             if self._keys is not None and book.key not in self._keys:
                 continue
             self._follow(each)
-            verdict = self.proof.check(book, each.offset, each.timestamp)
+            verdict = self.proof.check(book, each.offset, each.timestamp, partition=each.partition)
             if verdict in _TROUBLE:
                 self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
             is_foreign = book.run < self.proof.keys[book.key].newest_run

@@ -46,6 +46,8 @@ class KeyReport:
     """The share of time live, 0 to 1."""
     worst_age_seconds: float
     """The longest that fresh data of a live book waited from its receipt to its publishing."""
+    unreadable: int = 0
+    """Records that its key says are its own and that can not be read."""
 
     @property
     def is_proven(self) -> bool:
@@ -53,18 +55,20 @@ class KeyReport:
 
         Nothing is proven of an instrument without a record.
         """
-        return bool(self.records) and not (self.holes or self.doubles or self.disorder)
+        return bool(self.records) and not (self.holes or self.doubles or self.disorder or self.unreadable)
 
     @property
     def verdict(self) -> str:
         """Say it in words."""
-        if not self.records:
+        if not self.records and not self.unreadable:
             return "no record"
-        found = [
-            f"{count} {what}"
-            for count, what in ((self.holes, "missing"), (self.doubles, "doubled"), (self.disorder, "out of order"))
-            if count
-        ]
+        counts = {
+            "missing": self.holes,
+            "doubled": self.doubles,
+            "out of order": self.disorder,
+            "unreadable": self.unreadable,
+        }
+        found = [f"{count} {what}" for what, count in counts.items() if count]
         foreign = ""
         if self.foreign_runs:
             foreign = f", {self.foreign_runs} foreign run" + ("s" if self.foreign_runs > 1 else "")
@@ -81,6 +85,7 @@ class Verification:
         self._stale_after = int(stale_after_seconds * 1_000_000)
         self._proof = OrderProof()
         self._histories: dict[str, KeyHistory] = {}
+        self._unreadable: Mapping[str, int] = {}
         self._whole: frozenset[int] = frozenset()
         """Partitions that are read from the first record that they ever held."""
         self.is_cut_short = False
@@ -103,8 +108,10 @@ class Verification:
                 with anyio.move_on_after(request.seconds):
                     async with until_stopped(stop):
                         await self._read(subscription, request.keys, ends)
+                self._unreadable = subscription.unreadable
         self.is_cut_short = stop.is_set()
-        return [self._report(key) for key in sorted({*self._proof.keys, *(request.keys or ())})]
+        wanted = request.keys if request.keys is not None else {*self._proof.keys, *self._unreadable}
+        return [self._report(key) for key in sorted(wanted)]
 
     async def _read(
         self, subscription: Subscription, keys: Collection[str] | None, ends: Mapping[int, int] | None
@@ -125,7 +132,7 @@ class Verification:
     def _take(self, delivered: Delivered) -> None:
         book = delivered.book
         is_whole = delivered.partition in self._whole
-        self._proof.check(book, delivered.offset, delivered.timestamp, is_whole=is_whole)
+        self._proof.check(book, delivered.offset, delivered.timestamp, partition=delivered.partition, is_whole=is_whole)
         history = self._histories.get(book.key)
         if history is None:
             history = self._histories[book.key] = KeyHistory(self._stale_after)
@@ -146,6 +153,7 @@ class Verification:
             len(history.foreign_runs),
             history.live_share,
             history.worst_age / 1e6,
+            self._unreadable.get(key, 0),
         )
 
 

@@ -163,8 +163,8 @@ def verify(
 ) -> None:
     """Read the topic and prove that nothing is missing, doubled or out of order, instrument by instrument.
 
-    Status 1 if anything is unexplained, or nothing was read. What was merged under pressure is counted (conflated) and
-    explained; so is another producer of the same instrument (foreign).
+    Status 1 if anything is unexplained or unreadable, if nothing was read, or if it is ended early. What was merged
+    under pressure is counted (conflated) and explained; so is another producer of the same instrument (foreign).
     """
     program = load(env, config_files, overrides)
     request = VerifyRequest(parse_start(start), seconds, parse_instruments(instruments))

@@ -2,7 +2,8 @@
 
 Per key and run ``publish_seq`` counts 0, 1, 2, … without holes, so what a reader sees from its first record on must
 count on by one; a run that began, by its name, while the reader read must be seen from its number 0 on. Reading the
-same offset again (after a rebalance) is no double: a double is one number at two offsets.
+same offset again (after a rebalance) is no double: a double is one number at two offsets. Kafka keeps order within a
+partition only: what of a key and run lies in two is out of order.
 """
 
 from collections import OrderedDict, deque
@@ -33,7 +34,7 @@ class Verdict(StrEnum):
     DOUBLE = "double"
     """Its number was seen at another offset."""
     DISORDER = "disorder"
-    """It comes after a later one."""
+    """It comes after a later one, or lies in another partition than the first of its key and run."""
     FOREIGN = "foreign"
     """Of a run older than the newest: another producer still publishes this instrument, or an old one's rest."""
 
@@ -44,7 +45,9 @@ class _Run:
 
     first_seq: int
     next_seq: int
-    last_offset: int
+    partition: int
+    last_offsets: dict[int, int]
+    """By partition."""
     last_epoch: int
     is_interrupted: bool = False
     """What comes next was not read by us: another reader of the group had the partition meanwhile."""
@@ -126,7 +129,13 @@ class OrderProof:
                 run.is_interrupted = True
 
     def check(
-        self, book: NormalizedBook, offset: int, published: int | None = None, *, is_whole: bool = False
+        self,
+        book: NormalizedBook,
+        offset: int,
+        published: int | None = None,
+        *,
+        partition: int = 0,
+        is_whole: bool = False,
     ) -> Verdict:
         """Take the next record as it was read from its partition.
 
@@ -137,17 +146,19 @@ class OrderProof:
         if proof is None:
             proof = self.keys[book.key] = KeyProof()
         run = proof.runs.get(book.run)
-        if run is not None and offset <= run.last_offset:
+        if run is not None and offset <= run.last_offsets.get(partition, -1):
             proof.rereads += 1
             run.is_interrupted = proof.is_interrupted = False
             return Verdict.REREAD
         proof.records += 1
         proof.conflated += book.conflated
         if run is None:
-            verdict = self._begin(proof, book, offset, must_be_first=is_whole or proof.has_seen_begin(book.run))
+            run = _Run(book.publish_seq, book.publish_seq + 1, partition, {partition: offset}, book.epoch)
+            verdict = self._begin(proof, book, run, must_be_first=is_whole or proof.has_seen_begin(book.run))
         else:
             proof.runs.move_to_end(book.run)
-            verdict = self._follow(proof, run, book, offset)
+            run.last_offsets[partition] = offset
+            verdict = self._follow(proof, run, book, is_elsewhere=partition != run.partition)
         proof.is_interrupted = False
         if proof.first_time is None:
             proof.first_time = published
@@ -158,9 +169,9 @@ class OrderProof:
         return verdict
 
     @staticmethod
-    def _begin(proof: KeyProof, book: NormalizedBook, offset: int, *, must_be_first: bool) -> Verdict:
+    def _begin(proof: KeyProof, book: NormalizedBook, run: _Run, *, must_be_first: bool) -> Verdict:
         seq = book.publish_seq
-        run = proof.runs[book.run] = _Run(seq, seq + 1, offset, book.epoch)
+        proof.runs[book.run] = run
         if len(proof.runs) > _RUNS_KEPT:
             proof.runs.popitem(last=False)
         if not must_be_first or not seq:
@@ -170,9 +181,8 @@ class OrderProof:
         return Verdict.HOLE
 
     @staticmethod
-    def _follow(proof: KeyProof, run: _Run, book: NormalizedBook, offset: int) -> Verdict:
+    def _follow(proof: KeyProof, run: _Run, book: NormalizedBook, *, is_elsewhere: bool) -> Verdict:
         seq = book.publish_seq
-        run.last_offset = offset
         if seq < run.next_seq:
             if run.is_missing(seq):
                 proof.disorder += 1
@@ -183,7 +193,7 @@ class OrderProof:
             proof.holes += seq - run.next_seq
             run.missing.append((run.next_seq, seq - 1))
             verdict = Verdict.HOLE
-        elif book.epoch < run.last_epoch:
+        elif book.epoch < run.last_epoch or is_elsewhere:
             proof.disorder += 1
             verdict = Verdict.DISORDER
         else:

@@ -144,9 +144,14 @@ def load_script(name_or_path: str) -> list[Fault]:
             raise FaultError(name_or_path, f"is neither a readable file ({error}) nor one of {known}") from error
     try:
         script = msgspec.convert(yaml.safe_load(text), list[Fault])
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
+        raise FaultError(name_or_path, f"{line}unreadable YAML: {error.problem}") from error
     except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise FaultError(name_or_path, str(error)) from error
+        raise FaultError(name_or_path, " ".join(str(error).split())) from error
     for number, fault in enumerate(script, start=1):
-        if (fault.at is None) == (fault.every is None) or (fault.every is not None and fault.every <= 0):
-            raise FaultError(name_or_path, f"entry {number}: expected either `at` or `every`, above 0")
+        when = fault.at if fault.every is None else fault.every
+        is_either = (fault.at is None) != (fault.every is None)
+        if not is_either or when is None or when < 0 or fault.every == 0:
+            raise FaultError(name_or_path, f"entry {number}: expected either `at`, from 0, or `every`, above 0")
     return script

@@ -204,13 +204,16 @@ async def test_records_that_can_not_be_read_are_counted_told_and_skipped(world: 
         await publish(publication, ["S0-USD"], range(1))
         partition = partition_of(b"binance:S0-USD", world.partitions)
         foreign = Producer({"bootstrap.servers": world.cluster.brokers})
-        for value in (b"no json", b"{}", None, encode(book("S0-USD", 1))[:-1]):
-            foreign.produce(world.topic, value, b"binance:S0-USD", partition)
+        values = (b"no json", b"{}", None, encode(book("S0-USD", 1))[:-1])
+        keys = (b"binance:S0-USD", b"binance:S0-USD", None, b"\xff")
+        for value, key in zip(values, keys, strict=True):
+            foreign.produce(world.topic, value, key, partition)
         assert foreign.flush(15) == 0
         await publish(publication, ["S0-USD"], range(1, 2))
     async with world.subscriber().open(EARLIEST, None) as subscription:
         delivered = await read(subscription, 2)
     assert sequences(delivered) == {"S0-USD": [0, 1]}
+    assert subscription.unreadable == {"binance:S0-USD": 2, "?": 2}
     assert world.telemetry.counters == {"kafka_records_unreadable": 4}
     told = world.telemetry.warned("a record can not be read")
     assert [(fields["partition"], fields["offset"]) for fields in told] == [(partition, 1 + n) for n in range(4)]

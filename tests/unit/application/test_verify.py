@@ -84,6 +84,17 @@ async def test_of_an_instrument_without_a_record_nothing_is_proven() -> None:
     assert (unseen.instrument, unseen.verdict, unseen.is_proven) == ("nowhere:BTC-USD", "no record", False)
 
 
+async def test_what_can_not_be_read_is_not_explained_and_its_instrument_is_named() -> None:
+    subscriber = FakeSubscriber(unreadable={"coinbase:BTC-USD": 50, "?": 1})
+    subscriber.deliver(record(publish_seq=0))
+    said = {each.instrument: (each.records, each.verdict, each.is_proven) for each in await _verify(subscriber, end=1)}
+    assert said == {
+        "?": (0, "1 unreadable", False),
+        "binance:BTC-USDT": (1, "proven", True),
+        "coinbase:BTC-USD": (0, "50 unreadable", False),
+    }
+
+
 @pytest.mark.parametrize(
     ("beginning", "start", "holes"),
     [(0, "earliest", 2), (7, "earliest", 0), (0, "latest", 0)],

@@ -56,6 +56,30 @@ def test_what_one_record_shows(
     assert proof.is_proven == key.is_proven == (not (holes or doubles or disorder))
 
 
+def elsewhere(*steps: tuple[int, int, int]) -> OrderProof:
+    """Check records given as (publish_seq, partition, offset)."""
+    proof = OrderProof()
+    for seq, partition, offset in steps:
+        proof.check(record(seq), offset, partition=partition)
+    return proof
+
+
+def test_a_number_that_lies_in_two_partitions_is_doubled_at_whatever_offsets() -> None:
+    proof = elsewhere((0, 0, 5), (1, 0, 6), (0, 1, 0), (1, 1, 6))
+    assert (proof.keys["binance:BTC-USDT"].records, proof.doubles, proof.disorder) == (4, 2, 0)
+
+
+def test_a_run_that_goes_on_in_another_partition_is_out_of_order_and_its_holes_are_found() -> None:
+    proof = elsewhere((0, 0, 5), (1, 0, 6), (2, 1, 0), (5, 1, 1))
+    assert (proof.holes, proof.doubles, proof.disorder) == (2, 0, 1)
+
+
+def test_what_is_read_again_is_no_double_in_whichever_partition_it_lies() -> None:
+    proof = elsewhere((0, 0, 5), (1, 1, 0), (0, 0, 5), (1, 1, 0))
+    (key,) = proof.keys.values()
+    assert (key.records, key.rereads, proof.doubles) == (2, 2, 0)
+
+
 def test_an_epoch_that_goes_back_is_disorder() -> None:
     proof = OrderProof()
     assert [proof.check(record(seq, epoch=epoch), seq) for seq, epoch in enumerate((1, 2, 2, 1))] == [

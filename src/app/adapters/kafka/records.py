@@ -16,7 +16,7 @@ from msgspec import Meta
 from app.domain.errors import MalformedRecord
 from app.domain.normalized import SCHEMA_NAME, SCHEMA_VERSION, BookStatus, Levels, NormalizedBook, Reason
 
-__all__ = ["HEADERS", "decode", "encode", "json_schema"]
+__all__ = ["HEADERS", "NAMELESS", "decode", "encode", "json_schema", "name_of"]
 
 HEADERS: list[tuple[str, bytes]] = [
     ("schema", SCHEMA_NAME.encode()),
@@ -24,8 +24,10 @@ HEADERS: list[tuple[str, bytes]] = [
     ("content-type", b"application/json"),
 ]
 """Every record carries these; never changed after import."""
+NAMELESS = "?"
 
 _MAX_PROBLEM_LENGTH = 200
+_KEY = re.compile(rb"[\w.]{1,40}:[\w.-]{1,60}")
 _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -130,6 +132,11 @@ def decode(value: bytes | None) -> NormalizedBook:
         read.conflated,
         read.schema_version,
     )
+
+
+def name_of(key: bytes | None) -> str:
+    """Give the instrument that a record's key names, ``NAMELESS`` where it names none."""
+    return key.decode() if key is not None and _KEY.fullmatch(key) else NAMELESS
 
 
 def _is_decimal(text: str) -> bool:

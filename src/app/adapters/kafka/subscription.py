@@ -1,5 +1,6 @@
 """An open subscription: takes records, commits for the group, tells trouble."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import anyio
@@ -9,7 +10,7 @@ from app.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
 from app.adapters.kafka.consumer import Consumer, Message
 from app.adapters.kafka.failures import not_readable
 from app.adapters.kafka.reading import Beginning, Reading, find_beginnings
-from app.adapters.kafka.records import decode
+from app.adapters.kafka.records import NAMELESS, decode, name_of
 from app.application.ports import Delivered, Start, Subscription, Telemetry
 from app.domain.errors import AppError, BrokerError, MalformedRecord
 
@@ -21,6 +22,8 @@ _STALL_SECONDS = 5.0
 _COMMIT_SECONDS = 1.0
 _COMMIT_TIMEOUT_SECONDS = 2.0
 _RETRY_SECONDS = 0.1
+_MOST_NAMES = 1000
+"""Of instruments with unreadable records; the others are counted together."""
 
 
 class KafkaSubscription(Subscription):
@@ -59,6 +62,7 @@ class KafkaSubscription(Subscription):
         """Offset after the last record that the caller has come back from, by partition."""
         self._committed: dict[int, int] = {}
         self._committed_at = anyio.current_time()
+        self._unreadable: Counter[str] = Counter()
         self._answered_ms = 0
         self._answered_at = anyio.current_time()
         self._is_stalled = False
@@ -71,6 +75,10 @@ class KafkaSubscription(Subscription):
     @property
     def positions(self) -> Mapping[int, int]:
         return {partition: reading.position for partition, reading in self._readings.items()}
+
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        return self._unreadable
 
     @property
     def behind(self) -> Collection[int]:
@@ -251,6 +259,9 @@ class KafkaSubscription(Subscription):
             try:
                 book = decode(message.value)
             except MalformedRecord as error:
+                name = name_of(message.key)
+                is_counted = name in self._unreadable or len(self._unreadable) < _MOST_NAMES
+                self._unreadable[name if is_counted else NAMELESS] += 1
                 self._telemetry.count("kafka_records_unreadable", partition=str(partition))
                 self._telemetry.warn(
                     "a record can not be read, skipping it",
