@@ -179,6 +179,18 @@ class TestFolder:
 
         assert [fault.origin.name for fault in caught.value.faults] == ["config/local.yaml", "more.yaml", "none.yaml"]
 
+    def test_what_is_wrong_elsewhere_is_told_beside_what_can_not_be_read(self, folder: Folder) -> None:
+        folder.write(".env", "no such line\nLOG_LEVEL=chatty\n")
+        folder.write("broken.yaml", "a: [")
+        folder.write("bad.yaml", "book:\n  depth: deep\n")
+
+        with pytest.raises(SettingsError) as caught:
+            folder.load("book.dept=5", env="nope", files=["broken.yaml", "bad.yaml"], environ={"APP__BOOK__DEPHT": "7"})
+
+        assert [fault.origin.name for fault in caught.value.faults] == [
+            "--env", "--set", ".env", ".env", "bad.yaml", "broken.yaml", "environment APP__BOOK__DEPHT",
+        ]  # fmt: skip
+
 
 class TestVariables:
     @pytest.mark.parametrize(

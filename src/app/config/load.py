@@ -64,9 +64,9 @@ def load_settings(
 
     """
     working = folder or Path.cwd()
-    variables = read_variables(environ, working / ".env")
+    variables, broken = read_variables(environ, working / ".env")
     environment, origin = _environment(env, variables)
-    layer = _files(find_folder(working), environment, origin, config_files, working)
+    layer = overlay(_files(find_folder(working), environment, origin, config_files, working), broken)
     layer = overlay(layer, from_variables(variables, layer.values))
     layer = overlay(layer, from_options(overrides, layer.values))
     settings = structured(layer)
@@ -95,19 +95,20 @@ def _environment(env: str | None, variables: Mapping[str, Variable]) -> tuple[st
 
 def _files(folder: Path, environment: str, origin: Origin, config_files: Sequence[Path], working: Path) -> Layer:
     known = sorted(file.stem for file in folder.glob("*.yaml") if file.name != _BASE)
-    if environment not in known:
+    files = [working / file for file in config_files]
+    layer = without_secrets(read_file(folder / _BASE, _name(folder / _BASE, working)))
+    if environment in known:
+        files.insert(0, folder / f"{environment}.yaml")
+    else:
         hint = did_you_mean(environment, known)
         message = f"unknown environment {environment!r}{hint}, expected one of {', '.join(known)}"
-        raise SettingsError([Fault(origin, "", message)])
-    layer = Layer()
-    faults: list[Fault] = []
-    for file in (folder / _BASE, folder / f"{environment}.yaml", *(working / file for file in config_files)):
+        layer = overlay(layer, Layer(faults=(Fault(origin, "", message),)))
+    for file in files:
         try:
-            layer = overlay(layer, without_secrets(read_file(file, _name(file, working))))
+            found = without_secrets(read_file(file, _name(file, working)))
         except SettingsError as error:
-            faults += error.faults
-    if faults:
-        raise SettingsError([*layer.faults, *faults])
+            found = Layer(faults=error.faults)
+        layer = overlay(layer, found)
     return layer
 
 

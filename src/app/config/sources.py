@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 from dotenv.parser import parse_stream
 
-from app.config.faults import Fault, Origin, SettingsError
+from app.config.faults import Fault, Origin
 from app.config.kinds import Secret
 from app.config.layers import KeyPath, Layer, dotted, overlay, parse_value
 from app.config.schema import VARIABLE_PREFIX, Entry, Names, entry_at, meant, value_at, variable_of, walk
@@ -30,17 +30,16 @@ class Variable:
     origin: Origin
 
 
-def read_variables(environ: Mapping[str, str], dotenv_file: Path) -> dict[str, Variable]:
+def read_variables(environ: Mapping[str, str], dotenv_file: Path) -> tuple[dict[str, Variable], Layer]:
     """Collect the variables of `.env`, where there is one, and of the environment, which wins.
 
-    Raises:
-        SettingsError: `.env` can not be read, or has lines that are no `NAME=text`.
-
+    Gives them, and a layer that holds only what is wrong with `.env`: it can not be read, or has lines that are no
+    `NAME=text`.
     """
-    variables = _read_dotenv(dotenv_file)
+    variables, faults = _read_dotenv(dotenv_file)
     for name, text in environ.items():
         variables[name] = Variable(text, Origin(f"environment {name}", is_environment=True))
-    return variables
+    return variables, Layer(faults=tuple(faults))
 
 
 def from_variables(variables: Mapping[str, Variable], known: object) -> Layer:
@@ -93,15 +92,16 @@ def without_secrets(layer: Layer) -> Layer:
     return Layer(values, layer.origins, tuple(faults))
 
 
-def _read_dotenv(path: Path) -> dict[str, Variable]:
+def _read_dotenv(path: Path) -> tuple[dict[str, Variable], list[Fault]]:
+    variables: dict[str, Variable] = {}
+    faults: list[Fault] = []
     if not path.is_file():
-        return {}
+        return variables, faults
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "expected UTF-8 text"
-        raise SettingsError([Fault(Origin(path.name), "", f"can not be read ({reason})")]) from error
-    variables, faults = {}, []
+        return variables, [Fault(Origin(path.name), "", f"can not be read ({reason})")]
     for binding in parse_stream(io.StringIO(text)):
         text = binding.original.string
         blank_lines = text[: len(text) - len(text.lstrip())].count("\n")
@@ -110,9 +110,7 @@ def _read_dotenv(path: Path) -> dict[str, Variable]:
             faults.append(Fault(origin, "", "expected NAME=text"))
         elif binding.key is not None:
             variables[binding.key] = Variable(binding.value or "", origin)
-    if faults:
-        raise SettingsError(faults)
-    return variables
+    return variables, faults
 
 
 def _one(path: Names, text: str, origin: Origin, known: object) -> Layer:
