@@ -195,6 +195,20 @@ async def test_reading_back_ends_where_the_last_offsets_hold_no_records() -> Non
         assert await world.receive() == [(0, 10), (1, 10)]
 
 
+async def test_offsets_at_the_end_that_hold_no_records_are_passed_over() -> None:
+    async with opened(start="earliest") as world:
+        world.consumer.given.append({0: [record(0), record(8)], 1: [record(9)]})
+        world.consumer.positions = {0: 9, 1: 10}
+        await world.receive()
+        assert world.subscription.positions == {0: 9, 1: 10}
+        await world.idle(0.1)
+        assert world.subscription.positions == {0: 9, 1: 10}
+        assert not world.subscription.behind
+        world.consumer.positions = {0: 10, 1: 10}
+        await world.idle(0.1)
+        assert world.subscription.positions == {0: 10, 1: 10}
+
+
 async def test_a_group_keeps_what_the_caller_has_come_back_from_and_no_more() -> None:
     async with opened(group=True) as world:
         world.consumer.given.extend([{0: [record(0), record(1)]}, {0: [record(2)]}])

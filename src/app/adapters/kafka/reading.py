@@ -95,9 +95,10 @@ class Reading:
         """Tell whether there is more that was there before reading began."""
         return self.position < self.behind_until and not self._is_caught_up
 
-    def catch_up(self) -> None:
-        """Take it that there is no more of that; not every offset holds a record."""
+    def catch_up(self, position: int) -> None:
+        """Take it that there is no more of that, nor any record before a position of the consumer."""
         self._is_caught_up = True
+        self.position = max(self.position, position)
 
     def has_passed(self, position: int) -> bool:
         """Tell whether reading back is over at a position of the consumer."""

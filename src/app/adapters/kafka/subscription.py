@@ -110,6 +110,8 @@ class KafkaSubscription(Subscription):
             if delivered := self._read_back(await self._passed()):
                 return delivered
             taken = await self._consumer.take(max_records=self._max_poll_records, timeout_seconds=_TAKE_SECONDS)
+            if not taken:
+                await self._catch_up()
         except KafkaError as error:
             # An illegal state is a partition that the group took away meanwhile.
             if not error.retriable and not isinstance(error, (IllegalStateError, KafkaTimeoutError)):
@@ -124,9 +126,6 @@ class KafkaSubscription(Subscription):
                 delivered += self._decoded(partition, reading, reading.hand_out(messages))
         if taken:
             self._tell_flowing()
-        else:
-            for reading in self._readings.values():
-                reading.catch_up()
         if not delivered:
             await self._look_for_stall()
         return delivered
@@ -235,6 +234,12 @@ class KafkaSubscription(Subscription):
                 continue
             beginnings[partition] = Beginning(offset, is_warm=held is None)
         return beginnings
+
+    async def _catch_up(self) -> None:
+        """Pass over offsets that hold no records, such as the marks of transactions, where nothing else comes."""
+        for partition, reading in list(self._readings.items()):
+            is_short = reading.position < reading.behind_until
+            reading.catch_up(await self._consumer.position(partition) if is_short else reading.position)
 
     async def _passed(self) -> list[int]:
         """List the partitions where the last offsets that are read back hold no records, so that none ends it."""
