@@ -44,7 +44,8 @@ def made_anew(topic: str, found: str) -> DeliveryFailed:
     """Say that the topic is not the one that the first records went to."""
     return DeliveryFailed(
         f"topic {topic} was deleted or made anew while records were sent ({found}): "
-        "start again to go on with the topic as it is"
+        "start again to go on with the topic as it is; where the broker made one by itself "
+        "(auto.create.topics.enable), delete that first or set kafka.partitions"
     )
 
 

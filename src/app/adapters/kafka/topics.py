@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
+    InvalidReplicationFactorError,
     KafkaError,
     NoError,
     TopicAlreadyExistsError,
@@ -133,7 +134,8 @@ async def _create(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> None
         hint = "create it, or allow the user to Create and Describe it"
         raise BrokerError(f"topic {topic.name} does not exist and may not be made by this user: {hint}")
     if error not in {NoError, TopicAlreadyExistsError}:
-        raise BrokerError(f"topic {topic.name} can not be made: {(said and said[0]) or explain(error())}")
+        where = " (kafka.replication_factor)" if error is InvalidReplicationFactorError else ""
+        raise BrokerError(f"topic {topic.name} can not be made: {(said and said[0]) or explain(error())}{where}")
     if error is NoError:
         telemetry.note("topic made", topic=topic.name, partitions=topic.partitions)
 
