@@ -131,6 +131,12 @@ BUGS: Sequence[Bug] = (
         is_everywhere=True,
     ),
     Bug(
+        "never ask again for what the venue left out",
+        _COUNTED,
+        "        self._effects.append(Renew(self.instrument))\n",
+        "",
+    ),
+    Bug(
         "trust a crossed book",
         _SYNC,
         "        if self._book.is_crossed:\n            self._crossed(now)\n            return\n",
