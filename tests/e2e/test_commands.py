@@ -381,15 +381,18 @@ def test_verify_that_is_interrupted_claims_nothing_of_what_it_has_not_read(
     assert "Traceback" not in ended.err
 
 
-def test_verify_passes_over_what_can_not_be_read_and_says_so(world: Sandbox, topic: str, tmp_path: Path) -> None:
+def test_verify_passes_over_what_can_not_be_read_and_does_not_call_it_proven(
+    world: Sandbox, topic: str, tmp_path: Path
+) -> None:
     _write(world, topic, [0, 1])
     producer = Producer({"bootstrap.servers": world.brokers})
     producer.produce(topic, b"no record", key="binance:BTC-USDT")
     assert producer.flush(20) == 0
     ended = run("verify", *world.options(topic), folder=tmp_path)
-    assert ended.status == 0
+    assert ended.status == 1
     assert "a record can not be read" in ended.err
-    assert "2 records of 1 instrument," in ended.out
+    assert ended.out.splitlines()[1].endswith("1 unreadable")
+    assert "2 records of 1 instrument, 1 of them NOT PROVEN" in ended.out
 
 
 def test_verify_of_a_topic_that_is_not_there_is_one_line(world: Sandbox, topic: str, tmp_path: Path) -> None:

@@ -121,8 +121,8 @@ def test_exchanges_that_misbehave_make_gaps_and_no_holes(tmp_path: Path) -> None
 
 def test_when_the_sandbox_can_not_start_its_own_words_are_shown(tmp_path: Path) -> None:
     ended = run("demo", "--faults", "no-such-fault", folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
-    assert ended.status == 1
-    assert "sandbox ended with status 1:" in ended.err
+    assert ended.status == 2
+    assert "sandbox ended with status 2:" in ended.err
     assert "no-such-fault" in ended.err
     assert "sandbox.log" in ended.err.splitlines()[-1]
     assert "Traceback" not in ended.err

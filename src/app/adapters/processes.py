@@ -18,6 +18,8 @@ __all__ = ["ProcessChildren"]
 
 _LAST_LINES = 5
 _LAST_BYTES = 16_384
+_MISUSE = 2
+"""The exit status of who was asked for what makes no sense."""
 _KILL_SECONDS = 2.0
 
 
@@ -144,7 +146,7 @@ class _ProcessChild(Child):
     def _failure(self) -> ChildFailed:
         status = self._process.returncode
         how = f"was ended by signal {-status}" if status is not None and status < 0 else f"ended with status {status}"
-        return ChildFailed(self.name, how, last_lines=_tail(self._log), log=str(self._log))
+        return ChildFailed(self.name, how, last_lines=_tail(self._log), log=str(self._log), is_misuse=status == _MISUSE)
 
 
 def _tail(log: Path) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from app.domain.errors import AppError
+from app.domain.errors import AppError, UsageError
 
 __all__ = ["Child", "ChildFailed", "Children"]
 
@@ -13,11 +13,16 @@ __all__ = ["Child", "ChildFailed", "Children"]
 class ChildFailed(AppError):
     """A child process ended although nobody asked it to, ended badly, or did not get ready."""
 
-    def __init__(self, name: str, problem: str, *, last_lines: Sequence[str] = (), log: str = "") -> None:
-        """``last_lines`` are the end of what it said, ``log`` is where all of it can be read."""
+    def __init__(
+        self, name: str, problem: str, *, last_lines: Sequence[str] = (), log: str = "", is_misuse: bool = False
+    ) -> None:
+        """``last_lines`` are the end of what it said, ``log`` is where all of it can be read; ``is_misuse``: it was
+        asked for what makes no sense.
+        """
         said = "".join(f"\n  {line}" for line in last_lines)
         super().__init__(f"{name} {problem}{':' if said else ''}{said}" + (f"\nits log: {log}" if log else ""))
         self.name = name
+        self.exit_status = UsageError.exit_status if is_misuse else AppError.exit_status
 
 
 class Child(Protocol):
