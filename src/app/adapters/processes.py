@@ -13,13 +13,12 @@ import attrs
 from anyio.abc import Process
 
 from app.application.children import Child, ChildFailed, Children
+from app.domain.errors import UsageError
 
 __all__ = ["ProcessChildren"]
 
 _LAST_LINES = 5
 _LAST_BYTES = 16_384
-_MISUSE = 2
-"""The exit status of who was asked for what makes no sense."""
 _KILL_SECONDS = 2.0
 
 
@@ -146,7 +145,8 @@ class _ProcessChild(Child):
     def _failure(self) -> ChildFailed:
         status = self._process.returncode
         how = f"was ended by signal {-status}" if status is not None and status < 0 else f"ended with status {status}"
-        return ChildFailed(self.name, how, last_lines=_tail(self._log), log=str(self._log), is_misuse=status == _MISUSE)
+        is_misuse = status == UsageError.exit_status
+        return ChildFailed(self.name, how, last_lines=_tail(self._log), log=str(self._log), is_misuse=is_misuse)
 
 
 def _tail(log: Path) -> list[str]:

@@ -59,7 +59,9 @@ class CountedSync(BookSync):
     ) -> None:
         super().__init__(instrument, settings, effects, may_cross=may_cross)
         self._is_accepted = False
-        self._snapshot_by = self._accepted_by = inf
+        self._snapshot_by = inf
+        self._accepted_by = inf
+        """When a snapshot is due where the venue has said yes; a no makes ``_snapshot_by`` sooner."""
         first_data, longest = settings.first_data_timeout_seconds, settings.rebuild_max_seconds
         self._snapshot_wait = Backoff(first_data, max(first_data, longest))
         self._subscribe_wait = Backoff(settings.snapshot_retry_initial_seconds, longest)

@@ -3,7 +3,7 @@
 The procedure, after Binance's "How to manage a local order book correctly" with the rule that real splices obey (its
 step 5 taken literally fails on most of them, because a snapshot's id usually is an event's last one):
 
-    1. The stream is subscribed first.
+    1. The stream is subscribed first; one that the venue refuses is asked for again after growing waits.
     2. Every event is buffered; the buffer has no hole, or starts anew behind it.
     3. A snapshot is fetched once the venue has acknowledged the subscription, or an event came.
     4. A snapshot that ends before the stream begins (``id + 1 < U`` of the first event) is too old: fetch again, keep
@@ -113,7 +113,7 @@ class SplicedSync(BookSync):
         self._speak_by = now.mono + self._settings.first_data_timeout_seconds
         self._is_first_attempt = True
 
-    def denied(self, now: Moment) -> None:
+    def denied(self, now: Moment) -> None:  # step 1
         if self._phase is _Phase.BUFFERING and self._speak_by < inf:
             self._speak_by = min(self._speak_by, now.mono + self._backoff.advance())
 

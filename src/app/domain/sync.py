@@ -65,7 +65,7 @@ class SyncSettings:
     """A book that a probe has found to be quiet is probed again after so long, or ``stream_silence_seconds`` if that is
     longer: many quiet books share the venue's REST budget."""
     rebuild_max_seconds: float = 30.0
-    """A book that can only be rebuilt at the expense of others waits no longer than that for the next try."""
+    """A book that the venue refuses, or that is rebuilt at the expense of others, waits no longer for the next try."""
     clock_step_seconds: float = 1.0
     """The wall clock leaping so far against the monotonic one makes books be doubted: the machine may have slept."""
     pause_seconds: float = 5.0

@@ -150,8 +150,7 @@ def load_script(name_or_path: str) -> list[Fault]:
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise FaultError(name_or_path, " ".join(str(error).split())) from error
     for number, fault in enumerate(script, start=1):
-        when = fault.at if fault.every is None else fault.every
-        is_either = (fault.at is None) != (fault.every is None)
-        if not is_either or when is None or when < 0 or fault.every == 0:
+        times = [time for time in (fault.at, fault.every) if time is not None]
+        if len(times) != 1 or times[0] < 0 or fault.every == 0:
             raise FaultError(name_or_path, f"entry {number}: expected either `at`, from 0, or `every`, above 0")
     return script
