@@ -15,6 +15,7 @@ RUN /opt/market-data/bin/pip install --no-cache-dir --no-deps .
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/market-data /opt/market-data
 COPY config /app/config
+COPY src/app /app/app
 WORKDIR /app
 ENV PATH=/opt/market-data/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 APP_ENV=docker
 USER 10001:10001

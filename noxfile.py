@@ -22,7 +22,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of app and sandbox, strictly."""
+    """Check the types of the program and the sandbox, strictly."""
     _install(session)
     session.run("mypy")
 

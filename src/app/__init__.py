@@ -1,9 +1,4 @@
-"""Order books of several venues, checked, normalised and delivered in order through Kafka.
+"""The command's short name in a checkout and in the image: ``python -m app`` is ``python -m market_data``.
 
-The rooms, inwards: ``adapters -> application -> domain``. ``container`` wires them, ``config`` holds the settings,
-``cli`` is the front door. README.md draws the whole.
+It is no part of the wheel, so that a project with an ``app`` package of its own is not disturbed.
 """
-
-__all__ = ["__version__"]
-
-__version__ = "0.1.0"

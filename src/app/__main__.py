@@ -1,19 +1,8 @@
-"""``python -m app``, and what the console script ``market-data`` calls."""
+"""``python -m app``."""
 
-import sys
+from market_data.__main__ import main
 
 __all__ = ["main"]
-
-
-def main() -> None:
-    """Run the command line and exit with its status."""
-    try:
-        # Not on top: a Ctrl-C while all is loaded is an end like any other.
-        from app.cli import main as run  # noqa: PLC0415
-    except KeyboardInterrupt:
-        sys.exit(0)
-    sys.exit(run())
-
 
 if __name__ == "__main__":
     main()

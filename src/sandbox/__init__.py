@@ -1,12 +1,4 @@
-"""The outside world on loopback: two exchanges over a market or recorded frames, and a Kafka-protocol broker.
+"""The sandbox's short name in a checkout: ``python -m sandbox`` is ``python -m market_data_sandbox``.
 
-`python -m sandbox` runs it as a process; `serve` runs it inside another program, a test above all. It shares nothing
-with the application that is developed against it: they meet on sockets only.
+It is no part of the wheel.
 """
-
-from sandbox.faults import Fault, FaultKind, Faults
-from sandbox.options import Options, Venue
-from sandbox.server import Endpoint, Running, serve
-from sandbox.truth import Truth, TruthRecord
-
-__all__ = ["Endpoint", "Fault", "FaultKind", "Faults", "Options", "Running", "Truth", "TruthRecord", "Venue", "serve"]

@@ -1,6 +1,6 @@
-"""`python -m sandbox`."""
+"""``python -m sandbox``."""
 
-from sandbox.cli import main
+from market_data_sandbox.__main__ import main
 
 __all__ = ["main"]
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from dependency_injector import providers
 
-from app.application.consume import Consumer
-from app.application.outbox import OutboxPolicy
-from app.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport
-from app.application.produce import Producer
-from app.config import Settings, SettingsError, load_settings
-from app.container import Container
-from app.domain.errors import UsageError
-from app.domain.market import Market
+from market_data.application.consume import Consumer
+from market_data.application.outbox import OutboxPolicy
+from market_data.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport
+from market_data.application.produce import Producer
+from market_data.config import Settings, SettingsError, load_settings
+from market_data.container import Container
+from market_data.domain.errors import UsageError
+from market_data.domain.market import Market
 
 _ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = sorted(path.stem for path in (_ROOT / "config").glob("*.yaml") if path.stem != "base")

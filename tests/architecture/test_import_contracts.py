@@ -62,28 +62,44 @@ def test_every_contract_holds(project: Path) -> None:
 
 
 PLANTS = {
-    "the domain uses the application": (INWARDS, "app/domain/planted.py", "import app.application.ports"),
-    "the application uses an adapter": (INWARDS, "app/application/planted.py", "import app.adapters.clock"),
-    "an adapter uses the settings": (INWARDS, "app/adapters/planted.py", "import app.config"),
-    "the container uses the command line": (INWARDS, "app/container.py", "import app.cli"),
-    "a module stands outside the layers": (INWARDS, "app/planted.py", ""),
-    "venues use the transport": (ADAPTERS, "app/adapters/venues/planted.py", "import app.adapters.transport.websocket"),
-    "the console uses Kafka": (ADAPTERS, "app/adapters/console/planted.py", "import app.adapters.kafka.records"),
-    "the domain waits": (DOMAIN, "app/domain/planted.py", "import anyio"),
-    "the domain reads JSON": (DOMAIN, "app/domain/planted.py", "from msgspec import json"),
-    "the application reads JSON": (APPLICATION, "app/application/planted.py", "import msgspec"),
-    "the application knows the event loop": (APPLICATION, "app/application/planted.py", "import asyncio"),
-    "an adapter injects": (INJECTOR, "app/adapters/planted.py", "from dependency_injector import providers"),
-    "the sandbox injects": (INJECTOR, "sandbox/planted.py", "import dependency_injector"),
-    "the sandbox uses the program": (SANDBOX, "sandbox/planted.py", "import app.domain.book"),
-    "the program uses the sandbox": (SANDBOX, "app/adapters/planted.py", "import sandbox.book"),
-    "two modules need each other": (CYCLES, "app/domain/moment.py", "import app.domain.sync"),
+    "the domain uses the application": (
+        INWARDS,
+        "domain/planted.py",
+        "import market_data.application.ports",
+    ),
+    "the application uses an adapter": (
+        INWARDS,
+        "application/planted.py",
+        "import market_data.adapters.clock",
+    ),
+    "an adapter uses the settings": (INWARDS, "adapters/planted.py", "import market_data.config"),
+    "the container uses the command line": (INWARDS, "container.py", "import market_data.cli"),
+    "a module stands outside the layers": (INWARDS, "planted.py", ""),
+    "venues use the transport": (
+        ADAPTERS,
+        "adapters/venues/planted.py",
+        "import market_data.adapters.transport.websocket",
+    ),
+    "the console uses Kafka": (
+        ADAPTERS,
+        "adapters/console/planted.py",
+        "import market_data.adapters.kafka.records",
+    ),
+    "the domain waits": (DOMAIN, "domain/planted.py", "import anyio"),
+    "the domain reads JSON": (DOMAIN, "domain/planted.py", "from msgspec import json"),
+    "the application reads JSON": (APPLICATION, "application/planted.py", "import msgspec"),
+    "the application knows the event loop": (APPLICATION, "application/planted.py", "import asyncio"),
+    "an adapter injects": (INJECTOR, "adapters/planted.py", "from dependency_injector import providers"),
+    "the sandbox injects": (INJECTOR, "market_data_sandbox/planted.py", "import dependency_injector"),
+    "the sandbox uses the program": (SANDBOX, "market_data_sandbox/planted.py", "import market_data.domain.book"),
+    "the program uses the sandbox": (SANDBOX, "adapters/planted.py", "import market_data_sandbox.book"),
+    "two modules need each other": (CYCLES, "domain/moment.py", "import market_data.domain.sync"),
 }
 
 
 @pytest.mark.parametrize(("contract", "file", "line"), PLANTS.values(), ids=PLANTS)
 def test_each_contract_fails_where_it_is_broken(project: Path, contract: str, file: str, line: str) -> None:
-    path = project / "src" / file
+    path = project / "src" / (file if file.startswith("market_data_sandbox/") else f"market_data/{file}")
     text = path.read_text() if path.exists() else '"""Planted."""\n'
     path.write_text(f"{text}\n{line}\n")
     assert lint(project)[contract] == "BROKEN"
@@ -96,8 +112,8 @@ def test_every_contract_has_a_plant_that_breaks_it() -> None:
 def test_no_adapter_is_forgotten() -> None:
     (contract,) = (contract for contract in contracts() if contract["name"] == ADAPTERS)
     adapters = {
-        f"app.adapters.{path.stem}"
-        for path in (_ROOT / "src" / "app" / "adapters").iterdir()
+        f"market_data.adapters.{path.stem}"
+        for path in (_ROOT / "src" / "market_data" / "adapters").iterdir()
         if path.name not in ("__init__.py", "__pycache__")
     }
     assert contract["modules"] == sorted(adapters)

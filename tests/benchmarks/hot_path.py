@@ -21,17 +21,17 @@ import cramjam
 import msgspec
 from tests.support.oracles import BinanceCapture, NaiveRebuild
 
-from app.adapters.kafka.records import encode
-from app.adapters.venues.binance import Binance, _Combined
-from app.adapters.venues.wire import Endpoint
-from app.application.core import FeedCore
-from app.application.inputs import Fetched, Frames, Opened, Started
-from app.application.outbox import Outbox, OutboxPolicy
-from app.domain.effects import Fetch
-from app.domain.instrument import Instrument
-from app.domain.moment import Moment
-from app.domain.normalized import BookState, NormalizedBook
-from app.domain.sync import SyncSettings
+from market_data.adapters.kafka.records import encode
+from market_data.adapters.venues.binance import Binance, _Combined
+from market_data.adapters.venues.wire import Endpoint
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Fetched, Frames, Opened, Started
+from market_data.application.outbox import Outbox, OutboxPolicy
+from market_data.domain.effects import Fetch
+from market_data.domain.instrument import Instrument
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, NormalizedBook
+from market_data.domain.sync import SyncSettings
 
 ROUNDS = 7
 SETTINGS = SyncSettings(

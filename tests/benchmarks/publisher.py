@@ -40,20 +40,20 @@ from confluent_kafka import Consumer, TopicPartition
 from loguru import logger
 from tests.support.brokers import missing, process_broker
 
-from app.adapters.clock import SystemClock
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.partitioner import partition_of
-from app.adapters.kafka.producer import IdempotentProducer
-from app.adapters.kafka.publisher import KafkaPublisher
-from app.adapters.kafka.records import HEADERS, encode
-from app.adapters.kafka.subscriber import KafkaSubscriber
-from app.adapters.kafka.topics import KafkaTopic
-from app.adapters.telemetry.logs import LogTelemetry
-from app.application.outbox import Outbox, OutboxPolicy
-from app.application.ports import Publication, Start
-from app.application.proven import ProvenSubscription
-from app.config import load_settings
-from app.domain.normalized import BookState, BookStatus, NormalizedBook
+from market_data.adapters.clock import SystemClock
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.producer import IdempotentProducer
+from market_data.adapters.kafka.publisher import KafkaPublisher
+from market_data.adapters.kafka.records import HEADERS, encode
+from market_data.adapters.kafka.subscriber import KafkaSubscriber
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.adapters.telemetry.logs import LogTelemetry
+from market_data.application.outbox import Outbox, OutboxPolicy
+from market_data.application.ports import Publication, Start
+from market_data.application.proven import ProvenSubscription
+from market_data.config import load_settings
+from market_data.domain.normalized import BookState, BookStatus, NormalizedBook
 
 REPEATS = 5
 PARTITIONS = 12

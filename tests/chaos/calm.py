@@ -7,7 +7,7 @@ from tests.chaos.exchanges import BinanceExchange
 from tests.chaos.judge import Violation
 from tests.chaos.world import World
 
-from app.domain.normalized import Reason
+from market_data.domain.normalized import Reason
 
 __all__ = ["calm"]
 

@@ -17,7 +17,7 @@ from tests.chaos.truth import WILD
 from tests.chaos.wire import Frame
 from tests.chaos.world import World
 
-from app.domain.normalized import BookStatus, Reason
+from market_data.domain.normalized import BookStatus, Reason
 
 __all__ = ["FAULTS", "Fault", "cells", "inject"]
 

@@ -20,13 +20,13 @@ import attrs
 from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 
-from app.application.core import FeedCore
-from app.application.inputs import Output
-from app.domain.effects import Fetch, Purpose, Reconnect, Tell
-from app.domain.moment import Moment
-from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.splice import SplicedSync, _Phase
-from app.domain.sync import SyncSettings
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Output
+from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, BookStatus, Reason
+from market_data.domain.splice import SplicedSync, _Phase
+from market_data.domain.sync import SyncSettings
 
 __all__ = ["Judge", "Seen", "Violation"]
 

@@ -36,7 +36,7 @@ _SECONDS = 400
 
 @attrs.frozen
 class Bug:
-    """One bug: a file below ``src/app``, the text that is right, and the text that is wrong."""
+    """One bug: a file below ``src/market_data``, the text that is right, and the text that is wrong."""
 
     name: str
     file: str
@@ -171,17 +171,17 @@ def try_bug(bug: Bug, schedules: int, seed: int) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(_ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-        plant(bug, folder / "src" / "app")
+        plant(bug, folder / "src" / "market_data")
         return [*_by_chaos(folder, schedules, seed), *_by_unit_tests(folder)]
 
 
-def plant(bug: Bug, app: Path) -> None:
+def plant(bug: Bug, package: Path) -> None:
     """Put a bug into a copy.
 
     Raises:
         LookupError: the text that is right is not there, or not only once where it must be.
     """
-    path = app / bug.file
+    path = package / bug.file
     text = path.read_text()
     count = text.count(bug.right)
     if not count or (count > 1 and not bug.is_everywhere):
@@ -199,7 +199,7 @@ def _run(folder: Path, *arguments: str) -> str:
 
 
 def _by_chaos(folder: Path, schedules: int, seed: int) -> list[str]:
-    told = _run(folder, "-c", "import app; print(app.__file__)")
+    told = _run(folder, "-c", "import market_data; print(market_data.__file__)")
     if str(folder) not in told:
         raise LookupError(f"the copy is not what runs: {told}")
     amount = ("--schedules", str(schedules), "--seed", str(seed), "--jobs", "1", "--most-failures", "2")

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.chaos.campaign import Result, file_of
 from tests.chaos.faults import FAULTS, cells
 
-from app.domain.normalized import BookStatus
+from market_data.domain.normalized import BookStatus
 
 __all__ = ["empty_cells", "print_report"]
 

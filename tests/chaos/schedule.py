@@ -15,7 +15,7 @@ from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Violation
 from tests.chaos.world import Plan, Tally, World
 
-from app.domain.normalized import BookStatus
+from market_data.domain.normalized import BookStatus
 
 __all__ = ["Outcome", "Step", "play", "replay"]
 

@@ -10,7 +10,7 @@ from tests.chaos.report import empty_cells
 from tests.chaos.schedule import play
 from tests.chaos.shrink import ddmin, shrink
 
-from app.domain.splice import SplicedSync
+from market_data.domain.splice import SplicedSync
 
 _SEED = 20_240_808
 _PARTS = 8
@@ -67,7 +67,7 @@ class Careless(SplicedSync):
 def test_a_failing_schedule_is_cut_down_written_and_played_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.application.core.SplicedSync", Careless)
+    monkeypatch.setattr("market_data.application.core.SplicedSync", Careless)
     outcome = next(found for number in range(0, 200, 2) if (found := play(3, number)).problem is not None)
     small = shrink(outcome)
     assert small.problem is not None

@@ -17,10 +17,10 @@ from tests.support.venues import (
     instrument,
 )
 
-from app.application.core import FeedCore
-from app.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
-from app.domain.effects import Fetch, Purpose, Reconnect
-from app.domain.normalized import BookStatus, Level, Reason
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
+from market_data.domain.effects import Fetch, Purpose, Reconnect
+from market_data.domain.normalized import BookStatus, Level, Reason
 
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
 ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]

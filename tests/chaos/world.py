@@ -18,8 +18,8 @@ from tests.chaos.truth import Market
 from tests.chaos.wire import BinanceTexts, CoinbaseTexts, Frame
 from tests.support.venues import BINANCE, COINBASE, instrument
 
-from app.application.core import FeedCore
-from app.application.inputs import (
+from market_data.application.core import FeedCore
+from market_data.application.inputs import (
     Closed,
     Fetched,
     FetchFailed,
@@ -33,11 +33,11 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
-from app.domain.effects import Fetch, Purpose, Reconnect, Tell
-from app.domain.instrument import Instrument
-from app.domain.moment import Moment
-from app.domain.normalized import BookState, BookStatus, Reason
-from app.domain.sync import SyncSettings
+from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.domain.instrument import Instrument
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, BookStatus, Reason
+from market_data.domain.sync import SyncSettings
 
 __all__ = ["Plan", "Tally", "World"]
 

@@ -15,7 +15,7 @@ from tests.support.programs import Sandbox, environment, run, running
 from tests.support.terminal import terminal
 from websockets.sync.server import ServerConnection
 
-import app
+import market_data
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -43,7 +43,7 @@ def test_every_command_has_help_with_examples(command: str, tmp_path: Path) -> N
 
 
 def test_the_version_is_the_packages(tmp_path: Path) -> None:
-    assert run("--version", folder=tmp_path).out == f"market-data, version {app.__version__}"
+    assert run("--version", folder=tmp_path).out == f"market-data, version {market_data.__version__}"
 
 
 def test_the_console_script_does_the_same_under_its_own_name(tmp_path: Path) -> None:

@@ -89,7 +89,9 @@ def test_it_ends_when_it_is_told_to_while_the_producer_starts(tmp_path: Path) ->
     assert not list(tmp_path.glob("market-data-demo-*"))
 
 
-@pytest.mark.parametrize(("module", "name"), [("sandbox", "sandbox"), ("app", "produce")], ids=["sandbox", "produce"])
+@pytest.mark.parametrize(
+    ("module", "name"), [("market_data_sandbox", "sandbox"), ("market_data", "produce")], ids=["sandbox", "produce"]
+)
 def test_when_a_child_dies_it_says_which_and_why_and_where_its_log_is(module: str, name: str, tmp_path: Path) -> None:
     with running("demo", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}) as demo:
         demo.wait_for_out("binance", "coinbase")

@@ -8,13 +8,13 @@ from dependency_injector import providers
 from tests.support.waiting import until
 from tests.support.watching import MemoryPublisher
 
-from app.adapters.inputlog import read_input_log
-from app.application.inputlog import replay
-from app.application.inputs import Closed, Fetched, Frames, Stopped
-from app.config import load_settings
-from app.container import Container, make_logged_core
-from app.domain.normalized import BookState, BookStatus, NormalizedBook
-from sandbox import Fault, FaultKind, Options, Venue, serve
+from market_data.adapters.inputlog import read_input_log
+from market_data.application.inputlog import replay
+from market_data.application.inputs import Closed, Fetched, Frames, Stopped
+from market_data.config import load_settings
+from market_data.container import Container, make_logged_core
+from market_data.domain.normalized import BookState, BookStatus, NormalizedBook
+from market_data_sandbox import Fault, FaultKind, Options, Venue, serve
 
 
 @pytest.mark.timeout(60)

@@ -7,8 +7,8 @@ import anyio
 import pytest
 from tests.support.processes import running, running_sandbox
 
-from app.domain.errors import UsageError
-from app.reader import BookStatus, NormalizedBook, Reason, read_books
+from market_data.domain.errors import UsageError
+from market_data.reader import BookStatus, NormalizedBook, Reason, read_books
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

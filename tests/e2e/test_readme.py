@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from tests.support.processes import ROOT, Sandbox, running, running_sandbox
 
-from app.adapters.venues import DIALECTS
-from app.config import load_settings
+from market_data.adapters.venues import DIALECTS
+from market_data.config import load_settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)

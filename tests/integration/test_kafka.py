@@ -6,12 +6,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from tests.contract.kafka.kafka_world import World, book, read, sequences
 
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.partitioner import partition_of
-from app.adapters.kafka.records import HEADERS, decode
-from app.adapters.kafka.topics import KafkaTopic
-from app.application.ports import Start
-from app.domain.errors import TopicMismatch
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.records import HEADERS, decode
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.ports import Start
+from market_data.domain.errors import TopicMismatch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration, pytest.mark.timeout(180)]
 

@@ -20,9 +20,9 @@ from dependency_injector import providers
 from tests.support.recovery import Attempt
 from tests.support.watching import WatchedTransport
 
-from app.application.ports import Publication, Publisher
-from app.cli.options import load
-from app.cli.running import run
+from market_data.application.ports import Publication, Publisher
+from market_data.cli.options import load
+from market_data.cli.running import run
 
 __all__ = ["main"]
 

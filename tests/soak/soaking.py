@@ -21,10 +21,10 @@ from tests.soak.truth import Truth
 from tests.support.judging import Judge
 from tests.support.recovery import Attempt, Injected, Recoveries
 
-from app.application.ports import Start
-from app.config import load_settings
-from app.container import Container
-from app.domain.normalized import NormalizedBook
+from market_data.application.ports import Start
+from market_data.config import load_settings
+from market_data.container import Container
+from market_data.domain.normalized import NormalizedBook
 
 __all__ = ["Soak", "soak"]
 

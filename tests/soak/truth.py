@@ -8,7 +8,7 @@ import anyio
 import attrs
 import msgspec
 
-from app.domain.normalized import Level, NormalizedBook
+from market_data.domain.normalized import Level, NormalizedBook
 
 __all__ = ["Truth"]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import attrs
 
-from app.domain.moment import Moment
-from app.domain.sync import SyncSettings
+from market_data.domain.moment import Moment
+from market_data.domain.sync import SyncSettings
 
 __all__ = ["HandClock", "bounds"]
 

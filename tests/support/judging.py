@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from app.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 
 __all__ = ["Judge", "Spell", "Stand"]
 

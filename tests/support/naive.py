@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from heapq import nlargest, nsmallest
 
-from app.domain.normalized import Level, Levels
+from market_data.domain.normalized import Level, Levels
 
 __all__ = ["NaiveBook", "NaiveSide", "ladder"]
 

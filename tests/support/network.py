@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import anyio
 import attrs
 
-from app.application.ports import Clock, Connection, Network, Received, Request, Response, Telemetry, Transport
-from app.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
-from app.domain.normalized import Reason
+from market_data.application.ports import Clock, Connection, Network, Received, Request, Response, Telemetry, Transport
+from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
+from market_data.domain.normalized import Reason
 
 __all__ = ["FakeConnection", "FakeNetwork", "FakeTelemetry", "FakeTransport"]
 

@@ -6,9 +6,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import anyio
 import attrs
 
-from app.application.ports import Publication, Publisher
-from app.domain.errors import DeliveryFailed
-from app.domain.normalized import NormalizedBook
+from market_data.application.ports import Publication, Publisher
+from market_data.domain.errors import DeliveryFailed
+from market_data.domain.normalized import NormalizedBook
 
 __all__ = ["FakePublisher"]
 

@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 import anyio
 import attrs
 
-from app.application.ports import Delivered, Display, Reading, Start, Subscriber, Subscription
-from app.domain.errors import BrokerError
-from app.domain.market import Market, Quote
-from app.domain.normalized import NormalizedBook
+from market_data.application.ports import Delivered, Display, Reading, Start, Subscriber, Subscription
+from market_data.domain.errors import BrokerError
+from market_data.domain.market import Market, Quote
+from market_data.domain.normalized import NormalizedBook
 
 __all__ = ["FakeDisplay", "FakeSubscriber"]
 

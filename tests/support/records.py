@@ -1,6 +1,6 @@
 """Records for tests: live or not, as short as can be."""
 
-from app.domain.normalized import BookStatus, Level, NormalizedBook, Reason
+from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Reason
 
 __all__ = ["EARLIER_RUN", "LATER_RUN", "RUN", "record"]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import attrs
 
-from app.domain.book import is_same_ladder
-from app.domain.moment import Moment
-from app.domain.normalized import BookState, BookStatus
+from market_data.domain.book import is_same_ladder
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, BookStatus
 
 __all__ = ["RecordRules"]
 

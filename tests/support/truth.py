@@ -5,7 +5,7 @@ from random import Random
 
 import attrs
 
-from app.domain.normalized import Level, Levels
+from market_data.domain.normalized import Level, Levels
 
 __all__ = ["TrueBook"]
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.adapters.venues.binance import Binance
-from app.adapters.venues.coinbase import Coinbase
-from app.adapters.venues.wire import Endpoint
-from app.domain.instrument import Instrument
-from app.domain.normalized import Level
+from market_data.adapters.venues.binance import Binance
+from market_data.adapters.venues.coinbase import Coinbase
+from market_data.adapters.venues.wire import Endpoint
+from market_data.domain.instrument import Instrument
+from market_data.domain.normalized import Level
 
 __all__ = [
     "BINANCE",

@@ -9,8 +9,8 @@ from typing import Any
 
 import anyio
 
-from app.application.ports import Clock
-from app.domain.moment import Moment
+from market_data.application.ports import Clock
+from market_data.domain.moment import Moment
 
 __all__ = ["VIRTUAL_TIME", "LoopClock"]
 

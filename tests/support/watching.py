@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import attrs
 from tests.support.recovery import Attempt
 
-from app.application.ports import Connection, Network, Publication, Publisher, Request, Response, Transport
-from app.domain.normalized import NormalizedBook
+from market_data.application.ports import Connection, Network, Publication, Publisher, Request, Response, Transport
+from market_data.domain.normalized import NormalizedBook
 
 __all__ = ["MemoryPublisher", "WatchedTransport"]
 

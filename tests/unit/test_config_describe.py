@@ -8,8 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.config import LoadedSettings, describe, load_settings, render
-from app.config.layers import read_file
+from market_data.config import LoadedSettings, describe, load_settings, render
+from market_data.config.layers import read_file
 
 SECRET = {
     "APP__KAFKA__SECURITY__PROTOCOL": "SASL_SSL",

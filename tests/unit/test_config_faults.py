@@ -7,8 +7,8 @@ import attrs
 import pytest
 import yaml
 
-from app.config import Secret, Settings, SettingsError, load_settings
-from app.config.kinds import Unfit
+from market_data.config import Secret, Settings, SettingsError, load_settings
+from market_data.config.kinds import Unfit
 
 REPOSITORY = Path(__file__).parents[2]
 

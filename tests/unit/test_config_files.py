@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.config import load_settings
-from app.config.schema import walk
+from market_data.config import load_settings
+from market_data.config.schema import walk
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = REPOSITORY / "config"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.faults import Origin, SettingsError
-from app.config.layers import Layer, overlay, parse_value, read_file
+from market_data.config.faults import Origin, SettingsError
+from market_data.config.layers import Layer, overlay, parse_value, read_file
 
 
 def read(folder: Path, text: str | bytes) -> Layer:

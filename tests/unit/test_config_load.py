@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.config import LoadedSettings, LogLevel, OutboxPolicy, SettingsError, load_settings
+from market_data.config import LoadedSettings, LogLevel, OutboxPolicy, SettingsError, load_settings
 
 REPOSITORY = Path(__file__).parents[2]
 

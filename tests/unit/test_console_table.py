@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.console.columns import aligned, span
-from app.adapters.console.table import Picture, draw
-from app.application.ports import Reading
-from app.domain.market import Market
-from app.domain.moment import Moment
-from app.domain.normalized import BookStatus, Level, NormalizedBook, Reason
-from app.domain.proof import OrderProof
+from market_data.adapters.console.columns import aligned, span
+from market_data.adapters.console.table import Picture, draw
+from market_data.application.ports import Reading
+from market_data.domain.market import Market
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Reason
+from market_data.domain.proof import OrderProof
 
 NOON = 1_790_251_200_000_000
 NOW = Moment(NOON + 340_000, 100.34)

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
-from app.config import Secret
-from app.logs import Line, LogOutput, Repeats, configure_logging, render_json, render_pretty
+from market_data.config import Secret
+from market_data.logs import Line, LogOutput, Repeats, configure_logging, render_json, render_pretty
 
 START = datetime(2024, 8, 8, 23, 59, 58, 123456, tzinfo=UTC)
 SOURCES = Path(__file__).parents[2] / "src"
@@ -438,7 +438,7 @@ class TestOutput:
 
     def test_it_writes_to_stderr_and_nothing_to_stdout(self) -> None:
         program = (
-            "from app.logs import configure_logging; from loguru import logger\n"
+            "from market_data.logs import configure_logging; from loguru import logger\n"
             "output = configure_logging('INFO', 'auto'); logger.warning('lost'); logger.warning('lost'); output.close()"
         )
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.kafka.partitioner import partition_of
-from app.application.shard import Shard
-from app.cli.options import parse_shard
-from app.config import Settings, load_settings
-from app.container import Container
-from app.domain.errors import UsageError
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.application.shard import Shard
+from market_data.cli.options import parse_shard
+from market_data.config import Settings, load_settings
+from market_data.container import Container
+from market_data.domain.errors import UsageError
 
 LETTERS = "ABCDEFGHIJ"
 SYMBOLS = tuple(f"{a}{b}{c}-USDT" for a in LETTERS for b in LETTERS for c in LETTERS)

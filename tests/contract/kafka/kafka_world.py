@@ -9,13 +9,13 @@ import attrs
 from aiokafka.conn import create_conn
 from aiokafka.protocol.fetch import FetchRequest
 
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.publisher import KafkaPublisher
-from app.adapters.kafka.subscriber import KafkaSubscriber
-from app.adapters.kafka.topics import KafkaTopic
-from app.application.ports import Clock, Delivered, Publication, Subscription, Telemetry
-from app.domain.moment import Moment
-from app.domain.normalized import BookStatus, NormalizedBook
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.publisher import KafkaPublisher
+from market_data.adapters.kafka.subscriber import KafkaSubscriber
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.ports import Clock, Delivered, Publication, Subscription, Telemetry
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, NormalizedBook
 
 __all__ = [
     "RUN",

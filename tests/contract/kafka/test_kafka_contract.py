@@ -9,10 +9,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Message, Producer
 from tests.contract.kafka.kafka_world import RUN, World, batches, book, publish, read, sequences
 
-from app.adapters.kafka.partitioner import partition_of
-from app.adapters.kafka.records import HEADERS, decode, encode
-from app.application.ports import Start
-from app.domain.errors import BrokerUnavailable, TopicMismatch
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.records import HEADERS, decode, encode
+from market_data.application.ports import Start
+from market_data.domain.errors import BrokerUnavailable, TopicMismatch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

@@ -4,8 +4,8 @@ import anyio
 import pytest
 from tests.contract.kafka.kafka_world import World, publish, read, sequences
 
-from app.application.ports import Start
-from app.reader import read_books
+from market_data.application.ports import Start
+from market_data.reader import read_books
 
 pytestmark = [pytest.mark.anyio, pytest.mark.broker, pytest.mark.timeout(90)]
 

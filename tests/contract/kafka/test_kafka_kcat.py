@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from tests.contract.kafka.kafka_world import RUN, World, publish
 
-from app.adapters.kafka.partitioner import partition_of
-from app.adapters.kafka.records import json_schema
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.records import json_schema
 
 pytestmark = [
     pytest.mark.anyio,

@@ -25,12 +25,12 @@ from confluent_kafka.admin import (
 from tests.contract.kafka.kafka_world import World, book, publish, read, sequences
 from tests.support.brokers import free_port, missing, process_broker
 
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.security import Security
-from app.application.ports import Start
-from app.config import load_settings
-from app.container import Container
-from app.domain.errors import AppError, BrokerError, BrokerUnavailable, DeliveryFailed
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.security import Security
+from market_data.application.ports import Start
+from market_data.config import load_settings
+from market_data.container import Container
+from market_data.domain.errors import AppError, BrokerError, BrokerUnavailable, DeliveryFailed
 
 pytestmark = [
     pytest.mark.anyio,

@@ -24,13 +24,13 @@ from aiokafka.protocol.fetch import FetchRequest
 from tests.contract.kafka.kafka_world import FakeTelemetry, World, batches, book, publish, read, sequences
 from tests.support.programs import Running, running
 
-from app.adapters.kafka.partitioner import partition_of
-from app.application.outbox import Outbox
-from app.application.ports import Delivered, Start
-from app.config import load_settings
-from app.container import Container
-from app.domain.errors import BrokerUnavailable, DeliveryFailed, UsageError
-from app.domain.normalized import BookState, BookStatus
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.application.outbox import Outbox
+from market_data.application.ports import Delivered, Start
+from market_data.config import load_settings
+from market_data.container import Container
+from market_data.domain.errors import BrokerUnavailable, DeliveryFailed, UsageError
+from market_data.domain.normalized import BookState, BookStatus
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

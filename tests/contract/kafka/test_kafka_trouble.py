@@ -11,10 +11,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from tests.contract.kafka.kafka_world import FakeTelemetry, World, book, publish, read, sequences
 from tests.support.brokers import ProcessBroker
 
-from app.adapters.kafka.publication import KafkaPublication
-from app.adapters.kafka.topics import KafkaTopic
-from app.application.ports import Publication, Start
-from app.domain.errors import BrokerError, BrokerUnavailable, DeliveryFailed
+from market_data.adapters.kafka.publication import KafkaPublication
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.ports import Publication, Start
+from market_data.domain.errors import BrokerError, BrokerUnavailable, DeliveryFailed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.broker, pytest.mark.timeout(120)]
 

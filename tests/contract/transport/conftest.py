@@ -6,9 +6,9 @@ from typing import Any
 import attrs
 import pytest
 
-from app.adapters.clock import SystemClock
-from app.adapters.transport.websocket import HttpTransport, TransportSettings
-from app.application.ports import Transport
+from market_data.adapters.clock import SystemClock
+from market_data.adapters.transport.websocket import HttpTransport, TransportSettings
+from market_data.application.ports import Transport
 
 SETTINGS = TransportSettings(
     connect_timeout_seconds=2.0,

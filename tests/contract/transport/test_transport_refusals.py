@@ -17,9 +17,9 @@ from tests.contract.transport.transport_world import (
     speaking,
 )
 
-from app.application.ports import Request, Response
-from app.domain.errors import ConnectionFailed, RequestFailed
-from app.domain.normalized import Reason
+from market_data.application.ports import Request, Response
+from market_data.domain.errors import ConnectionFailed, RequestFailed
+from market_data.domain.normalized import Reason
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 

@@ -24,9 +24,9 @@ from tests.contract.transport.transport_world import (
 from tests.support.waiting import until
 from websockets.asyncio.server import ServerConnection, serve
 
-from app.application.ports import Connection, Received
-from app.domain.errors import ConnectionLost
-from app.domain.normalized import Reason
+from market_data.application.ports import Connection, Received
+from market_data.domain.errors import ConnectionLost
+from market_data.domain.normalized import Reason
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
 

@@ -9,8 +9,8 @@ from functools import partial
 
 import attrs
 
-from sandbox import Fault, FaultKind, Venue
-from sandbox.faults import FrameChoice
+from market_data_sandbox import Fault, FaultKind, Venue
+from market_data_sandbox.faults import FrameChoice
 
 __all__ = ["CASES", "INSTRUMENTS", "Case"]
 

@@ -9,7 +9,7 @@ from tests.e2e.faults.cases import INSTRUMENTS, Case
 from tests.e2e.faults.world import World, world
 from tests.support.waiting import until
 
-from sandbox import Fault, Options
+from market_data_sandbox import Fault, Options
 
 __all__ = ["Outcome", "play_all"]
 

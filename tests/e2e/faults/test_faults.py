@@ -11,7 +11,7 @@ from tests.e2e.faults.cases import CASES, Case
 from tests.e2e.faults.playing import Outcome, has_said, play_all
 from tests.support.recovery import percentile
 
-from sandbox import FaultKind, Venue
+from market_data_sandbox import FaultKind, Venue
 
 _SECONDS = 300.0
 _LAG_SECONDS = 12.0

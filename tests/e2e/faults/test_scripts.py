@@ -9,8 +9,8 @@ import pytest
 from msgspec.structs import replace
 from tests.e2e.faults.world import World, world
 
-from sandbox import Fault, Options
-from sandbox.faults import load_script, ready_made_scripts
+from market_data_sandbox import Fault, Options
+from market_data_sandbox.faults import load_script, ready_made_scripts
 
 _SECONDS = 10.0
 _AT_MOST_SECONDS = 120.0

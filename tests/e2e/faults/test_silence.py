@@ -8,7 +8,7 @@ from tests.e2e.faults.cases import INSTRUMENTS
 from tests.e2e.faults.world import OVERRIDES, world
 from tests.support.waiting import until
 
-from sandbox import Fault, FaultKind, Options, Venue
+from market_data_sandbox import Fault, FaultKind, Options, Venue
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 

@@ -15,10 +15,10 @@ from tests.support.recovery import Injected, Recoveries
 from tests.support.waiting import until
 from tests.support.watching import MemoryPublisher, WatchedTransport
 
-from app.config import load_settings
-from app.container import Container
-from app.domain.normalized import BookStatus, Levels, NormalizedBook
-from sandbox import Fault, FaultKind, Options, Running, Venue, serve
+from market_data.config import load_settings
+from market_data.container import Container
+from market_data.domain.normalized import BookStatus, Levels, NormalizedBook
+from market_data_sandbox import Fault, FaultKind, Options, Running, Venue, serve
 
 __all__ = ["OVERRIDES", "World", "world"]
 

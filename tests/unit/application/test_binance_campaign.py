@@ -16,8 +16,8 @@ from tests.support.rules import RecordRules
 from tests.support.truth import TrueBook
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
-from app.application.core import FeedCore
-from app.application.inputs import (
+from market_data.application.core import FeedCore
+from market_data.application.inputs import (
     Closed,
     Fetched,
     FetchFailed,
@@ -31,10 +31,10 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
-from app.domain.effects import Fetch, Reconnect
-from app.domain.errors import MalformedFrame
-from app.domain.events import Change
-from app.domain.normalized import BookState, BookStatus, Reason
+from market_data.domain.effects import Fetch, Reconnect
+from market_data.domain.errors import MalformedFrame
+from market_data.domain.events import Change
+from market_data.domain.normalized import BookState, BookStatus, Reason
 
 BOUNDS = bounds(audit_seconds=60.0)
 KEYS = ("binance:BTC-USDT", "binance:ETH-USDT")

@@ -4,7 +4,7 @@ import anyio
 import pytest
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
 
-from app.application.budget import WeightBudget
+from market_data.application.budget import WeightBudget
 
 pytestmark = pytest.mark.anyio
 

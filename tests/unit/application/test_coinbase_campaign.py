@@ -17,8 +17,8 @@ from tests.support.rules import RecordRules
 from tests.support.truth import TrueBook
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
 
-from app.application.core import FeedCore
-from app.application.inputs import (
+from market_data.application.core import FeedCore
+from market_data.application.inputs import (
     Closed,
     Fetched,
     FetchFailed,
@@ -32,8 +32,8 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
-from app.domain.effects import Fetch, Reconnect
-from app.domain.normalized import BookState, BookStatus, Level, Levels, Reason
+from market_data.domain.effects import Fetch, Reconnect
+from market_data.domain.normalized import BookState, BookStatus, Level, Levels, Reason
 
 BOUNDS = bounds()
 CONNECTIONS = (("BTC-USD", "ETH-USD"), ("SOL-USD",))

@@ -12,11 +12,11 @@ from tests.support.records import EARLIER_RUN, LATER_RUN, record
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
 
-from app.application.consume import Consumer, ConsumeRequest
-from app.application.ports import Start
-from app.domain.errors import BrokerError
-from app.domain.market import Market
-from app.domain.normalized import BookStatus, Reason
+from market_data.application.consume import Consumer, ConsumeRequest
+from market_data.application.ports import Start
+from market_data.domain.errors import BrokerError
+from market_data.domain.market import Market
+from market_data.domain.normalized import BookStatus, Reason
 
 pytestmark = pytest.mark.anyio
 

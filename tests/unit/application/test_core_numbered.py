@@ -9,11 +9,11 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
 
-from app.application.core import FeedCore
-from app.application.inputs import Closed, Frames, Input, Opened, Output, Send, Started, Ticked, Unopened
-from app.domain.effects import Reconnect, Tell
-from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import SyncSettings
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Closed, Frames, Input, Opened, Output, Send, Started, Ticked, Unopened
+from market_data.domain.effects import Reconnect, Tell
+from market_data.domain.normalized import BookState, BookStatus, Level, Reason
+from market_data.domain.sync import SyncSettings
 
 BTC, ETH = "BTC-USD", "ETH-USD"
 BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]

@@ -9,12 +9,23 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
-from app.application.core import FeedCore
-from app.application.inputs import Closed, Fetched, FetchFailed, Frames, Input, Opened, Output, Send, Started, Ticked
-from app.domain.effects import Fetch, Purpose, Reconnect, Tell
-from app.domain.moment import Moment
-from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import SyncSettings
+from market_data.application.core import FeedCore
+from market_data.application.inputs import (
+    Closed,
+    Fetched,
+    FetchFailed,
+    Frames,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Ticked,
+)
+from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, BookStatus, Level, Reason
+from market_data.domain.sync import SyncSettings
 
 BTC, ETH = "binance:BTC-USDT", "binance:ETH-USDT"
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 
 from tests.support.bounds import bounds
 
-from app.adapters.venues.coinbase import Coinbase
-from app.adapters.venues.wire import Endpoint
-from app.application.core import FeedCore
-from app.application.inputs import Frames, Opened, Output, Started
-from app.application.ports import VenueSession
-from app.domain.effects import Reconnect
-from app.domain.events import Event, Snapshot
-from app.domain.instrument import Instrument
-from app.domain.moment import Moment
-from app.domain.normalized import BookState, BookStatus, Reason
+from market_data.adapters.venues.coinbase import Coinbase
+from market_data.adapters.venues.wire import Endpoint
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Frames, Opened, Output, Started
+from market_data.application.ports import VenueSession
+from market_data.domain.effects import Reconnect
+from market_data.domain.events import Event, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, BookStatus, Reason
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
 

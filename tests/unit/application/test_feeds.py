@@ -24,13 +24,13 @@ from tests.support.venues import (
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
 
-from app.application.budget import WeightBudget
-from app.application.core import FeedCore
-from app.application.feeds import Feed, ReconnectSettings
-from app.application.ports import Request, Venue
-from app.domain.errors import RequestFailed
-from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import SyncSettings
+from market_data.application.budget import WeightBudget
+from market_data.application.core import FeedCore
+from market_data.application.feeds import Feed, ReconnectSettings
+from market_data.application.ports import Request, Venue
+from market_data.domain.errors import RequestFailed
+from market_data.domain.normalized import BookState, BookStatus, Level, Reason
+from market_data.domain.sync import SyncSettings
 
 pytestmark = pytest.mark.anyio
 

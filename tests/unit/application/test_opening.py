@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from app.application.opening import opened_unless
+from market_data.application.opening import opened_unless
 
 pytestmark = pytest.mark.anyio
 

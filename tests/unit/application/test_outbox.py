@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.support.effort import effort
 
-from app.application.outbox import Outbox, OutboxPolicy
-from app.domain.normalized import BookState, BookStatus, NormalizedBook, Reason
+from market_data.application.outbox import Outbox, OutboxPolicy
+from market_data.domain.normalized import BookState, BookStatus, NormalizedBook, Reason
 
 RUN = "20240808T000000Z-1f2e3d"
 LADDER = (("100", "1"), ("99", "1"))

@@ -24,13 +24,13 @@ from tests.support.venues import (
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
 
-from app.application.feeds import ReconnectSettings
-from app.application.outbox import Outbox, OutboxPolicy
-from app.application.ports import Request
-from app.application.produce import Producer, ProduceSettings, VenuePlan
-from app.domain.errors import DeliveryFailed, RequestFailed, UsageError
-from app.domain.moment import Moment
-from app.domain.normalized import BookStatus, Level, NormalizedBook, Reason
+from market_data.application.feeds import ReconnectSettings
+from market_data.application.outbox import Outbox, OutboxPolicy
+from market_data.application.ports import Request
+from market_data.application.produce import Producer, ProduceSettings, VenuePlan
+from market_data.domain.errors import DeliveryFailed, RequestFailed, UsageError
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Reason
 
 pytestmark = pytest.mark.anyio
 

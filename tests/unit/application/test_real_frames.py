@@ -17,13 +17,13 @@ from tests.support.naive import NaiveBook
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, COINBASE, binance_book, instrument
 
-from app.application.core import FeedCore
-from app.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Started, Ticked
-from app.application.ports import Venue
-from app.domain.effects import Fetch, Purpose, Reconnect
-from app.domain.events import Change, Snapshot
-from app.domain.instrument import Instrument
-from app.domain.normalized import BookState, BookStatus, Reason
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Fetched, FetchFailed, Frames, Input, Opened, Started, Ticked
+from market_data.application.ports import Venue
+from market_data.domain.effects import Fetch, Purpose, Reconnect
+from market_data.domain.events import Change, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.normalized import BookState, BookStatus, Reason
 
 BTC = instrument("binance:BTC-USDT")
 BOUNDS = bounds(depth=20, reseed_below_levels=100, snapshot_limit=1000, max_buffered_events=5000)

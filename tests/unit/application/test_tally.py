@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import attrs
 
-from app.application.ports import Display, Reading
-from app.application.tally import Tally
-from app.domain.market import Market, Quote
-from app.domain.moment import Moment
-from app.domain.normalized import BookStatus, NormalizedBook, Reason
-from app.domain.proof import OrderProof
+from market_data.application.ports import Display, Reading
+from market_data.application.tally import Tally
+from market_data.domain.market import Market, Quote
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.proof import OrderProof
 
 NOW = Moment(1_790_251_200_000_000, 100.0)
 LIVE = NormalizedBook(

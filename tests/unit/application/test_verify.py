@@ -9,10 +9,10 @@ from tests.support.reading import FakeSubscriber
 from tests.support.records import record
 from tests.support.virtual import VIRTUAL_TIME
 
-from app.application.ports import Start
-from app.application.probe import TopicProbe, TopicReport
-from app.application.verify import KeyReport, Verification, VerifyRequest
-from app.domain.errors import BrokerError
+from market_data.application.ports import Start
+from market_data.application.probe import TopicProbe, TopicReport
+from market_data.application.verify import KeyReport, Verification, VerifyRequest
+from market_data.domain.errors import BrokerError
 
 pytestmark = pytest.mark.anyio
 

@@ -25,11 +25,11 @@ from tests.support.venues import (
     instrument,
 )
 
-from app.application.core import FeedCore
-from app.application.inputs import Fetched, Frames, Input, Opened, Output, Started, Ticked
-from app.application.ports import Venue
-from app.domain.effects import Fetch, Purpose, Reconnect
-from app.domain.normalized import BookState, BookStatus, Reason
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Fetched, Frames, Input, Opened, Output, Started, Ticked
+from market_data.application.ports import Venue
+from market_data.domain.effects import Fetch, Purpose, Reconnect
+from market_data.domain.normalized import BookState, BookStatus, Reason
 
 BOUNDS = bounds(depth=20, reseed_below_levels=100, snapshot_limit=1000, max_buffered_events=5000, heartbeat_seconds=1e9)
 BINANCE_FILES = ("binance_spot/btcusdt_20240808.gz", "binance_spot/btcusdt_20240809.gz")

@@ -7,11 +7,11 @@ import pytest
 from tests.support.bounds import HandClock
 from tests.support.records import record
 
-from app.adapters.console.lines import JsonDisplay, LinesDisplay
-from app.application.ports import Reading
-from app.domain.market import Market
-from app.domain.normalized import BookStatus, NormalizedBook, Reason
-from app.domain.proof import OrderProof
+from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
+from market_data.application.ports import Reading
+from market_data.domain.market import Market
+from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.proof import OrderProof
 
 LIVE = record(
     17,

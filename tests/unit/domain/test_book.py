@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.support.naive import NaiveBook, NaiveSide
 
-from app.domain.book import BookSide, Difference, InvalidLevel, OrderBook, is_same_ladder
-from app.domain.normalized import Level
+from market_data.domain.book import BookSide, Difference, InvalidLevel, OrderBook, is_same_ladder
+from market_data.domain.normalized import Level
 
 DEPTH = 4
 

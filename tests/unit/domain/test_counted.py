@@ -9,12 +9,12 @@ import pytest
 from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 
-from app.domain.counted import CountedSync, FrameCounter
-from app.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew
-from app.domain.events import Change, Snapshot
-from app.domain.instrument import Instrument
-from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.sync import SyncSettings
+from market_data.domain.counted import CountedSync, FrameCounter
+from market_data.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew
+from market_data.domain.events import Change, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.normalized import BookState, BookStatus, Level, Reason
+from market_data.domain.sync import SyncSettings
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
 BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]

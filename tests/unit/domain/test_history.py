@@ -3,8 +3,8 @@
 import attrs
 import pytest
 
-from app.domain.history import KeyHistory
-from app.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.history import KeyHistory
+from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 
 SECOND = 1_000_000
 START = 1_790_251_200 * SECOND

@@ -5,8 +5,8 @@ import pytest
 from tests.support.bounds import HandClock
 from tests.support.records import EARLIER_RUN, LATER_RUN, record
 
-from app.domain.market import Market
-from app.domain.normalized import BookStatus, Reason
+from market_data.domain.market import Market
+from market_data.domain.normalized import BookStatus, Reason
 
 
 @pytest.fixture

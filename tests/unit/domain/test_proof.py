@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.records import EARLIER_RUN, LATER_RUN, RUN, record
 
-from app.domain.proof import OrderProof, Verdict, started_at
+from market_data.domain.proof import OrderProof, Verdict, started_at
 
 NEXT, HOLE, DOUBLE, DISORDER = Verdict.NEXT, Verdict.HOLE, Verdict.DOUBLE, Verdict.DISORDER
 REREAD, FOREIGN = Verdict.REREAD, Verdict.FOREIGN

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 
-from app.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew, Tell
-from app.domain.events import Change, Snapshot
-from app.domain.instrument import Instrument
-from app.domain.normalized import BookState, BookStatus, Level, Reason
-from app.domain.splice import SplicedSync
-from app.domain.sync import SyncSettings
+from market_data.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew, Tell
+from market_data.domain.events import Change, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.normalized import BookState, BookStatus, Level, Reason
+from market_data.domain.splice import SplicedSync
+from market_data.domain.sync import SyncSettings
 
 BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]

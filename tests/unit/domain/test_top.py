@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.support.records import record
 
-from app.domain.normalized import BookStatus, Level
-from app.domain.top import SPREAD_PERCENT_DIGITS, TopOfBook, plain
+from market_data.domain.normalized import BookStatus, Level
+from market_data.domain.top import SPREAD_PERCENT_DIGITS, TopOfBook, plain
 
 prices = st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,8})?", fullmatch=True)
 

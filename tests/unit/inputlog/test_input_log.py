@@ -10,10 +10,10 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.network import FakeTelemetry
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
-from app.adapters.inputlog import FileInputLog, LoggedCore, _FileRecorder, read_input_log
-from app.application.core import FeedCore
-from app.application.inputlog import CoreSetup, InputRecorder, Logged, make_core, replay
-from app.application.inputs import (
+from market_data.adapters.inputlog import FileInputLog, LoggedCore, _FileRecorder, read_input_log
+from market_data.application.core import FeedCore
+from market_data.application.inputlog import CoreSetup, InputRecorder, Logged, make_core, replay
+from market_data.application.inputs import (
     Closed,
     Fetched,
     FetchFailed,
@@ -25,11 +25,11 @@ from app.application.inputs import (
     Ticked,
     Unopened,
 )
-from app.domain.effects import Fetch, Purpose
-from app.domain.errors import UsageError
-from app.domain.moment import Moment
-from app.domain.normalized import BookStatus, Reason
-from app.domain.sync import Standing
+from market_data.domain.effects import Fetch, Purpose
+from market_data.domain.errors import UsageError
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.sync import Standing
 
 BTC = instrument("binance:BTC-USDT")
 FETCH = Fetch(BTC, Purpose.PROBE, 100, 7, 5.0)

@@ -15,9 +15,9 @@ from aiokafka import errors as kafka
 from anyio.streams.tls import TLSListener
 from tests.contract.kafka.kafka_world import FakeTelemetry
 
-from app.adapters.kafka.client import KafkaCluster, explain
-from app.adapters.kafka.security import Security
-from app.domain.errors import BrokerError, BrokerUnavailable
+from market_data.adapters.kafka.client import KafkaCluster, explain
+from market_data.adapters.kafka.security import Security
+from market_data.domain.errors import BrokerError, BrokerUnavailable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.partitioner import partition_of
 
 # Known hashes of org.apache.kafka.common.utils.Utils.murmur2 (Kafka's own UtilsTest.testMurmur2), as signed integers.
 _JAVA = [

@@ -12,15 +12,15 @@ import pytest
 from aiokafka import errors as kafka
 from tests.contract.kafka.kafka_world import FakeTelemetry, book
 
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.partitioner import partition_of
-from app.adapters.kafka.producer import Acknowledgement, Batch, IdempotentProducer
-from app.adapters.kafka.publication import KafkaPublication
-from app.adapters.kafka.records import HEADERS, decode
-from app.adapters.kafka.topics import KafkaTopic
-from app.application.ports import Clock
-from app.domain.errors import DeliveryFailed
-from app.domain.moment import Moment
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.producer import Acknowledgement, Batch, IdempotentProducer
+from market_data.adapters.kafka.publication import KafkaPublication
+from market_data.adapters.kafka.records import HEADERS, decode
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.ports import Clock
+from market_data.domain.errors import DeliveryFailed
+from market_data.domain.moment import Moment
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
 

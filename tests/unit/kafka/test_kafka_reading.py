@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.kafka.reading import Beginning, Reading
+from market_data.adapters.kafka.reading import Beginning, Reading
 
 
 @attrs.frozen

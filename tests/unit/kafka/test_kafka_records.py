@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.adapters.kafka.records import HEADERS, decode, encode, json_schema
-from app.domain.errors import MalformedRecord
-from app.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.adapters.kafka.records import HEADERS, decode, encode, json_schema
+from market_data.domain.errors import MalformedRecord
+from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 
 _GOLDEN = Path(__file__).parent / "golden"
 _V1 = sorted(_GOLDEN.glob("v1/*.json"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from aiokafka.protocol.admin import SaslAuthenticateRequest_v0
 
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.security import Security
-from app.domain.errors import UsageError
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.security import Security
+from market_data.domain.errors import UsageError
 
 _SECRET = "s3cret-Pa55"  # noqa: S105
 _KEY_SECRET = "k3y-s3cret"  # noqa: S105

@@ -11,12 +11,12 @@ import pytest
 from aiokafka import errors as kafka
 from tests.contract.kafka.kafka_world import FakeTelemetry, book
 
-from app.adapters.kafka.client import KafkaCluster
-from app.adapters.kafka.consumer import Consumer, Message
-from app.adapters.kafka.records import encode
-from app.adapters.kafka.subscription import KafkaSubscription
-from app.application.ports import Start
-from app.domain.errors import BrokerError
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.consumer import Consumer, Message
+from market_data.adapters.kafka.records import encode
+from market_data.adapters.kafka.subscription import KafkaSubscription
+from market_data.application.ports import Start
+from market_data.domain.errors import BrokerError
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 

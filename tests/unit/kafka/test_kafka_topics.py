@@ -10,10 +10,10 @@ from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource
 from tests.contract.kafka.kafka_world import FakeTelemetry
 
-from app.adapters.kafka.topics import Admin, KafkaTopic, make_or_check
-from app.config import load_settings
-from app.container import Container
-from app.domain.errors import BrokerError, TopicMismatch
+from market_data.adapters.kafka.topics import Admin, KafkaTopic, make_or_check
+from market_data.config import load_settings
+from market_data.container import Container
+from market_data.domain.errors import BrokerError, TopicMismatch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
 

@@ -11,7 +11,7 @@ import attrs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Options, Running, Truth, TruthRecord, serve
+from market_data_sandbox import Options, Running, Truth, TruthRecord, serve
 
 __all__ = ["BinanceClient", "CoinbaseClient", "NaiveBook", "dial", "receive", "say", "until_closed", "within"]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.sandbox.sandbox_clients import BinanceClient, dial, receive, say, until_closed, within
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Options
+from market_data_sandbox import Options
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.sandbox.sandbox_clients import NaiveBook
 
-from sandbox.book import Book
+from market_data_sandbox.book import Book
 
 _PRICES = st.integers(1, 40).map(lambda ticks: f"{ticks / 4:.2f}")
 _LEVELS = st.lists(st.tuples(_PRICES, st.sampled_from(["0.00000000", "0", "1.5", "2.00"])), max_size=12)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.captures import load_recordings
-from sandbox.errors import CaptureError
-from sandbox.options import Venue
+from market_data_sandbox.captures import load_recordings
+from market_data_sandbox.errors import CaptureError
+from market_data_sandbox.options import Venue
 
 _DEPTH = {"e": "depthUpdate", "E": 1723161255208, "s": "SOLUSDC", "U": 1, "u": 2, "b": [["154.60000000", "1.25000000"]]}
 _FRAME = json.dumps({"stream": "solusdc@depth@100ms", "data": {**_DEPTH, "a": []}}, separators=(",", ":"))

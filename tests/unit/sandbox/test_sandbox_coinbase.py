@@ -9,7 +9,7 @@ from tests.unit.sandbox.sandbox_clients import CoinbaseClient, dial, receive, sa
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Options, Running, Venue
+from market_data_sandbox import Options, Running, Venue
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ import pytest
 from tests.unit.sandbox.sandbox_clients import dial, receive, within
 from websockets.exceptions import InvalidStatus
 
-from sandbox import Fault, FaultKind, Options, Venue
-from sandbox.errors import FaultError
-from sandbox.faults import load_script, ready_made_scripts
+from market_data_sandbox import Fault, FaultKind, Options, Venue
+from market_data_sandbox.errors import FaultError
+from market_data_sandbox.faults import load_script, ready_made_scripts
 
 pytestmark = pytest.mark.anyio
 

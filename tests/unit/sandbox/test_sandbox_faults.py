@@ -13,8 +13,8 @@ from tests.unit.sandbox.sandbox_clients import CoinbaseClient, NaiveBook, dial, 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from sandbox import Fault, FaultKind, Options, Running, Venue
-from sandbox.faults import FrameChoice
+from market_data_sandbox import Fault, FaultKind, Options, Running, Venue
+from market_data_sandbox.faults import FrameChoice
 
 pytestmark = pytest.mark.anyio
 

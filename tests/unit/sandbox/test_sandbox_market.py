@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from sandbox.book import Book
-from sandbox.market import MarketBook, fixed_text, listing_of, trimmed_text
+from market_data_sandbox.book import Book
+from market_data_sandbox.market import MarketBook, fixed_text, listing_of, trimmed_text
 
 
 def _market(seed: int, depth: int = 60) -> MarketBook:

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from sandbox.exchanges.outlet import Frame, FrameKind, Goodbye, Outlet
+from market_data_sandbox.exchanges.outlet import Frame, FrameKind, Goodbye, Outlet
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
 

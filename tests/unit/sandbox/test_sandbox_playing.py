@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from tests.unit.sandbox.sandbox_clients import BinanceClient, CoinbaseClient, dial, receive, say, within
 from websockets.asyncio.client import ClientConnection
 
-from sandbox import Options, Running, Venue
+from market_data_sandbox import Options, Running, Venue
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.times import format_rfc3339, parse_rfc3339
+from market_data_sandbox.times import format_rfc3339, parse_rfc3339
 
 
 @pytest.mark.parametrize(

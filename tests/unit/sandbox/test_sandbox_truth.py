@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from sandbox import Truth, Venue
-from sandbox.book import Book
+from market_data_sandbox import Truth, Venue
+from market_data_sandbox.book import Book
 
 
 def _record(truth: Truth, sequence: int, connection: str | None = None) -> None:

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from tests.support.captures import capture, excerpt, lines
 from tests.support.venues import BINANCE, binance_book, binance_event
 
-from app.adapters.venues import DIALECTS
-from app.adapters.venues.binance import Binance
-from app.adapters.venues.wire import Endpoint
-from app.application.ports import Request, VenueSession
-from app.domain.errors import AppError, MalformedFrame, UnknownInstrument
-from app.domain.events import Accepted, Change, Departing, Refused, Snapshot
-from app.domain.instrument import Instrument, Listing, find_listing
+from market_data.adapters.venues import DIALECTS
+from market_data.adapters.venues.binance import Binance
+from market_data.adapters.venues.wire import Endpoint
+from market_data.application.ports import Request, VenueSession
+from market_data.domain.errors import AppError, MalformedFrame, UnknownInstrument
+from market_data.domain.events import Accepted, Change, Departing, Refused, Snapshot
+from market_data.domain.instrument import Instrument, Listing, find_listing
 
 BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
 REAL = (

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from tests.support.captures import capture, excerpt, lines
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame
 
-from app.adapters.venues import DIALECTS
-from app.adapters.venues.coinbase import Coinbase
-from app.adapters.venues.wire import Endpoint, largest_time, time_of
-from app.application.ports import Request, VenueSession
-from app.domain.errors import AppError, MalformedFrame, UnknownInstrument
-from app.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot
-from app.domain.instrument import Instrument, find_listing
+from market_data.adapters.venues import DIALECTS
+from market_data.adapters.venues.coinbase import Coinbase
+from market_data.adapters.venues.wire import Endpoint, largest_time, time_of
+from market_data.application.ports import Request, VenueSession
+from market_data.domain.errors import AppError, MalformedFrame, UnknownInstrument
+from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot
+from market_data.domain.instrument import Instrument, find_listing
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
 REAL = (

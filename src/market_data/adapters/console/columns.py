@@ -1,0 +1,122 @@
+"""The columns of the table: what each shows of a quote, how important it is where room is short, and how it is aligned.
+
+Pure: text in, text out. Prices and sizes are the venue's own text, but for zeros at their end: a book's levels tell how
+many digits its prices and sizes need, so that a column does not jump when a digit happens to be 0.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import attrs
+
+from market_data.domain.market import Quote
+from market_data.domain.normalized import Level
+from market_data.domain.top import plain
+
+__all__ = ["COLUMNS", "STATUS", "Column", "Row", "aligned", "span"]
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+
+
+@attrs.frozen
+class Row:
+    """One instrument as it is drawn."""
+
+    quote: Quote
+    asset: str
+    """Empty but in the first row of its group."""
+    rate: float
+    """Records a second."""
+    age_seconds: float | None
+    """How long ago the last data of the book was received; None before the first."""
+    records: int
+    holes: int
+
+    @property
+    def levels(self) -> Sequence[Level]:
+        """All levels of both sides."""
+        return (*self.quote.book.bids, *self.quote.book.asks)
+
+    def price(self, text: str | None, more: int = 0) -> str:
+        """Show a price with as many digits as the book's prices have, and ``more``."""
+        return _padded(text, max(map(_digits, (price for price, _ in self.levels)), default=0) + more)
+
+    def size(self, text: str | None) -> str:
+        """Show a size with as many digits as the book's sizes have, before the point and behind it."""
+        sizes = [size for _, size in self.levels]
+        whole = max((len(size.partition(".")[0]) for size in sizes), default=1)
+        shown = _padded(text, max(map(_digits, sizes), default=0))
+        return " " * (whole - len(shown.partition(".")[0])) + shown if shown else ""
+
+
+@attrs.frozen
+class Column:
+    """One column; the least important ones go first where room is short."""
+
+    title: str
+    importance: int
+    cell: Callable[[Row], str]
+    style: str = ""
+    is_number: bool = True
+    """Aligned on the decimal point, the title at the right."""
+    least_width: int = 0
+
+
+STATUS = Column("status", 9, lambda row: str(row.quote.status), "green", is_number=False, least_width=6)
+"""Where a row that is not live says why, over all columns that follow."""
+
+COLUMNS: Sequence[Column] = (
+    Column("asset", 3, lambda row: row.asset, "bold", is_number=False, least_width=5),
+    Column("exchange", 11, lambda row: row.quote.book.exchange, is_number=False, least_width=8),
+    Column("symbol", 11, lambda row: row.quote.book.symbol, "bold", is_number=False, least_width=8),
+    STATUS,
+    Column("bid size", 8, lambda row: row.size(row.quote.top.best_bid_size), "grey70"),
+    Column("bid", 10, lambda row: row.price(row.quote.top.best_bid), "bold green"),
+    Column("ask", 10, lambda row: row.price(row.quote.top.best_ask), "bold red"),
+    Column("ask size", 8, lambda row: row.size(row.quote.top.best_ask_size), "grey70"),
+    Column("mid", 4, lambda row: row.price(plain(row.quote.top.mid), 1), "bold"),
+    Column("spread", 4, lambda row: row.price(plain(row.quote.top.spread))),
+    Column("spread %", 7, lambda row: _text(row.quote.top.spread_percent), least_width=8),
+    Column("age", 6, lambda row: span(row.age_seconds), least_width=5),
+    Column("upd/s", 5, lambda row: f"{row.rate:.1f}", least_width=5),
+    Column("records", 1, lambda row: f"{row.records:,}", "grey70", least_width=9),
+    Column("holes", 1, lambda row: str(row.holes), "grey70", least_width=5),
+    Column("epoch", 1, lambda row: str(row.quote.book.epoch), "grey70", least_width=5),
+)
+
+
+def aligned(cells: Sequence[str], least_width: int) -> list[str]:
+    """Bring texts to one width with their decimal points below each other."""
+    parts = [cell.partition(".") for cell in cells]
+    whole = max((len(left) for left, _, _ in parts), default=0)
+    rest = max((len(point) + len(right) for _, point, right in parts), default=0)
+    return [f"{left:>{whole}}{point + right:<{rest}}".rjust(least_width) for left, point, right in parts]
+
+
+def span(seconds: float | None) -> str:
+    """Say how long something takes or took in at most five letters: ``0.1 s``, ``12 s``, ``3 m``, ``2 h``, ``5 d``."""
+    if seconds is None:
+        return ""
+    if seconds < _MINUTE:
+        return f"{max(seconds, 0.0):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    for unit, length in (("d", _DAY), ("h", _HOUR)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds // _MINUTE)} m"
+
+
+def _digits(number: str) -> int:
+    return len(number.partition(".")[2].rstrip("0"))
+
+
+def _padded(text: str | None, digits: int) -> str:
+    """Write a number with so many digits behind the point, or with all that it has where it has more."""
+    if text is None:
+        return "-"
+    whole, _, rest = text.partition(".")
+    rest = rest.rstrip("0").ljust(digits, "0")
+    return f"{whole}.{rest}" if rest else whole
+
+
+def _text(number: Decimal | None) -> str:
+    return "-" if number is None else f"{number:f}"

@@ -1,0 +1,205 @@
+"""The table: a pure function from what is known to the lines of a screen."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+import attrs
+from rich.text import Text
+
+from market_data.adapters.console.columns import COLUMNS, STATUS, Column, Row, aligned, span
+from market_data.adapters.console.plain import counted
+from market_data.application.ports import Reading
+from market_data.domain.market import Quote
+from market_data.domain.moment import Moment
+
+__all__ = ["Picture", "draw"]
+
+_GREY = "grey54"
+_RULE = "grey35"
+_STATUS_STYLES = {"syncing": "yellow", "stale": "yellow", "gap": "red", "disconnected": "red"}
+_MARGIN = 1
+_LEAST_GAP, _GAP, _WIDEST_GAP = 1, 2, 4
+_COMFORT = 5
+"""Columns up to this importance are shown only where the gaps stay comfortable."""
+_HEADER_LINES = 4
+_FOOTER_LINES = 2
+_MESSAGES = 3
+
+
+@attrs.frozen
+class Picture:
+    """All that is drawn, at one moment."""
+
+    title: str
+    quotes: Sequence[Quote]
+    """In the order in which they are shown, instruments of one asset next to each other."""
+    rates: Mapping[str, float]
+    """Records a second, by key."""
+    reading: Reading
+    now: Moment
+    messages: Sequence[str] = ()
+    """What the log said last, oldest first."""
+    rule: str = "─"
+    """What lines are drawn with."""
+
+
+def draw(picture: Picture, width: int, height: int) -> list[Text]:
+    """Draw the screen: at most ``height`` lines of at most ``width`` letters."""
+    messages = list(picture.messages)[-_MESSAGES:]
+    room = max(height - _HEADER_LINES - _FOOTER_LINES - len(messages), 1)
+    titles, rows = _rows(picture, width)
+    body, hidden = _fitted(rows, room)
+    if not picture.quotes:
+        body = [Text(" waiting for the first record ...", _GREY)]
+    body += [Text()] * (room - len(body))
+    rule = Text(picture.rule * width, _RULE)
+    lines = [*_header(picture, width), rule, titles, *body, rule]
+    lines += [Text(" ").append_text(Text.from_ansi(message)) for message in messages]
+    lines.append(_footer(hidden, width))
+    for line in lines:
+        line.no_wrap = True
+        line.truncate(width)
+    return lines[:height]
+
+
+def _header(picture: Picture, width: int) -> list[Text]:
+    reading, proof = picture.reading, picture.reading.proof
+    live = sum(quote.is_live for quote in picture.quotes)
+    first = Text.assemble(" ", (picture.title, "bold cyan"), "  ", reading.source)
+    rate = Text.assemble((f"{sum(picture.rates.values()):,.0f}", "bold"), " records/s ")
+    said = Text(" ")
+    if proof.is_proven:
+        said.append("order proven", "green").append(f": {counted(reading.records, 'record')}, 0 holes")
+    else:
+        said.append("ORDER NOT PROVEN", "bold red").append(f": {counted(reading.records, 'record')}, ")
+        said.append(f"{counted(proof.holes, 'hole')}, {proof.doubles:,} doubled, {proof.disorder:,} out of order")
+    if proof.foreign:
+        said.append(f", {proof.foreign:,} of another producer", "yellow")
+    style = "green" if live == len(picture.quotes) else "yellow"
+    time = datetime.fromtimestamp(picture.now.wall / 1e6, UTC)
+    right = Text.assemble((f"{live}", style), f" of {len(picture.quotes)} live  {time:%H:%M:%S} UTC ")
+    return [_ends(first, rate, width), _ends(said, right, width)]
+
+
+def _footer(hidden: int, width: int) -> Text:
+    hint = Text.assemble(" ", ("Ctrl-C", "bold"), (" ends", _GREY))
+    if not hidden:
+        return hint
+    return _ends(hint, Text(f"{counted(hidden, 'more instrument')}: a taller window shows them ", "yellow"), width)
+
+
+def _ends(left: Text, right: Text, width: int) -> Text:
+    """Put one text at each end of a line; the left one is cut where they meet."""
+    room = max(width - right.cell_len - 1, 0)
+    left.truncate(room, overflow="ellipsis", pad=True)
+    return left.append(" ").append_text(right)
+
+
+# the rows
+
+
+def _rows(picture: Picture, width: int) -> tuple[Text, list[list[Text]]]:
+    """Draw the titles, and the instruments in groups of one asset."""
+    rows = [_row(quote, picture) for quote in picture.quotes]
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row.quote.book.symbol.partition("-")[0])]
+    groups = [
+        [attrs.evolve(row, asset=row.asset if at == 0 else "") for at, row in enumerate(group)] for group in groups
+    ]
+    rows = [row for group in groups for row in group]
+    cells = {column.title: _cells(column, rows) for column in COLUMNS}
+    columns = _chosen({title: _width(texts) for title, texts in cells.items()}, width - _MARGIN)
+    gap = _gap(sum(_width(cells[column.title]) for column in columns), len(columns), width - _MARGIN)
+    titles = _joined([Text(cells[column.title][0], _GREY) for column in columns], gap)
+    lines = iter(
+        _drawn(row, [(column, cells[column.title][at]) for column in columns], gap, picture.now)
+        for at, row in enumerate(rows, start=1)
+    )
+    return titles, [[next(lines) for _ in group] for group in groups]
+
+
+def _row(quote: Quote, picture: Picture) -> Row:
+    book = quote.book
+    age = None if book.received_time is None else (picture.now.wall - book.received_time) / 1e6
+    proof = picture.reading.proof.keys.get(book.key)
+    return Row(
+        quote,
+        book.symbol.partition("-")[0],
+        picture.rates.get(book.key, 0.0),
+        age,
+        proof.records if proof else 0,
+        proof.holes if proof else 0,
+    )
+
+
+def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
+    """Give a column's title and its cells, of one width; a row that is not live has none to align."""
+    live = [column.cell(row) if row.quote.is_live or not column.is_number else "" for row in rows]
+    if column is STATUS:
+        live = [text if row.quote.is_live else "" for text, row in zip(live, rows, strict=True)]
+    width = max(column.least_width, len(column.title))
+    if column.is_number:
+        texts = aligned(live, width)
+        return [column.title.rjust(_width(texts) or width), *texts]
+    width = max(width, _width(live))
+    return [text.ljust(width) for text in (column.title, *live)]
+
+
+def _width(texts: Sequence[str]) -> int:
+    return max(map(len, texts), default=0)
+
+
+def _chosen(widths: Mapping[str, int], room: int) -> list[Column]:
+    """Take columns by importance as long as they fit, those of one importance together or not at all."""
+    chosen: list[Column] = []
+    for importance in sorted({column.importance for column in COLUMNS}, reverse=True):
+        more = [column for column in COLUMNS if column in chosen or column.importance == importance]
+        gap = _GAP if importance <= _COMFORT else _LEAST_GAP
+        if not chosen or sum(widths[column.title] for column in more) + gap * (len(more) - 1) <= room:
+            chosen = more
+    return chosen
+
+
+def _gap(used: int, columns: int, room: int) -> int:
+    return min(max((room - used) // max(columns - 1, 1), _LEAST_GAP), _WIDEST_GAP)
+
+
+def _joined(parts: Sequence[Text], gap: int) -> Text:
+    return Text(" " * _MARGIN).append_text(Text(" " * gap).join(parts))
+
+
+def _drawn(row: Row, cells: Sequence[tuple[Column, str]], gap: int, now: Moment) -> Text:
+    if row.quote.is_live:
+        return _joined([Text(text, column.style) for column, text in cells], gap)
+    names: list[Text] = []
+    for column, text in cells:
+        if column is STATUS:
+            break
+        names.append(Text(text, "bold" if column.title == "asset" else _GREY))
+    return _joined([*names, _why(row.quote, now)], gap)
+
+
+def _why(quote: Quote, now: Moment) -> Text:
+    """Say what a row that is not live is, why, and since when."""
+    if not quote.is_expired:
+        since, reason = quote.book.status_since, quote.reason or ""
+    else:
+        since, reason = now.wall - int((now.mono - quote.seen_at) * 1e6), "silence of the producer"
+    time = datetime.fromtimestamp(since / 1e6, UTC)
+    said = f"{reason}, since" if reason else "since"
+    return Text.assemble(
+        (str(quote.status).ljust(STATUS.least_width), _STATUS_STYLES.get(quote.status, _GREY)),
+        "  ",
+        (f"{said} {time:%H:%M:%S} UTC ({span((now.wall - since) / 1e6)})", _GREY),
+    )
+
+
+def _fitted(groups: Sequence[Sequence[Text]], room: int) -> tuple[list[Text], int]:
+    """Put an empty line between the groups where there is room for all; tell how many rows are left out."""
+    rows = [line for group in groups for line in group]
+    if len(rows) + len(groups) - 1 <= room:
+        spaced: list[Text] = []
+        for group in groups:
+            spaced += [Text(), *group] if spaced else group
+        return spaced, 0
+    return rows[:room], max(len(rows) - room, 0)

@@ -1,0 +1,211 @@
+"""The way to the brokers: their addresses, how to speak to them, and what it means when they do not answer."""
+
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import anyio
+import anyio.lowlevel
+import attrs
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    BrokerResponseError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    IncompatibleBrokerVersion,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedCodecError,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+from market_data.adapters.kafka.security import PLAINTEXT, Security
+from market_data.application.ports import Telemetry
+from market_data.domain.errors import BrokerError, BrokerUnavailable
+
+__all__ = ["HINT", "UNAUTHORIZED", "KafkaCluster", "explain"]
+
+HINT = "Start one with: docker-compose up -d redpanda, or set KAFKA_BROKERS"
+
+T = TypeVar("T")
+
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 1.0
+_PROBE_SECONDS = 5.0
+
+_RIGHTS = "give it Describe and Write on the topic to publish, Describe and Read to consume"
+
+UNAUTHORIZED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
+"""What a missing permission looks like."""
+
+_FINAL = (BrokerResponseError, IncompatibleBrokerVersion, UnsupportedCodecError)
+_REFUSED = (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+
+
+@attrs.frozen
+class KafkaCluster:
+    """Which brokers, and how to speak to them."""
+
+    brokers: str
+    """``host:port``, several with commas: where to ask for all others."""
+    client_id: str = "market-data"
+    security: Security = PLAINTEXT
+    connect_timeout_seconds: float = 30.0
+    """How long an absent broker is waited for at the start."""
+    request_timeout_seconds: float = 30.0
+    """How long one request may take before its connection counts as dead."""
+
+    def arguments(self) -> dict[str, object]:
+        """Say it in the words of aiokafka.
+
+        Raises:
+            UsageError: a certificate or key can not be used.
+        """
+        return {
+            "bootstrap_servers": self.brokers,
+            "client_id": self.client_id,
+            "request_timeout_ms": int(self.request_timeout_seconds * 1000),
+            **self.security.arguments(),
+        }
+
+    async def reach(self, telemetry: Telemetry) -> None:
+        """Wait until a broker answers; what waiting can not help is raised at once.
+
+        Raises:
+            BrokerUnavailable: none answered within ``connect_timeout_seconds``.
+            BrokerError: one answered, and does not let us in.
+            UsageError: a certificate or key can not be used.
+        """
+        wait, told, problem = _FIRST_WAIT_SECONDS, False, "no answer"
+        with anyio.move_on_after(self.connect_timeout_seconds):
+            while True:
+                found = await self.problem()
+                if found is None:
+                    return
+                problem = found
+                if not told:
+                    telemetry.warn("no Kafka broker answers, trying again", brokers=self.brokers, problem=problem)
+                    told = True
+                await anyio.sleep(wait)
+                wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+        raise self.unavailable(problem)
+
+    async def attempt(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Take a step of connecting, again where that may help, for ``connect_timeout_seconds`` at most.
+
+        Raises:
+            BrokerUnavailable: it did not succeed in that time.
+            BrokerError: the broker refuses it.
+        """
+        problem = "it answers, but can not be reached at the address that it advertises"
+        with anyio.move_on_after(self.connect_timeout_seconds):
+            while True:
+                try:
+                    return await step()
+                except (KafkaError, OSError) as error:
+                    problem = explain(error)
+                    if isinstance(error, UNAUTHORIZED):
+                        raise BrokerError(
+                            f"Kafka at {self.brokers} does not allow {self.user} this: {_RIGHTS}"
+                        ) from error
+                    if isinstance(error, _FINAL) and not error.retriable:
+                        raise BrokerError(f"Kafka at {self.brokers} refuses: {problem}") from error
+                await anyio.sleep(_FIRST_WAIT_SECONDS)
+        raise self.unavailable(problem)
+
+    @property
+    def user(self) -> str:
+        """Who we are to the broker, as part of a line."""
+        return self.security.username or "this user"
+
+    def unavailable(self, problem: str) -> BrokerUnavailable:
+        """Make the error that says that nobody answers and what to do."""
+        return BrokerUnavailable(self.brokers, problem, hint=HINT)
+
+    async def problem(self) -> str | None:
+        """Try every address once; None where one answers, else why the first does not.
+
+        Raises:
+            BrokerError: one answers, and does not let us in.
+        """
+        arguments = self.arguments()
+        del arguments["bootstrap_servers"]
+        arguments["request_timeout_ms"] = int(min(_PROBE_SECONDS, self.request_timeout_seconds) * 1000)
+        problems = []
+        for host, port, _ in collect_hosts(self.brokers, randomize=False):
+            try:
+                connection = await create_conn(host, port, **arguments)
+                try:
+                    await connection.send(MetadataRequest([]))
+                finally:
+                    connection.close()
+            except (OSError, KafkaError, TimeoutError) as error:
+                if (refusal := self._refusal(error)) is not None:
+                    raise BrokerError(f"Kafka at {host}:{port} {refusal}") from error
+                problems.append(self._describe(error))
+            else:
+                return None
+            finally:
+                # What was closed is gone only a turn of the loop later, which may be its last.
+                await anyio.lowlevel.cancel_shielded_checkpoint()
+        return problems[0]
+
+    def _refusal(self, error: BaseException) -> str | None:
+        """Say why a broker that answers does not let us in, and what to do; None where waiting may help."""
+        for cause in _chain(error):
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                what = f"shows a certificate that is not trusted ({cause.verify_message or cause})"
+                return f"{what}: see kafka.security.ca_file, and whether the address is the one in the certificate"
+            if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+                said = (getattr(cause, "reason", None) or str(cause)).replace("_", " ").lower()
+                return f"ends the TLS handshake ({said}): see protocol and certificate_file under kafka.security"
+            if isinstance(cause, _REFUSED):
+                who = f"user {self.security.username} with {self.security.mechanism}"
+                return f"refuses {who}: see kafka.security.username, password and mechanism"
+        return None
+
+    def _describe(self, error: BaseException) -> str:
+        match error:
+            case TimeoutError():
+                return f"no answer within {min(_PROBE_SECONDS, self.request_timeout_seconds):g} s"
+            case socket.gaierror():
+                return "its name is not known"
+            case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError() | ssl.SSLEOFError():
+                return self._hangs_up()
+            case OSError():
+                return "connection refused" if "Connect call failed" in str(error) else error.strerror or explain(error)
+            case KafkaConnectionError():
+                return self._hangs_up()
+            case _:
+                return explain(error)
+
+    def _hangs_up(self) -> str:
+        return f"it hangs up at once (is kafka.security.protocol {self.security.protocol} right?)"
+
+
+def explain(error: BaseException) -> str:
+    """Write a foreign error as part of a line."""
+    name = type(error).__name__.removesuffix("Error")
+    said = str(error.args[0]) if error.args else ""
+    return f"{name}: {said}" if said and said != name else name
+
+
+def _chain(error: BaseException) -> Sequence[BaseException]:
+    """List the error and what caused it."""
+    errors = [error]
+    while (cause := errors[-1].__cause__ or errors[-1].__context__) is not None and cause not in errors:
+        errors.append(cause)
+    return errors

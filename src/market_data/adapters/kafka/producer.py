@@ -1,0 +1,174 @@
+"""aiokafka's idempotent producer behind a narrow, typed surface.
+
+What its source (0.14) does, and what rests on it here:
+
+- A batch gets its sequence numbers when it is first sent, and is sent again with the same ones after a lost connection
+  or an unanswered request, before any later batch of its partition, which has one request in flight at a time. The
+  broker knows the numbers, so a batch that had arrived already is not written twice. This never ends by itself.
+- ``request_timeout_ms`` plays two parts. For a request it is how long to wait before the connection counts as dead;
+  for a batch it is how long it may wait for a partition that has no leader. The second must be above the ride-out, the
+  first far below it, lest one dead connection uses it up: hence two settings, see ``_Client``.
+- It counts a partition's records past 2,147,483,647 to a negative number, which the broker refuses for good; it has to
+  go on with 0, as Kafka's own producer does: hence ``_wrap``.
+- ``stop()`` waits for all that is undelivered, however long that takes: hence ``abandon()``.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import anyio
+import anyio.lowlevel
+import attrs
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.producer.sender import Sender
+
+from market_data.adapters.kafka.client import KafkaCluster
+
+__all__ = ["Acknowledgement", "Batch", "IdempotentProducer"]
+
+_CLOSE_SECONDS = 2.0
+_LAST_SEQUENCE_NUMBER = 2**31 - 1
+
+
+class Acknowledgement(Protocol):
+    """What the broker says of a batch that it has written."""
+
+    offset: int
+    """Of the first record; -1 where the broker knows only that it has written the batch before."""
+
+
+class Batch(Protocol):
+    """Records of one partition on their way into one write."""
+
+    def append(self, *, timestamp: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> object | None:
+        """Add a record; None, and not added, when it does not fit any more."""
+
+    def close(self) -> None:
+        """Take no more records."""
+
+    def size(self) -> int:
+        """Tell how many bytes it has, before compression."""
+
+
+class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
+    """Knows its requests, so that they can be cancelled."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(*arguments, **named)
+        self.requests: set[asyncio.Task[None] | None] = set()
+
+    async def _send_produce_req(self, node_id: int, batches: object) -> None:
+        self.requests.add(task := asyncio.current_task())
+        try:
+            await super()._send_produce_req(node_id, batches)
+        finally:
+            self.requests.discard(task)
+
+
+class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
+    """Can be left without waiting for the broker."""
+
+    def __init__(self, *, batch_timeout_seconds: float, request_timeout_ms: int, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(request_timeout_ms=int(batch_timeout_seconds * 1000), **named)
+        self.client._request_timeout_ms = request_timeout_ms  # noqa: SLF001 - see the module's docstring
+        self._txn_manager.increment_sequence_number = self._wrap
+        self._sender = _Sender(
+            self.client,
+            acks=-1,
+            txn_manager=self._txn_manager,
+            message_accumulator=self._message_accumulator,
+            retry_backoff_ms=named["retry_backoff_ms"],
+            request_timeout_ms=request_timeout_ms,
+        )
+
+    def _wrap(self, partition: TopicPartition, records: int) -> None:
+        numbers = self._txn_manager._sequence_numbers  # noqa: SLF001
+        numbers[partition] = (numbers[partition] + records) & _LAST_SEQUENCE_NUMBER
+
+    async def abandon(self) -> None:
+        self._closed = True
+        tasks = {task for task in (self._sender.sender_task, *self._sender.requests) if task is not None}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+        for connection in self.client._conns.values():  # noqa: SLF001
+            if (writer := connection._writer) is not None:  # noqa: SLF001
+                writer.transport.abort()
+        await self.client.close()
+
+
+@attrs.define(eq=False)
+class IdempotentProducer:
+    """One producer for one topic. Every record is written once, in order; see the module's docstring."""
+
+    topic: str
+    _producer: _Producer
+
+    @classmethod
+    def of(
+        cls,
+        cluster: KafkaCluster,
+        topic: str,
+        *,
+        compression: str,
+        max_batch_bytes: int,
+        batch_timeout_seconds: float,
+    ) -> "IdempotentProducer":
+        """Make one; it must be opened before, and closed after use."""
+        arguments: dict[str, Any] = cluster.arguments()
+        producer = _Producer(
+            **arguments,
+            batch_timeout_seconds=batch_timeout_seconds,
+            enable_idempotence=True,
+            compression_type=None if compression == "none" else compression,
+            max_batch_size=max_batch_bytes,
+            retry_backoff_ms=100,
+        )
+        return cls(topic, producer)
+
+    async def open(self) -> None:
+        """Connect and get an identity for the sequence numbers. Cancel it to give up: it tries without end.
+
+        Raises:
+            KafkaError: refused.
+        """
+        await self._producer.start()
+        await self._producer.partitions_for(self.topic)
+
+    async def close(self) -> None:
+        """Close without delivering what is undelivered; takes a few seconds at most."""
+        with anyio.move_on_after(2 * _CLOSE_SECONDS, shield=True):
+            await self._producer.abandon()
+            await anyio.lowlevel.cancel_shielded_checkpoint()  # what was closed is gone only a turn of the loop later
+
+    def watch(self, on_metadata: Callable[[int | None, bool], None]) -> None:
+        """Be told, on each word from the cluster, how many partitions the topic has and whether we may know."""
+
+        def told(cluster: Any) -> None:  # noqa: ANN401
+            partitions = cluster.partitions_for_topic(self.topic)
+            on_metadata(len(partitions) if partitions else None, self.topic not in cluster.unauthorized_topics)
+
+        self._producer.client.cluster.add_listener(told)
+
+    def leader(self, partition: int) -> int | None:
+        """Name the broker that a partition's batches are sent to; None while there is none."""
+        leader: int | None = self._producer.client.cluster.leader_for_partition(TopicPartition(self.topic, partition))
+        return None if leader == -1 else leader
+
+    def batch(self) -> Batch:
+        """Start an empty batch."""
+        batch: Batch = self._producer.create_batch()
+        return batch
+
+    async def send(self, batch: Batch, partition: int) -> "asyncio.Future[Acknowledgement]":
+        """Hand a batch over; one a partition at a time.
+
+        Raises:
+            KafkaError: it was not taken.
+        """
+        future: asyncio.Future[Acknowledgement] = await self._producer.send_batch(
+            batch, self.topic, partition=partition
+        )
+        return future

@@ -1,0 +1,280 @@
+"""An open publication: records in lanes, one a partition, and the two tasks that send them and watch over them."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
+
+import anyio
+import anyio.lowlevel
+import attrs
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+
+from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
+from market_data.adapters.kafka.failures import given_up, made_anew, refused
+from market_data.adapters.kafka.partitioner import partition_of
+from market_data.adapters.kafka.producer import Acknowledgement, IdempotentProducer
+from market_data.adapters.kafka.records import HEADERS, encode
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.ports import Clock, Publication, Telemetry
+from market_data.domain.errors import AppError, DeliveryFailed
+from market_data.domain.normalized import NormalizedBook
+
+__all__ = ["KafkaPublication"]
+
+_STALL_SECONDS = 5.0
+_WATCHES_A_STALL = 10
+_RETRY_SECONDS = 0.1
+_HELD_SECONDS = 1.0
+"""A request that takes longer than this holds up its own partitions only."""
+
+
+@attrs.define(eq=False)
+class _Lane:
+    """What waits for one partition, and what is under way to it: one batch at most, so that order is held."""
+
+    partition: int
+    waiting: deque[tuple[int, bytes, bytes]] = attrs.field(factory=deque)
+    """Timestamp in ms, key, value."""
+    waiting_bytes: int = 0
+    waiting_since: float = 0.0
+    in_flight: int = 0
+    moved: float = 0.0
+    """When a batch was last acknowledged, or the lane stopped being empty."""
+    last_offset: int = -1
+
+
+class KafkaPublication(Publication):
+    """Sends one request at a time to each broker, with a batch for every partition that has something.
+
+    What comes meanwhile makes up the next request, so that batches grow with the load. A partition that is not written
+    to (too few replicas, say) does not hold up the others for longer than a second.
+    """
+
+    def __init__(
+        self,
+        cluster: KafkaCluster,
+        topic: KafkaTopic,
+        clock: Clock,
+        telemetry: Telemetry,
+        producer: IdempotentProducer,
+        *,
+        linger_seconds: float,
+        max_batch_bytes: int,
+        max_in_flight_records: int,
+        ride_out_seconds: float,
+        stall_seconds: float = _STALL_SECONDS,
+    ) -> None:
+        self._cluster = cluster
+        self._topic = topic
+        self._clock = clock
+        self._telemetry = telemetry
+        self._producer = producer
+        self._linger = linger_seconds
+        self._max_batch_bytes = max_batch_bytes
+        self._max_in_flight = max_in_flight_records
+        self._ride_out = ride_out_seconds
+        self._stall = stall_seconds
+        """How long nothing may happen before it is told, or a missing topic is believed."""
+        self._lanes = [_Lane(partition) for partition in range(topic.partitions)]
+        self._by_key: dict[str, tuple[bytes, _Lane]] = {}
+        self._ready: dict[_Lane, None] = {}
+        """Lanes with something to send and nothing under way."""
+        self._busy: dict[int | None, float] = {}
+        """Brokers with a request under way, and since when."""
+        self._undelivered = 0
+        self._failure: DeliveryFailed | None = None
+        self._work = anyio.Event()
+        self._progress = anyio.Event()
+        self._stalled_since: float | None = None
+        self._missing_since: float | None = None
+        self._missing_last = 0.0
+        producer.watch(self._on_metadata)
+
+    @property
+    def undelivered(self) -> int:
+        return self._undelivered
+
+    async def publish(self, books: Sequence[NormalizedBook]) -> None:
+        """Take records over. Cancelled while it waits for room, it has taken the first ones, in order."""
+        timestamp = self._clock.now().wall // 1000
+        for book in books:
+            if self._undelivered >= self._max_in_flight:
+                await self._until(lambda: self._undelivered < self._max_in_flight)
+                timestamp = self._clock.now().wall // 1000
+            if self._failure is not None:
+                raise self._failure
+            self._take(timestamp, book)
+        # A task that never waits would keep the batches from being sent.
+        await anyio.lowlevel.cancel_shielded_checkpoint()
+
+    async def flush(self) -> None:
+        await self._until(lambda: not self._undelivered)
+
+    async def _until(self, is_reached: Callable[[], bool]) -> None:
+        while self._failure is None and not is_reached():
+            await self._progress.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _take(self, timestamp: int, book: NormalizedBook) -> None:
+        name = book.key
+        if name not in self._by_key:
+            key = name.encode()
+            self._by_key[name] = key, self._lanes[partition_of(key, len(self._lanes))]
+        key, lane = self._by_key[name]
+        value = encode(book)
+        if not lane.waiting:
+            lane.waiting_since = anyio.current_time()
+            if not lane.in_flight:
+                lane.moved = lane.waiting_since
+                self._ready[lane] = None
+                self._work.set()
+        lane.waiting.append((timestamp, key, value))
+        lane.waiting_bytes += len(value)
+        if lane.waiting_bytes >= self._max_batch_bytes > lane.waiting_bytes - len(value):
+            self._work.set()
+        self._undelivered += 1
+
+    async def pump(self) -> None:
+        """Send what waits, for ever."""
+        while self._failure is None:
+            pause = await self._send_ready()
+            if pause is None:
+                await self._work.wait()
+            else:
+                with anyio.move_on_after(pause):
+                    await self._work.wait()
+            self._work = anyio.Event()
+
+    async def _send_ready(self) -> float | None:
+        """Send to every broker that has nothing under way; give the seconds until the next has lingered enough."""
+        now = anyio.current_time()
+        by_leader: dict[int | None, list[_Lane]] = {}
+        for lane in self._ready:
+            by_leader.setdefault(self._producer.leader(lane.partition), []).append(lane)
+        pause: float | None = None
+        for leader, lanes in by_leader.items():
+            held = self._busy.get(leader, -inf) + _HELD_SECONDS - now
+            linger = min(lane.waiting_since for lane in lanes) + self._linger - now
+            if any(lane.waiting_bytes >= self._max_batch_bytes for lane in lanes):
+                linger = 0.0
+            if (left := max(held, linger)) > 0:
+                pause = left if pause is None else min(pause, left)
+                continue
+            self._busy[leader] = now
+            for lane in lanes:
+                await self._send(lane, leader)
+        return pause
+
+    async def _send(self, lane: _Lane, leader: int | None) -> None:
+        batch = self._producer.batch()
+        del self._ready[lane]
+        while lane.waiting:
+            timestamp, key, value = lane.waiting[0]
+            if batch.append(timestamp=timestamp, key=key, value=value, headers=HEADERS) is None:
+                break
+            lane.waiting.popleft()
+            lane.waiting_bytes -= len(value)
+            lane.in_flight += 1
+        # An open batch would linger once more in the client library.
+        batch.close()
+        size = batch.size()
+        while True:
+            try:
+                acknowledged = await self._producer.send(batch, lane.partition)
+            except AssertionError:  # aiokafka's word for a partition that the topic does not have any more
+                self._fail(made_anew(self._topic.name, f"partition {lane.partition} is not there any more"))
+                return
+            except KafkaError as error:
+                # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
+                if isinstance(error, UNAUTHORIZED):
+                    self._fail(refused(self._cluster, self._topic.name, error, size))
+                    return
+                await anyio.sleep(_RETRY_SECONDS)
+            else:
+                break
+        acknowledged.add_done_callback(partial(self._settle, lane, leader, size))
+
+    def _settle(self, lane: _Lane, leader: int | None, size: int, answer: "asyncio.Future[Acknowledgement]") -> None:
+        if answer.cancelled():
+            return
+        if (error := answer.exception()) is not None:
+            self._fail(refused(self._cluster, self._topic.name, error, size))
+            return
+        offset = answer.result().offset
+        if 0 <= offset <= lane.last_offset:
+            self._fail(made_anew(self._topic.name, f"partition {lane.partition} went back to offset {offset}"))
+            return
+        lane.last_offset = max(offset, lane.last_offset)
+        self._undelivered -= lane.in_flight
+        lane.in_flight = 0
+        lane.moved = anyio.current_time()
+        if lane.waiting:
+            self._ready[lane] = None
+        self._busy.pop(leader, None)
+        self._work.set()
+        self._progress.set()
+        self._progress = anyio.Event()
+
+    async def watch(self) -> None:
+        """Tell a stall and its end, and give up when it is too long, for ever."""
+        while self._failure is None:
+            await anyio.sleep(self._stall / _WATCHES_A_STALL)
+            moved = min((lane.moved for lane in self._lanes if lane.in_flight or lane.waiting), default=None)
+            now = anyio.current_time()
+            if moved is None or now - moved < min(self._stall, self._ride_out):
+                if self._stalled_since is not None:
+                    self._tell_flowing(now)
+                continue
+            if now - moved >= self._ride_out:
+                self._fail(given_up(self._cluster, self._ride_out, self._undelivered))
+            elif self._stalled_since is None:
+                self._stalled_since = moved
+                self._telemetry.warn(
+                    "Kafka does not acknowledge, holding records until it does",
+                    brokers=self._cluster.brokers,
+                    waiting=self._undelivered,
+                    give_up_after_seconds=self._ride_out,
+                    problem=await self._problem(),
+                )
+
+    def _tell_flowing(self, now: float) -> None:
+        stalled_since, self._stalled_since = self._stalled_since or now, None
+        self._telemetry.note(
+            "Kafka acknowledges again",
+            brokers=self._cluster.brokers,
+            seconds=round(now - stalled_since, 1),
+            waiting=self._undelivered,
+        )
+
+    async def _problem(self) -> str:
+        try:
+            return await self._cluster.problem() or "it answers, but does not write"
+        except AppError as error:
+            return str(error)
+
+    def _on_metadata(self, partitions: int | None, is_allowed: bool) -> None:  # noqa: FBT001 - a callback
+        if partitions is not None and partitions >= len(self._lanes):
+            self._missing_since = None
+            return
+        # A broker that has just started may not know all its topics yet: only one word after the other counts.
+        now = anyio.current_time()
+        if self._missing_since is None or now - self._missing_last > self._stall / 2:
+            self._missing_since = now
+        self._missing_last = now
+        if now - self._missing_since < self._stall:
+            return
+        if not is_allowed:
+            self._fail(refused(self._cluster, self._topic.name, TopicAuthorizationFailedError(), 0))
+        elif partitions is None:
+            self._fail(made_anew(self._topic.name, "it is not there any more"))
+        else:
+            self._fail(made_anew(self._topic.name, f"it has {partitions} partitions instead of {len(self._lanes)}"))
+
+    def _fail(self, failure: DeliveryFailed) -> None:
+        if self._failure is None:
+            self._failure = failure
+            self._work.set()
+            self._progress.set()

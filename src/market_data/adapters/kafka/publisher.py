@@ -1,0 +1,92 @@
+"""Delivers books to the topic: every record once, each key's in order, through whatever the broker does."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+
+import anyio
+import attrs
+
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.producer import IdempotentProducer
+from market_data.adapters.kafka.publication import KafkaPublication
+from market_data.adapters.kafka.topics import KafkaTopic, see_to
+from market_data.application.ports import Clock, Publication, Publisher, Telemetry
+
+__all__ = ["KafkaPublisher"]
+
+_RIDE_OUT_MARGIN_SECONDS = 30.0
+_BATCH_OVERHEAD_BYTES = 512
+
+
+@attrs.define(eq=False)
+class KafkaPublisher(Publisher):
+    """Publishes to one topic with aiokafka's idempotent producer.
+
+    A lost, paused or restarted broker is ridden out for ``ride_out_seconds``: batches are sent again, with the same
+    sequence numbers and before their successors. A stall is told once, and once that it is over. What can not be ridden
+    out ends the publication with DeliveryFailed: a record too large, a missing permission, a topic deleted or made anew
+    meanwhile, acknowledged records lost by the broker.
+    """
+
+    cluster: KafkaCluster
+    topic: KafkaTopic
+    clock: Clock
+    telemetry: Telemetry
+    compression: str = "lz4"
+    """none, gzip, snappy, lz4 or zstd."""
+    linger_milliseconds: float = 0.0
+    """How long a record may wait for others to share its batch, while nothing is under way."""
+    max_batch_bytes: int = 262144
+    """Of one partition, before compression; capped by what the topic takes."""
+    max_in_flight_records: int = 20000
+    """Taken over and not yet acknowledged; above, ``publish`` waits."""
+    ride_out_seconds: float = 300.0
+
+    def open(self) -> AbstractAsyncContextManager[Publication]:
+        """Connect, see to the topic, and start delivering.
+
+        Raises:
+            BrokerError: a broker answers, and does not let us in or not write.
+            UsageError: a certificate or key can not be used.
+        """
+        return self._opened()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Publication]:
+        await self.cluster.reach(self.telemetry)
+        max_message_bytes = await self.cluster.attempt(partial(see_to, self.cluster, self.topic, self.telemetry))
+        max_batch_bytes = min(self.max_batch_bytes, max_message_bytes - _BATCH_OVERHEAD_BYTES)
+        producer = IdempotentProducer.of(
+            self.cluster,
+            self.topic.name,
+            compression=self.compression,
+            max_batch_bytes=max_batch_bytes,
+            batch_timeout_seconds=self.ride_out_seconds + _RIDE_OUT_MARGIN_SECONDS,
+        )
+        try:
+            await self.cluster.attempt(producer.open)
+            publication = KafkaPublication(
+                self.cluster,
+                self.topic,
+                self.clock,
+                self.telemetry,
+                producer,
+                linger_seconds=self.linger_milliseconds / 1000,
+                max_batch_bytes=max_batch_bytes,
+                max_in_flight_records=self.max_in_flight_records,
+                ride_out_seconds=self.ride_out_seconds,
+            )
+            raised: Exception | None = None
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(publication.pump, name=f"pump of {self.topic.name}")
+                tasks.start_soon(publication.watch, name=f"watch of {self.topic.name}")
+                try:
+                    yield publication
+                except Exception as error:  # noqa: BLE001 - the caller's; a task group would wrap it
+                    raised = error
+                tasks.cancel_scope.cancel()
+            if raised is not None:
+                raise raised
+        finally:
+            await producer.close()

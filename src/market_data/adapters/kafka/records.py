@@ -1,0 +1,149 @@
+"""The record on the topic: NormalizedBook to bytes and back.
+
+The value is one JSON object whose fields stand in the order of ``_Value``; ``normalized_book.schema.json`` beside this
+file says the same for other programs. Fields may be added (``schema_version`` then grows, and readers ignore what they
+do not know); a change of meaning is another topic, whose name ends in the next ``.vN``.
+"""
+
+import re
+from functools import cache
+from importlib import resources
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from market_data.domain.errors import MalformedRecord
+from market_data.domain.normalized import SCHEMA_NAME, SCHEMA_VERSION, BookStatus, Levels, NormalizedBook, Reason
+
+__all__ = ["HEADERS", "NAMELESS", "decode", "encode", "json_schema", "name_of"]
+
+HEADERS: list[tuple[str, bytes]] = [
+    ("schema", SCHEMA_NAME.encode()),
+    ("schema_version", str(SCHEMA_VERSION).encode()),
+    ("content-type", b"application/json"),
+]
+"""Every record carries these; never changed after import."""
+NAMELESS = "?"
+
+_MAX_PROBLEM_LENGTH = 200
+_KEY = re.compile(rb"[\w.]{1,40}:[\w.-]{1,60}")
+_DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
+
+_Name = Annotated[str, Meta(min_length=1, max_length=100)]
+_Count = Annotated[int, Meta(ge=0)]
+_Time = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
+"""µs since 1970, before the year 10000."""
+
+
+class _Value(msgspec.Struct, gc=False):
+    """The wire form, written in this order; 40 levels take about 1.6 kB and 1.5 µs.
+
+    {"schema_version":1,"exchange":"binance","symbol":"BTC-USDT","status":"live","reason":null,
+     "status_since":1723075200000000,"bids":[["55000.01000000","0.50000000"]],"asks":[["55000.02000000","1.2"]],
+     "event_time":1723075200100000,"received_time":1723075200150000,"sequence":50123456789,"epoch":1,
+     "run":"20240808T000000Z-1f2e3d","publish_seq":17,"conflated":0}
+    """
+
+    schema_version: int
+    exchange: _Name
+    symbol: _Name
+    status: BookStatus
+    reason: Reason | None
+    status_since: _Time
+    bids: Levels
+    asks: Levels
+    event_time: _Time | None
+    received_time: _Time | None
+    sequence: int | None
+    epoch: _Count
+    run: _Name
+    publish_seq: _Count
+    conflated: _Count
+
+
+_write = msgspec.json.Encoder().encode
+_read = msgspec.json.Decoder(_Value).decode
+
+
+def encode(book: NormalizedBook) -> bytes:
+    """Write the value of a record; its key is ``book.key``."""
+    return _write(
+        _Value(
+            book.schema_version,
+            book.exchange,
+            book.symbol,
+            book.status,
+            book.reason,
+            book.status_since,
+            book.bids,
+            book.asks,
+            book.event_time,
+            book.received_time,
+            book.sequence,
+            book.epoch,
+            book.run,
+            book.publish_seq,
+            book.conflated,
+        )
+    )
+
+
+def decode(value: bytes | None) -> NormalizedBook:
+    """Read the value of a record; fields that are not known are ignored. None is a tombstone.
+
+    Raises:
+        MalformedRecord: it is no NormalizedBook: no JSON, a field missing or of another type, a time or count that can
+            be none, a name with what can not be printed, an unknown status or reason, levels in a book that is not
+            live, or best ones that are no decimal numbers.
+    """
+    if value is None:
+        raise MalformedRecord("expected a JSON object, received no value")
+    try:
+        read = _read(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
+    if read.schema_version < SCHEMA_VERSION:
+        raise MalformedRecord(f"expected schema_version {SCHEMA_VERSION} or above, received {read.schema_version}")
+    if not f"{read.exchange}{read.symbol}{read.run}".isprintable():  # it will be: on somebody's terminal
+        raise MalformedRecord("expected printable names, received others")
+    if read.status is BookStatus.LIVE:
+        if read.reason is not None:
+            raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")
+        for best in (*read.bids[:1], *read.asks[:1]):
+            if not all(map(_is_decimal, best)):
+                raise MalformedRecord(f"expected a price and a size, received {str(best)[:_MAX_PROBLEM_LENGTH]}")
+    elif read.bids or read.asks:
+        raise MalformedRecord(f"expected no levels in a book that is {read.status}")
+    return NormalizedBook(
+        read.exchange,
+        read.symbol,
+        read.status,
+        read.reason,
+        read.status_since,
+        read.bids,
+        read.asks,
+        read.event_time,
+        read.received_time,
+        read.sequence,
+        read.epoch,
+        read.run,
+        read.publish_seq,
+        read.conflated,
+        read.schema_version,
+    )
+
+
+def name_of(key: bytes | None) -> str:
+    """Give the instrument that a record's key names, ``NAMELESS`` where it names none."""
+    return key.decode() if key is not None and _KEY.fullmatch(key) else NAMELESS
+
+
+def _is_decimal(text: str) -> bool:
+    return _DECIMAL.fullmatch(text) is not None
+
+
+@cache
+def json_schema() -> str:
+    """Give the JSON Schema (draft 2020-12) of the value, as text."""
+    return resources.files(__package__).joinpath("normalized_book.schema.json").read_text(encoding="utf-8")

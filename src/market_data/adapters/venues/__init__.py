@@ -1,0 +1,15 @@
+"""The venues' dialects, sans-I/O, and the registry that settings name them by: one line an exchange."""
+
+from collections.abc import Mapping
+
+from market_data.adapters.venues.binance import Binance
+from market_data.adapters.venues.coinbase import Coinbase
+from market_data.adapters.venues.wire import VenueFactory
+
+__all__ = ["DIALECTS"]
+
+DIALECTS: Mapping[str, VenueFactory] = {
+    "binance": Binance,
+    "coinbase": Coinbase,
+}
+"""Dialect name to what makes a venue of it; ``venues.NAME.dialect`` in the settings chooses one."""

@@ -1,0 +1,232 @@
+"""Binance spot, and Binance.US, which speaks the same.
+
+A combined stream of ``@depth@100ms`` diffs, subscribed by message; snapshots from ``/api/v3/depth``, joined by the
+rule of ``domain.splice``. After binance-spot-api-docs ``web-socket-streams.md`` and ``rest-api.md``; where real
+streams differ from their words, as real streams do.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from market_data.adapters.venues.wire import Endpoint, cut, decode
+from market_data.application.ports import Request, Venue, VenueSession
+from market_data.domain.errors import MalformedFrame
+from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
+from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.normalized import Level
+
+__all__ = ["Binance", "BinanceSession"]
+
+_STREAM = "@depth@100ms"
+_STREAM_OF = re.compile(rb'"stream"\s*:\s*"([a-z0-9]+)@depth')
+_PARAMS_PER_MESSAGE = 100
+_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
+"""What ``/api/v3/depth`` costs by ``limit``."""
+_LISTINGS_WEIGHT = 20
+_HEAD = 80
+"""A frame says whose it is within so many bytes."""
+_LONGEST_WEIGHT = 9
+"""Digits."""
+
+_Milliseconds = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
+"""Since 1970, before the year 10000."""
+
+
+class _Depth(msgspec.Struct, gc=False):
+    """``{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000",
+    "0.00000000"]],"a":[["61837.64000000","1.54698000"]]}``: E is ms, U and u the first and last update id, sizes
+    absolute.
+    """
+
+    e: str
+    E: _Milliseconds
+    s: str
+    U: int
+    u: int
+    b: list[Level]
+    a: list[Level]
+
+
+class _Combined(msgspec.Struct, gc=False):
+    """``{"stream":"btcusdt@depth@100ms","data":{…}}``."""
+
+    data: _Depth
+
+
+class _Other(msgspec.Struct):
+    """Whatever else comes: an acknowledgement ``{"result":null,"id":1}``, an error ``{"code":2,"msg":"…","id":1}``,
+    ``{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":…}}``, or a stream that was not asked for.
+    """
+
+    stream: str | None = None
+    data: msgspec.Raw = msgspec.Raw()
+    e: str | None = None
+    id: int | str | None = None
+    code: int | None = None
+    msg: str | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class _Body(msgspec.Struct):
+    e: str | None = None
+
+
+class _Snapshot(msgspec.Struct):
+    """``{"lastUpdateId":1027024,"bids":[["4.00000000","431.00000000"]],"asks":[["4.00000200","12.00000000"]]}``."""
+
+    lastUpdateId: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class _Symbol(msgspec.Struct):
+    symbol: str
+    status: str
+    baseAsset: str
+    quoteAsset: str
+
+
+class _ExchangeInfo(msgspec.Struct):
+    symbols: list[_Symbol]
+
+
+class _Time(msgspec.Struct):
+    serverTime: int
+
+
+_combined = msgspec.json.Decoder(_Combined)
+_other = msgspec.json.Decoder(_Other)
+_body: msgspec.json.Decoder[_Body | list[msgspec.Raw]] = msgspec.json.Decoder(_Body | list[msgspec.Raw])
+_depth = msgspec.json.Decoder(_Depth)
+_snapshot = msgspec.json.Decoder(_Snapshot)
+_exchange_info = msgspec.json.Decoder(_ExchangeInfo)
+_time = msgspec.json.Decoder(_Time)
+
+
+class BinanceSession(VenueSession):
+    """One connection's dialect."""
+
+    def __init__(self, natives: Sequence[str]) -> None:
+        self._natives = tuple(natives)
+        self._requested: dict[int, frozenset[str]] = {}
+        self._next_id = 1
+
+    def opening(self) -> Sequence[str]:
+        """Subscribe in few messages: the venue takes five a second, pings counted."""
+        batches = [
+            self._natives[at : at + _PARAMS_PER_MESSAGE] for at in range(0, len(self._natives), _PARAMS_PER_MESSAGE)
+        ]
+        return [self._request("SUBSCRIBE", batch) for batch in batches]
+
+    def renewing(self, native: str) -> Sequence[str]:
+        return [self._request("UNSUBSCRIBE", [native]), self._request("SUBSCRIBE", [native])]
+
+    def _request(self, method: str, natives: Sequence[str]) -> str:
+        number = self._next_id
+        self._next_id += 1
+        if method == "SUBSCRIBE":
+            self._requested[number] = frozenset(natives)
+        params = [native.lower() + _STREAM for native in natives]
+        return json.dumps({"method": method, "params": params, "id": number}, separators=(",", ":"))
+
+    def read(self, frame: bytes) -> Sequence[Event]:
+        try:
+            depth = _combined.decode(frame).data
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._read_other(frame)
+        if depth.e != "depthUpdate":
+            return ()
+        return (_change(depth),)
+
+    def _read_other(self, frame: bytes) -> Sequence[Event]:
+        other = decode(_other, frame, native=_native_of(frame))
+        if other.data:
+            return self._read_data(other.data, frame)
+        if other.e == "serverShutdown":
+            return (Departing(),)
+        if other.e is not None:
+            return self._read_data(msgspec.Raw(frame), frame)
+        asked = self._requested.pop(other.id, None) if isinstance(other.id, int) else None
+        if other.code is not None or other.error:
+            answer = other.msg or cut(other.error or frame)
+            return tuple(Refused(answer, native) for native in asked) if asked else (Refused(answer),)
+        return (Accepted(asked),) if asked is not None else ()
+
+    def _read_data(self, data: msgspec.Raw, frame: bytes) -> Sequence[Event]:
+        native = _native_of(frame)
+        body = decode(_body, data, native=native)
+        kind = body.e if isinstance(body, _Body) else None
+        if kind == "serverShutdown":
+            return (Departing(),)
+        if kind == "depthUpdate" or native is not None:
+            return (_change(decode(_depth, data, native=native)),)
+        return ()
+
+
+class Binance(Venue):
+    """Binance spot as its public market data shows it."""
+
+    numbers_frames = False
+    sends_heartbeats = False
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.name = endpoint.name
+        self.instruments_per_connection = endpoint.instruments_per_connection
+        self.messages_per_second = endpoint.messages_per_second
+        self.weight_per_minute = endpoint.request_weight_per_minute
+        self._websocket_url = endpoint.websocket_url.rstrip("/")
+        self._rest_url = endpoint.rest_url.rstrip("/")
+
+    def websocket_url(self) -> str:
+        return f"{self._websocket_url}/stream"
+
+    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
+        return BinanceSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
+
+    def book_request(self, instrument: Instrument, levels: int) -> Request:
+        weight = next((weight for limit, weight in _WEIGHTS if levels <= limit), _WEIGHTS[-1][1])
+        return Request(f"{self._rest_url}/api/v3/depth?symbol={instrument.native}&limit={levels}", weight)
+
+    def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
+        book = decode(_snapshot, body, native=instrument.native)
+        return Snapshot(instrument.native, book.lastUpdateId, book.bids, book.asks, None, levels)
+
+    def listings_request(self) -> Request:
+        return Request(f"{self._rest_url}/api/v3/exchangeInfo", _LISTINGS_WEIGHT)
+
+    def read_listings(self, body: bytes) -> Sequence[Listing]:
+        return [
+            Listing(
+                Instrument(self.name, f"{symbol.baseAsset}-{symbol.quoteAsset}".upper(), symbol.symbol),
+                is_tradable=symbol.status == "TRADING",
+                state=symbol.status,
+            )
+            for symbol in decode(_exchange_info, body).symbols
+        ]
+
+    def clock_request(self) -> Request:
+        return Request(f"{self._rest_url}/api/v3/time", 1)
+
+    def read_clock(self, body: bytes) -> int:
+        return decode(_time, body).serverTime * 1000
+
+    def used_weight(self, headers: Mapping[str, str]) -> int | None:
+        text = headers.get("x-mbx-used-weight-1m", "")
+        return int(text[:_LONGEST_WEIGHT]) if text.isascii() and text.isdecimal() else None
+
+
+def _change(depth: _Depth) -> Change:
+    if not 0 <= depth.U <= depth.u:
+        raise MalformedFrame(f"expected U <= u, received {depth.U} and {depth.u}", native=depth.s)
+    return Change(depth.s, depth.U, depth.u, depth.b, depth.a, depth.E * 1000)
+
+
+def _native_of(frame: bytes) -> str | None:
+    """Tell whose depth frame this is from its first bytes, even when the rest is damaged."""
+    found = _STREAM_OF.search(frame[:_HEAD])
+    return found.group(1).decode().upper() if found else None

@@ -1,0 +1,239 @@
+"""Coinbase Advanced Trade: keyless ``level2`` (which arrives as ``l2_data``) with ``heartbeats`` beside it.
+
+Every frame of a connection carries ``sequence_num``, acknowledgements and heartbeats included; the rule of
+``domain.counted`` follows it. After docs.cdp.coinbase.com "WebSocket channels", but the number's scope, the side called
+``offer``, the order of first frames and the aliases are as measured on the live feed, not as written there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from market_data.adapters.venues.wire import Endpoint, cut, decode, largest_time, time_of
+from market_data.application.ports import Request, Venue, VenueSession
+from market_data.domain.errors import MalformedFrame
+from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot
+from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.normalized import Level
+
+__all__ = ["Coinbase", "CoinbaseSession"]
+
+_NO_CACHE = {"cache-control": "no-cache"}
+
+
+class _Update(msgspec.Struct, gc=False):
+    """``{"side":"bid","event_time":"2026-08-24T22:34:13.483122Z","price_level":"78856.05","new_quantity":"0.0476177"}``:
+    the side is ``bid`` or ``offer``, the quantity absolute, ``"0"`` removes.
+    """
+
+    side: str
+    price_level: str
+    new_quantity: str
+    event_time: str = "1970-01-01T00:00:00Z"
+
+
+class _BookEvent(msgspec.Struct):
+    """``{"type":"update","product_id":"BTC-USD","updates":[…]}``, or ``snapshot``: the whole book, in any order."""
+
+    type: str
+    product_id: str
+    updates: list[_Update]
+
+
+class _Subscriptions(msgspec.Struct):
+    """``{"subscriptions":{"heartbeats":["heartbeats"],"level2":["BTC-USD"]}}``: all that the connection now has."""
+
+    subscriptions: dict[str, list[str]] = {}
+
+
+class _Frame(msgspec.Struct):
+    """``{"channel":"l2_data","timestamp":"…","sequence_num":0,"events":[…]}``; errors are
+    ``{"type":"error","message":"…"}`` and have no number.
+    """
+
+    channel: str | None = None
+    sequence_num: int | None = None
+    events: msgspec.Raw = msgspec.Raw()
+    type: str | None = None
+    message: str | None = None
+    reason: str | None = None
+
+
+class _RestLevel(msgspec.Struct):
+    price: str
+    size: str
+
+
+class _PriceBook(msgspec.Struct):
+    product_id: str
+    bids: list[_RestLevel]
+    asks: list[_RestLevel]
+    time: str = "1970-01-01T00:00:00Z"
+
+
+class _ProductBook(msgspec.Struct):
+    pricebook: _PriceBook
+
+
+class _Product(msgspec.Struct):
+    product_id: str
+    base_currency_id: str = ""
+    quote_currency_id: str = ""
+    status: str = ""
+    product_type: str = "SPOT"
+    is_disabled: bool = False
+    trading_disabled: bool = False
+    view_only: bool = False
+    auction_mode: bool = False
+    alias: str = ""
+    alias_to: list[str] = []
+
+
+class _Products(msgspec.Struct):
+    products: list[_Product]
+
+
+class _Time(msgspec.Struct):
+    """``{"iso":"2026-08-24T22:34:13Z","epochSeconds":"…","epochMillis":"1787610853000"}``."""
+
+    epochMillis: str
+
+
+_frame = msgspec.json.Decoder(_Frame)
+_book_events = msgspec.json.Decoder(list[_BookEvent])
+_acknowledgement = msgspec.json.Decoder(list[_Subscriptions])
+_product_book = msgspec.json.Decoder(_ProductBook)
+_products = msgspec.json.Decoder(_Products)
+_time = msgspec.json.Decoder(_Time)
+
+
+class CoinbaseSession(VenueSession):
+    """One connection's dialect."""
+
+    def __init__(self, natives: Sequence[str]) -> None:
+        self._natives = tuple(natives)
+
+    def opening(self) -> Sequence[str]:
+        """One channel a message; the first must come within five seconds of the opening."""
+        return [_subscribe(self._natives), json.dumps({"type": "subscribe", "channel": "heartbeats"})]
+
+    def renewing(self, native: str) -> Sequence[str]:
+        """For an instrument that was left out; of one that was not, a second snapshot is not to be had."""
+        return [_subscribe([native])]
+
+    def read(self, frame: bytes) -> Sequence[Event]:
+        outer = decode(_frame, frame)
+        if outer.type == "error":
+            answer = ": ".join(text for text in (outer.message, outer.reason) if text) or cut(frame)
+            return (Refused(answer),)
+        number = outer.sequence_num
+        if number is None:
+            if outer.channel is not None:
+                raise MalformedFrame(f"expected a sequence_num, received {cut(frame)}")
+            return ()
+        events: list[Event] = [Numbered(number)]
+        if outer.channel == "l2_data":
+            if not outer.events:
+                raise MalformedFrame(f"expected events, received {cut(frame)}")
+            events.extend(_book_event(event, number) for event in decode(_book_events, outer.events))
+        elif outer.channel == "subscriptions" and outer.events:
+            events.extend(
+                Accepted(frozenset(acknowledged.subscriptions.get("level2", ())))
+                for acknowledged in decode(_acknowledgement, outer.events)
+            )
+        return events
+
+
+def _subscribe(natives: Sequence[str]) -> str:
+    return json.dumps({"type": "subscribe", "product_ids": natives, "channel": "level2"})
+
+
+def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
+    native = event.product_id
+    bids: list[Level] = []
+    asks: list[Level] = []
+    for update in event.updates:
+        level = (update.price_level, update.new_quantity)
+        side = update.side
+        if side == "bid":
+            bids.append(level)
+        elif side in ("offer", "ask"):
+            asks.append(level)
+        else:
+            raise MalformedFrame(f"expected side bid or offer, received {side[:40]!r}", native=native)
+    time = largest_time({update.event_time for update in event.updates}, native=native)
+    if event.type == "update":
+        return Change(native, number, number, bids, asks, time)
+    if event.type == "snapshot":
+        return Snapshot(native, number, bids, asks, time)
+    raise MalformedFrame(f"expected a snapshot or an update, received {event.type[:40]!r}", native=native)
+
+
+class Coinbase(Venue):
+    """Coinbase Advanced Trade as it shows itself without a key."""
+
+    numbers_frames = True
+    sends_heartbeats = True
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.name = endpoint.name
+        self.instruments_per_connection = endpoint.instruments_per_connection
+        self.messages_per_second = endpoint.messages_per_second
+        self.weight_per_minute = endpoint.request_weight_per_minute
+        self._websocket_url = endpoint.websocket_url
+        self._rest_url = endpoint.rest_url.rstrip("/") + "/api/v3/brokerage"
+
+    def websocket_url(self) -> str:
+        return self._websocket_url
+
+    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
+        return CoinbaseSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
+
+    def book_request(self, instrument: Instrument, levels: int) -> Request:
+        url = f"{self._rest_url}/market/product_book?product_id={instrument.native}&limit={levels}"
+        return Request(url, 1, _NO_CACHE)
+
+    def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
+        book = decode(_product_book, body, native=instrument.native).pricebook
+        return Snapshot(
+            instrument.native,
+            None,
+            [(level.price, level.size) for level in book.bids],
+            [(level.price, level.size) for level in book.asks],
+            time_of(book.time, native=instrument.native),
+            levels,
+        )
+
+    def listings_request(self) -> Request:
+        return Request(f"{self._rest_url}/market/products", 1)
+
+    def read_listings(self, body: bytes) -> Sequence[Listing]:
+        """List spot markets; an alias (``BTC-USDC``) is said beside the product whose data it really gives."""
+        products = [product for product in decode(_products, body).products if product.product_type == "SPOT"]
+        return [self._listing(product) for product in products if not product.alias]
+
+    def _listing(self, product: _Product) -> Listing:
+        base, _, quote = product.product_id.partition("-")
+        symbol = f"{product.base_currency_id or base}-{product.quote_currency_id or quote}".upper()
+        flags = [name for name in ("is_disabled", "trading_disabled", "view_only") if getattr(product, name)]
+        is_online = product.status.lower() in ("", "online")
+        return Listing(
+            Instrument(self.name, symbol, product.product_id),
+            is_tradable=is_online and not flags,
+            state=", ".join([*([] if is_online else [product.status]), *flags]) or "online",
+            aliases=tuple(product.alias_to),
+            is_crossing_legitimate=product.auction_mode,
+        )
+
+    def clock_request(self) -> Request:
+        return Request(f"{self._rest_url}/time", 1)
+
+    def read_clock(self, body: bytes) -> int:
+        text = decode(_time, body).epochMillis
+        if not (text.isascii() and text.isdecimal()):
+            raise MalformedFrame(f"expected milliseconds, received {text[:40]!r}")
+        return int(text) * 1000
+
+    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002 - the venue tells none
+        return None

@@ -1,0 +1,81 @@
+"""What the dialects share: the venue's settings, decoding that fails as ``MalformedFrame``, and times."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+import attrs
+import msgspec
+
+from market_data.application.ports import Venue
+from market_data.domain.errors import MalformedFrame
+
+__all__ = ["Endpoint", "VenueFactory", "cut", "decode", "largest_time", "time_of"]
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHOWN = 160
+
+
+@attrs.frozen
+class Endpoint:
+    """Where a venue is and how much of it we may use: the stanza of its settings."""
+
+    name: str
+    websocket_url: str
+    rest_url: str
+    instruments_per_connection: int
+    messages_per_second: float
+    request_weight_per_minute: int
+
+
+class VenueFactory(Protocol):
+    """What makes a venue from its stanza."""
+
+    def __call__(self, endpoint: Endpoint) -> Venue:
+        """Make the venue; does no work."""
+
+
+def decode(decoder: msgspec.json.Decoder[T], payload: bytes | msgspec.Raw, *, native: str | None = None) -> T:
+    """Decode JSON into the decoder's type.
+
+    Raises:
+        MalformedFrame: it is no JSON, no UTF-8, or not of that type; ``native`` names whose it is, where known.
+    """
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedFrame(f"{error}, received {cut(payload)}", native=native) from error
+
+
+def cut(payload: bytes | msgspec.Raw) -> str:
+    """Show the beginning of a payload, safe to print on one line."""
+    return repr(bytes(payload)[:_SHOWN])[2:-1]
+
+
+def time_of(text: str, *, native: str | None = None) -> int | None:
+    """Turn a venue's RFC 3339 time into µs since 1970 UTC, digits beyond µs cut; 1970 and year 1 mean none.
+
+    Raises:
+        MalformedFrame: it is no such time.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        since = moment - _EPOCH
+    except (ValueError, OverflowError) as error:
+        raise MalformedFrame(f"expected a time, received {text[:40]!r}", native=native) from error
+    microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return microseconds if microseconds > 0 else None
+
+
+def largest_time(texts: Iterable[str], *, native: str | None = None) -> int | None:
+    """Give the largest of several times, None when none of them is one.
+
+    Raises:
+        MalformedFrame: one of them is no time.
+    """
+    times = [time_of(text, native=native) for text in set(texts)]
+    return max((time for time in times if time is not None), default=None)

@@ -1,0 +1,228 @@
+"""Whether all that a run needs is there: each venue's REST, clock and WebSocket, the broker, the topic."""
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import anyio
+import attrs
+
+from market_data.application.ports import Clock, Connection, Network, Transport, Venue
+from market_data.application.probe import TopicProbe
+from market_data.application.produce import VenuePlan
+from market_data.domain.errors import (
+    BrokerError,
+    ConnectionFailed,
+    ConnectionLost,
+    MalformedFrame,
+    RequestFailed,
+    UnknownInstrument,
+    UsageError,
+)
+from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
+from market_data.domain.instrument import Instrument, find_listing
+
+__all__ = ["Check", "CheckSettings", "Finding"]
+
+_CLOCK_TRIES = 3
+
+
+@attrs.frozen
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    is_ok: bool
+    said: str
+    """What was found; where it is not ok, what to do too."""
+
+
+@attrs.frozen
+class CheckSettings:
+    """What is expected."""
+
+    brokers: str
+    topic: str
+    partitions: int
+    creates_topic: bool
+    first_data_timeout_seconds: float
+    max_clock_skew_seconds: float
+
+
+class Check:
+    """One run of ``check``; everything is looked at at once."""
+
+    def __init__(
+        self,
+        plans: Sequence[VenuePlan],
+        transport: Transport,
+        probe: TopicProbe,
+        clock: Clock,
+        settings: CheckSettings,
+    ) -> None:
+        self._plans = plans
+        self._transport = transport
+        self._probe = probe
+        self._clock = clock
+        self._settings = settings
+
+    async def run(self, tell: Callable[[Finding], None]) -> bool:
+        """Look at everything, and tell what was found in the order of the settings; gives whether all is well."""
+        findings: dict[str, list[Finding]] = {}
+        done: dict[str, anyio.Event] = {}
+        is_well = True
+
+        async def look(name: str, at: Callable[[], Awaitable[list[Finding]]]) -> None:
+            findings[name] = await at()
+            done[name].set()
+
+        async with self._transport.open() as network, anyio.create_task_group() as tasks:
+            looks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {
+                plan.venue.name: partial(self._venue, plan, network) for plan in self._plans
+            }
+            looks["broker"] = self._broker
+            for name, at in looks.items():
+                done[name] = anyio.Event()
+                tasks.start_soon(look, name, at, name=f"check {name}")
+            for name in looks:
+                await done[name].wait()
+                for finding in findings[name]:
+                    tell(finding)
+                    is_well = is_well and finding.is_ok
+        return is_well
+
+    # venues
+
+    async def _venue(self, plan: VenuePlan, network: Network) -> list[Finding]:
+        listed, instruments = await self._listings(plan, network)
+        others: list[Finding] = []
+        async with anyio.create_task_group() as tasks:
+
+            async def add(look: Awaitable[Finding]) -> None:
+                others.append(await look)
+
+            tasks.start_soon(add, self._time(plan.venue, network), name="clock")
+            tasks.start_soon(add, self._websocket(plan.venue, network, instruments), name="WebSocket")
+        return [listed, *sorted(others, key=lambda finding: finding.subject, reverse=True)]
+
+    @staticmethod
+    async def _listings(plan: VenuePlan, network: Network) -> tuple[Finding, list[Instrument]]:
+        venue, subject = plan.venue, f"{plan.venue.name} REST"
+        try:
+            response = await network.get(venue.listings_request())
+            listings = venue.read_listings(response.body)
+        except (RequestFailed, MalformedFrame) as error:
+            advice = f"{error}: see venues.{venue.name}.rest_url, the network and the proxy"
+            return Finding(subject, is_ok=False, said=advice), []
+        found: list[Instrument] = []
+        problems: list[str] = []
+        for symbol in plan.symbols:
+            try:
+                found.append(find_listing(venue.name, symbol, listings).instrument)
+            except UnknownInstrument as error:
+                problems.append(str(error))
+        if problems:
+            said = f"{'; '.join(problems)}: see venues.{venue.name}.instruments"
+            return Finding(subject, is_ok=False, said=said), found
+        said = f"{len(listings):,} instruments listed, all of {', '.join(plan.symbols)} traded"
+        return Finding(subject, is_ok=True, said=said), found
+
+    async def _time(self, venue: Venue, network: Network) -> Finding:
+        """Compare clocks by the answer that came fastest: half of its way is the doubt that is left."""
+        subject, offset, doubt = f"{venue.name} clock", 0.0, math.inf
+        try:
+            for _ in range(_CLOCK_TRIES):
+                asked = self._clock.now()
+                response = await network.get(venue.clock_request())
+                answered = self._clock.now()
+                half = (answered.mono - asked.mono) / 2
+                if half < doubt:
+                    offset, doubt = (venue.read_clock(response.body) - asked.wall) / 1e6 - half, half
+        except (RequestFailed, MalformedFrame) as error:
+            return Finding(subject, is_ok=False, said=f"{error}: see venues.{venue.name}.rest_url")
+        said = (
+            f"theirs is {abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} ours, give or take {doubt:.3f} s"
+        )
+        if abs(offset) <= self._settings.max_clock_skew_seconds:
+            return Finding(subject, is_ok=True, said=said)
+        limit = f"more than {self._settings.max_clock_skew_seconds:g} s (book.max_clock_skew_seconds)"
+        return Finding(subject, is_ok=False, said=f"{said}, {limit}: set this machine's clock, by NTP")
+
+    async def _websocket(self, venue: Venue, network: Network, instruments: Sequence[Instrument]) -> Finding:
+        subject, url = f"{venue.name} WebSocket", venue.websocket_url()
+        advice = f"see venues.{venue.name}.websocket_url, the network and the proxy"
+        seconds = self._settings.first_data_timeout_seconds
+        hearing = _Hearing()
+        started = self._clock.now().mono
+        try:
+            with anyio.move_on_after(seconds):
+                async with network.connect(url) as connection:
+                    if not instruments:
+                        return Finding(subject, is_ok=True, said=f"{url} opens; nothing to subscribe to")
+                    await hearing.listen(venue, connection, instruments[: venue.instruments_per_connection])
+        except (ConnectionFailed, ConnectionLost, MalformedFrame) as error:
+            return Finding(subject, is_ok=False, said=f"{error}: {advice}")
+        if hearing.has_data:
+            took = self._clock.now().mono - started
+            return Finding(subject, is_ok=True, said=f"{url} opens, first data after {took:.1f} s")
+        if hearing.refusal is not None:
+            said = f"{url} refuses the subscription: {hearing.refusal}: see venues.{venue.name}.instruments"
+            return Finding(subject, is_ok=False, said=said)
+        if hearing.is_accepted:
+            said = f"{url} opens and accepts the subscription; quiet for {seconds:g} s"
+            return Finding(subject, is_ok=True, said=said)
+        limit = f"{seconds:g} s (book.first_data_timeout_seconds)"
+        return Finding(subject, is_ok=False, said=f"{url}: nothing is heard within {limit}: {advice}")
+
+    # the broker
+
+    async def _broker(self) -> list[Finding]:
+        settings = self._settings
+        try:
+            report = await self._probe.look()
+        except (BrokerError, UsageError) as error:
+            return [Finding("broker", is_ok=False, said=str(error))]
+        broker = Finding("broker", is_ok=True, said=f"{settings.brokers} answers")
+        if report.partitions == settings.partitions:
+            said = f"{settings.topic} has {report.partitions} partitions and up to {report.records:,} records"
+            return [broker, Finding("topic", is_ok=True, said=said)]
+        if report.partitions:
+            said = (
+                f"{settings.topic} has {report.partitions} partitions, kafka.partitions says {settings.partitions}: "
+                f"set it to {report.partitions}, or name another topic in kafka.topics.books"
+            )
+            return [broker, Finding("topic", is_ok=False, said=said)]
+        if settings.creates_topic:
+            return [broker, Finding("topic", is_ok=True, said=f"{settings.topic} does not exist yet: produce makes it")]
+        said = f"{settings.topic} does not exist: create it, or set kafka.create_topic to true"
+        return [broker, Finding("topic", is_ok=False, said=said)]
+
+
+@attrs.define
+class _Hearing:
+    """What a subscription was answered by; a quiet instrument may say nothing for long."""
+
+    is_accepted: bool = False
+    has_data: bool = False
+    refusal: str | None = None
+
+    async def listen(self, venue: Venue, connection: Connection, instruments: Sequence[Instrument]) -> None:
+        """Subscribe, and listen until there is data or a refusal."""
+        session = venue.session(instruments)
+        for message in session.opening():
+            await connection.send(message)
+        while not self.has_data and self.refusal is None:
+            for frame in (await connection.receive()).frames:
+                for event in session.read(frame):
+                    self._take(event)
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Change() | Snapshot():
+                self.has_data = True
+            case Accepted():
+                self.is_accepted = True
+            case Refused(message):
+                self.refusal = message
+            case Numbered() | Departing():
+                pass

@@ -1,0 +1,102 @@
+"""From the topic to a display: every record proven in order, silence noticed, the market kept."""
+
+from collections.abc import Callable, Collection
+
+import anyio
+import attrs
+
+from market_data.application.opening import opened_unless
+from market_data.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
+from market_data.application.proven import ProvenSubscription, quotes_of
+from market_data.domain.market import Market
+from market_data.domain.proof import OrderProof
+
+__all__ = ["ConsumeRequest", "Consumer"]
+
+_PATIENCE_SECONDS = 10.0
+"""An instrument asked for may take so long to show before it is missed: two heartbeats."""
+
+
+@attrs.frozen
+class ConsumeRequest:
+    """What is asked of one run of ``consume``."""
+
+    start: Start
+    group: str | None
+    keys: Collection[str] | None
+    """``exchange:symbol`` of the instruments wanted; None: all."""
+
+
+class Consumer:
+    """One run of ``consume``."""
+
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        market: Market,
+        display: Display,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        source: str,
+        refresh_seconds: float,
+    ) -> None:
+        """``source`` names broker and topic; ``refresh_seconds`` is how often passing time is shown."""
+        self._subscriber = subscriber
+        self._market = market
+        self._display = display
+        self._clock = clock
+        self._telemetry = telemetry
+        self._refresh_seconds = refresh_seconds
+        self._source = source
+        self.reading = Reading(source, OrderProof(), clock.now())
+
+    async def run(self, request: ConsumeRequest, stop: anyio.Event) -> None:
+        """Read and show until ``stop`` is set.
+
+        Raises:
+            BrokerError: reading can not go on.
+            BrokenPipeError: nobody reads what is shown any more.
+        """
+        async with opened_unless(stop, self._subscriber.open(request.start, request.group)) as subscription:
+            if subscription is None:
+                return
+            self._telemetry.note("reading", source=self._source, start=str(request.start))
+            with self._display.open():
+                async with anyio.create_task_group() as tasks:
+                    reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
+                    tasks.start_soon(self._refresh, reader, name="refresh")
+                    if request.keys is not None and request.group is None:
+                        tasks.start_soon(self._miss, request.keys, name="miss")
+                    tasks.start_soon(_cancel_when, stop, tasks.cancel_scope.cancel, name="stop")
+                    while True:
+                        delivered = await reader.receive()
+                        now = self._clock.now()
+                        quotes = [quote for quote, _ in quotes_of(delivered, self._market, now)]
+                        self.reading.records += len(delivered)
+                        self.reading.now = now
+                        if quotes:
+                            self._display.show(quotes, self._market, self.reading)
+                reader.leave()
+
+    async def _miss(self, keys: Collection[str]) -> None:
+        """Tell once which of the instruments wanted are not there; they may yet come."""
+        await anyio.sleep(_PATIENCE_SECONDS)
+        if missing := sorted(set(keys) - self.reading.proof.keys.keys()):
+            self._telemetry.warn("nothing was read so far of what was asked for", instruments=", ".join(missing))
+
+    async def _refresh(self, reader: ProvenSubscription) -> None:
+        while True:
+            await anyio.sleep(self._refresh_seconds)
+            now = self._clock.now()
+            self._market.forget(reader.departed(), now)
+            self.reading.now = now
+            expired = self._market.expire(now, reader.behind())
+            if expired:
+                self._display.show(expired, self._market, self.reading)
+            self._display.refresh(self._market, self.reading)
+
+
+async def _cancel_when(stop: anyio.Event, cancel: Callable[[], None]) -> None:
+    await stop.wait()
+    cancel()

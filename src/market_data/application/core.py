@@ -1,0 +1,345 @@
+"""The pure heart of a feed: everything that decides, between what comes in and what is to be done.
+
+``FeedCore.handle(input, moment)`` takes one input (frames, a connection opened or closed, an answer or its failure,
+time passing, the program stopping) and gives the effects: states to publish, books to fetch, messages to send, a
+connection to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+
+from market_data.application.inputs import (
+    Closed,
+    Fetched,
+    FetchFailed,
+    Frames,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Stopped,
+    Ticked,
+    Unopened,
+)
+from market_data.application.ports import Venue, VenueSession
+from market_data.domain.counted import CountedSync, FrameCounter
+from market_data.domain.effects import Effect, Reconnect, Renew, Tell
+from market_data.domain.errors import MalformedFrame
+from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.splice import SplicedSync
+from market_data.domain.sync import BookSync, Standing, SyncSettings
+
+__all__ = ["FeedCore"]
+
+_MICROSECONDS = 1e6
+_SKEW_PERIOD_SECONDS = 300.0
+
+
+class FeedCore:
+    """One connection's worth of instruments of one venue, through any number of connections."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        instruments: Sequence[Instrument],
+        settings: SyncSettings,
+        *,
+        frame_silence_seconds: float,
+        auctions: frozenset[str] = frozenset(),
+    ) -> None:
+        """``frame_silence_seconds`` bounds how long a connection that promises heartbeats, or owes the answer to a
+        request, may say nothing at all; ``auctions`` holds the native ids of instruments whose books may cross
+        legitimately.
+        """
+        self._venue = venue
+        self._instruments = tuple(instruments)
+        self._silence = frame_silence_seconds
+        self._effects: list[Effect] = []
+        rule = CountedSync if venue.numbers_frames else SplicedSync
+        self._syncs: tuple[BookSync, ...] = tuple(
+            rule(instrument, settings, self._effects, may_cross=instrument.native in auctions)
+            for instrument in instruments
+        )
+        self._by_native: dict[str, tuple[BookSync, ...]] = {}
+        for sync in self._syncs:
+            native = sync.instrument.native
+            self._by_native[native] = (*self._by_native.get(native, ()), sync)
+        self._by_key: Mapping[str, BookSync] = {sync.instrument.key: sync for sync in self._syncs}
+        self._session: VenueSession | None = None
+        self._counter = FrameCounter()
+        self._heard_at = 0.0
+        self._renewed_at = inf
+        self._settings = settings
+        self._last: Moment | None = None
+        self._behind = 0
+        self._skew_told_at = -inf
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """What this feed carries."""
+        return self._instruments
+
+    @property
+    def live(self) -> int:
+        """How many of the books are live."""
+        return sum(sync.status is BookStatus.LIVE for sync in self._syncs)
+
+    def succeed(self, other: "FeedCore") -> None:
+        """Go on with the records of a core that stood in for this one, for the instruments that both have."""
+        self.resume(other.standings)
+
+    @property
+    def standings(self) -> Sequence[Standing]:
+        """What has been said of each book so far."""
+        return [sync.standing for sync in self._syncs]
+
+    def resume(self, standings: Iterable[Standing]) -> None:
+        """Go on with what was said of these books, as far as they are this core's."""
+        for standing in standings:
+            sync = self._by_key.get(standing.key)
+            if sync is not None:
+                sync.resume(standing)
+
+    def handle(self, given: Input, now: Moment) -> list[Output]:
+        """Take one input and say what is to be done, in order."""
+        self._watch_clocks(now)
+        match given:
+            case Frames():
+                self._read(given.frames, now)
+            case Ticked():
+                self._tick(now)
+            case Fetched():
+                self._take(given, now)
+            case FetchFailed():
+                sync = self._by_key[given.fetch.instrument.key]
+                sync.fetch_failed(given.fetch.serial, given.reason, given.retry_after_seconds, now)
+            case Started():
+                for sync in self._syncs:
+                    sync.start(now)
+            case Opened():
+                return self._open(now)
+            case Closed():
+                self._close(given, now)
+            case Unopened():
+                for sync in self._syncs:
+                    sync.unopened(given.reason, now)
+            case Stopped():
+                self._session = None
+                for sync in self._syncs:
+                    sync.stopped(now)
+        return self._drain(now)
+
+    # the connection
+
+    def _open(self, now: Moment) -> list[Output]:
+        self._session = self._venue.session(self._instruments)
+        self._counter = FrameCounter()
+        self._heard_at = now.mono
+        self._renewed_at = inf
+        for sync in self._syncs:
+            sync.opened(now)
+        return [*self._drain(now), Send(self._session.opening())]
+
+    def _close(self, given: Closed, now: Moment) -> None:
+        self._session = None
+        for sync in self._syncs:
+            if not given.is_ours:
+                sync.closed(given.reason, now)
+            else:
+                sync.detached(now)
+
+    def _tick(self, now: Moment) -> None:
+        self._watch_skew(now)
+        if self._session is not None and now.mono - self._expected_since >= self._silence:
+            self._session = None
+            self._effects.append(Tell("the connection is silent", {"seconds": round(now.mono - self._heard_at, 1)}))
+            for sync in self._syncs:
+                sync.closed(Reason.SILENCE, now)
+            self._effects.append(Reconnect(Reason.SILENCE))
+        for sync in self._syncs:
+            sync.tick(now)
+        if self._session is not None and all(sync.is_refused for sync in self._syncs):
+            self._effects.append(Reconnect(Reason.REJECTED))
+
+    @property
+    def _expected_since(self) -> float:
+        """Since when some frame should have come: heartbeats are promised, or a renewal must be acknowledged."""
+        return self._heard_at if self._venue.sends_heartbeats else self._renewed_at
+
+    def _watch_clocks(self, now: Moment) -> None:
+        """Notice that the wall clock leapt against the monotonic one, or that we were not running."""
+        last, self._last = self._last, now
+        if last is None:
+            return
+        passed = now.mono - last.mono
+        step = (now.wall - last.wall) / _MICROSECONDS - passed
+        if abs(step) >= self._settings.clock_step_seconds:
+            self._effects.append(Tell("the wall clock stepped", {"seconds": round(step, 3)}))
+        elif passed >= self._settings.pause_seconds:
+            self._effects.append(Tell("the program was not running", {"seconds": round(passed, 1)}))
+        else:
+            return
+        if self._session is None:
+            return
+        for sync in self._syncs:
+            sync.doubt(now)
+        if any(isinstance(effect, Reconnect) for effect in self._effects):
+            self._session = None
+
+    def _watch_skew(self, now: Moment) -> None:
+        """Notice that the venue's clock is far from ours."""
+        skew = self._behind / _MICROSECONDS
+        if abs(skew) > self._settings.max_clock_skew_seconds and now.mono - self._skew_told_at >= _SKEW_PERIOD_SECONDS:
+            self._skew_told_at = now.mono
+            self._effects.append(Tell("the venue's clock is far from ours", {"seconds_behind": round(skew, 3)}))
+
+    # frames
+
+    def _read(self, frames: Iterable[bytes], now: Moment) -> None:
+        self._heard_at = now.mono
+        self._renewed_at = inf
+        for frame in frames:
+            session = self._session
+            if session is None:
+                return
+            try:
+                events = session.read(frame)
+            except MalformedFrame as error:
+                self._malformed(error, now)
+                continue
+            if self._venue.numbers_frames and events and not _is_numbered(events):
+                self._malformed(MalformedFrame("expected a numbered frame, received a book without a number"), now)
+                return
+            for event in events:
+                if type(event) is Change:
+                    self._change(event, now)
+                elif not self._mean(event, events, now):
+                    return
+            if len(events) > 1:
+                for sync in self._touched_by(events):
+                    sync.settle(now)
+            elif events and type(events[0]) is Change:
+                for sync in self._by_native.get(events[0].native, ()):
+                    sync.settle(now)
+
+    def _change(self, change: Change, now: Moment) -> None:
+        syncs = self._by_native.get(change.native)
+        if syncs is None:
+            self._stranger(change.native)
+            return
+        if change.event_time is not None:
+            self._behind = now.wall - change.event_time
+        for sync in syncs:
+            sync.change(change, now)
+
+    def _touched_by(self, events: Sequence[Event]) -> Iterable[BookSync]:
+        natives = dict.fromkeys(event.native for event in events if isinstance(event, (Change, Snapshot)))
+        return [sync for native in natives for sync in self._by_native.get(native, ())]
+
+    def _mean(self, event: Event, frame: Sequence[Event], now: Moment) -> bool:
+        """Act on what is rarer than a change; False when the connection can not be used any more."""
+        match event:
+            case Numbered(number):
+                if not self._counter.is_next(number):
+                    self._refute(number, frame, now)
+                    return False
+            case Snapshot():
+                if event.native not in self._by_native:
+                    self._stranger(event.native)
+                for sync in self._by_native.get(event.native, ()):
+                    sync.snapshot(event, now)
+            case Accepted(natives):
+                for sync in self._syncs:
+                    if natives is None or sync.instrument.native in natives:
+                        sync.accepted(now)
+                    elif natives:
+                        sync.denied(now)
+            case Refused():
+                self._refused(event, now)
+            case Departing():
+                self._effects.append(Tell("the venue is about to close the connection", {}))
+                self._effects.append(Reconnect(Reason.CONNECTION))
+            case Change():
+                self._change(event, now)
+        return True
+
+    def _stranger(self, native: str) -> None:
+        self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
+
+    def _refute(self, number: int, frame: Sequence[Event], now: Moment) -> None:
+        fields: dict[str, object] = {"expected": self._counter.expected, "received": number}
+        self._effects.append(Tell("frames of the connection are missing or repeated", fields))
+        self._session = None
+        named = tuple(self._touched_by(frame))
+        for sync in self._syncs:
+            sync.refuse(Reason.SEQUENCE, now, was_depth=sync in named)
+
+    def _malformed(self, error: MalformedFrame, now: Moment) -> None:
+        """Refute the book that the frame belongs to, or all of the connection where nobody can tell."""
+        self._effects.append(Tell("a frame could not be read", {"problem": str(error)}))
+        named = self._by_native.get(error.native, ()) if error.native is not None else ()
+        for sync in named or self._syncs:
+            sync.refuse(Reason.MALFORMED, now, was_depth=bool(named))
+        if self._venue.numbers_frames or not named:
+            self._session = None
+            self._effects.append(Reconnect(Reason.MALFORMED))
+
+    def _refused(self, event: Refused, now: Moment) -> None:
+        named = self._by_native.get(event.native, ()) if event.native is not None else ()
+        self._effects.append(Tell("the venue refused a request", {"answer": event.message, "native": event.native}))
+        for sync in named or self._syncs:
+            sync.explain(Reason.REJECTED, now)
+            sync.denied(now)
+
+    # answers
+
+    def _take(self, given: Fetched, now: Moment) -> None:
+        fetch = given.fetch
+        sync = self._by_key[fetch.instrument.key]
+        try:
+            snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
+        except MalformedFrame as error:
+            self._effects.append(
+                Tell("an answer could not be read", {"instrument": fetch.instrument.key, "problem": str(error)})
+            )
+            sync.fetch_failed(fetch.serial, Reason.MALFORMED, None, now)
+            return
+        sync.fetched(fetch.serial, snapshot, now)
+
+    def _drain(self, now: Moment) -> list[Output]:
+        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages.
+
+        A connection that is being closed is not read any more: nothing of it stays live.
+        """
+        if not self._effects:
+            return []
+        if any(isinstance(effect, Reconnect) for effect in self._effects):
+            self._session = None
+            for sync in self._syncs:
+                if sync.status is BookStatus.LIVE:
+                    sync.closed(Reason.CONNECTION, now)
+                else:
+                    sync.detached(now)
+        outputs: list[Output] = []
+        is_closing = False
+        for effect in self._effects:
+            if isinstance(effect, Renew):
+                if self._session is not None:
+                    outputs.append(Send(self._session.renewing(effect.instrument.native)))
+                    self._renewed_at = min(self._renewed_at, now.mono)
+            elif not isinstance(effect, Reconnect):
+                outputs.append(effect)
+            elif not is_closing:
+                is_closing = True
+                outputs.append(effect)
+        self._effects.clear()
+        return outputs
+
+
+def _is_numbered(events: Sequence[Event]) -> bool:
+    """Tell whether what a frame says of books can be held against the connection's count."""
+    return type(events[0]) is Numbered or not any(isinstance(event, (Change, Snapshot)) for event in events)

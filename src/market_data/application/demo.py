@@ -1,0 +1,126 @@
+"""The whole river on one machine: exchanges and broker as one child, the producer as another, the consumer in front.
+
+The order of the end is the order of the river: the producer says its last words, they are read, then the rest goes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import anyio
+import attrs
+
+from market_data.application.children import Child, ChildFailed, Children
+from market_data.application.consume import Consumer, ConsumeRequest
+from market_data.application.ports import Start, Telemetry
+from market_data.application.tally import Tally
+from market_data.domain.proof import OrderProof
+
+__all__ = ["Demo", "DemoSettings", "DemoSummary", "Front"]
+
+_LAST_WORDS_SECONDS = 3.0
+
+
+@attrs.frozen
+class DemoSettings:
+    """Which world to play and how long."""
+
+    settings_file: str
+    """Where the sandbox shall write what leads to it."""
+    seconds: float | None
+    """How long the market is shown; None: until it is stopped."""
+    ready_seconds: float
+    """How long a child may take to get ready."""
+    sandbox_arguments: Sequence[str] = ()
+
+
+@attrs.frozen
+class Front:
+    """What is seen of it all."""
+
+    consumer: Consumer
+    tally: Tally
+
+
+@attrs.frozen
+class DemoSummary:
+    """What was seen, once it is over."""
+
+    seconds: float
+    records: int
+    instruments: int
+    gaps: int
+    worst_age_seconds: float
+    proof: OrderProof
+
+
+class Demo:
+    """One run of ``demo``."""
+
+    def __init__(
+        self, children: Children, make_front: Callable[[], Front], telemetry: Telemetry, settings: DemoSettings
+    ) -> None:
+        """``make_front`` is called once the settings file is there."""
+        self._children = children
+        self._make_front = make_front
+        self._telemetry = telemetry
+        self._settings = settings
+
+    async def run(self, stop: anyio.Event) -> DemoSummary | None:
+        """Show the market until ``stop`` is set or the time is over; None when it was stopped before it was ready.
+
+        Raises:
+            ChildFailed: a child ended by itself, did not get ready, or did not end well.
+            BrokerError: reading can not go on.
+            BrokenPipeError: nobody reads what is shown any more.
+        """
+        settings = self._settings
+        self._telemetry.note("starting the sandbox: invented exchanges and a broker, all on this machine")
+        arguments = ("market_data_sandbox", "--settings-file", settings.settings_file, *settings.sandbox_arguments)
+        async with self._children.start("sandbox", arguments) as sandbox:
+            if not await self._is_ready(sandbox, stop):
+                return None
+            front = self._make_front()
+            self._telemetry.note("sandbox ready, starting the producer")
+            arguments = ("market_data", "produce", "--env", "sandbox", "--config", settings.settings_file)
+            async with self._children.start("produce", arguments) as producer:
+                started = anyio.current_time()
+                await self._show(front, sandbox, producer, stop)
+                seconds = anyio.current_time() - started
+            await sandbox.stop()
+        reading, tally = front.consumer.reading, front.tally
+        return DemoSummary(
+            seconds, reading.records, tally.instruments, tally.gaps, tally.worst_age_seconds, reading.proof
+        )
+
+    async def _is_ready(self, sandbox: Child, stop: anyio.Event) -> bool:
+        is_ready = False
+        with anyio.move_on_after(self._settings.ready_seconds) as waiting:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_cancel_when, stop, tasks.cancel_scope, name="stop")
+                await sandbox.first_line()
+                is_ready = True
+                tasks.cancel_scope.cancel()
+        if waiting.cancelled_caught:
+            raise ChildFailed(sandbox.name, f"was not ready within {self._settings.ready_seconds:g} s")
+        return is_ready
+
+    async def _show(self, front: Front, sandbox: Child, producer: Child, stop: anyio.Event) -> None:
+        done = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sandbox.watch, name="watch sandbox")
+            tasks.start_soon(producer.watch, name="watch producer")
+            tasks.start_soon(self._end, front.tally, producer, stop, done, name="end")
+            await front.consumer.run(ConsumeRequest(Start("earliest"), None, None), done)
+            tasks.cancel_scope.cancel()
+
+    async def _end(self, tally: Tally, producer: Child, stop: anyio.Event, done: anyio.Event) -> None:
+        with anyio.move_on_after(self._settings.seconds):
+            await stop.wait()
+        await producer.stop()
+        with anyio.move_on_after(_LAST_WORDS_SECONDS):
+            await tally.all_ended.wait()
+        done.set()
+
+
+async def _cancel_when(stop: anyio.Event, scope: anyio.CancelScope) -> None:
+    await stop.wait()
+    scope.cancel()

@@ -1,0 +1,252 @@
+"""What joins a venue's core to its sockets: opening, reading, fetching, waiting, and nothing that decides.
+
+One ``Feed`` carries one connection's instruments. Between the socket and the outbox nothing is awaited but the next
+batch of frames, so neither a slow broker nor a slow REST answer can stall a reader.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import TypeVar
+
+import anyio
+import attrs
+from anyio.abc import TaskGroup
+
+from market_data.application.budget import WeightBudget
+from market_data.application.core import FeedCore
+from market_data.application.inputlog import NO_INPUT_LOG, InputRecorder
+from market_data.application.inputs import (
+    Closed,
+    Fetched,
+    FetchFailed,
+    Frames,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Stopped,
+    Ticked,
+    Unopened,
+)
+from market_data.application.ports import Clock, Connection, Network, Telemetry, Venue
+from market_data.domain.effects import Fetch, Reconnect, Tell
+from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, Reason
+
+E = TypeVar("E", bound=Exception)
+
+__all__ = ["Feed", "ReconnectSettings"]
+
+_TICK_SECONDS = 0.1
+_MAX_QUEUED_MESSAGES = 1000
+
+
+@attrs.frozen
+class ReconnectSettings:
+    """How long to wait between attempts; the first message that makes a book live forgives all, unless we give that
+    connection up ourselves before it has lasted as long as the next wait would have been.
+    """
+
+    initial_backoff_seconds: float
+    max_backoff_seconds: float
+    backoff_multiplier: float
+    jitter: float
+    """A share of the wait: 0.3 makes it 70 to 100 % of itself."""
+
+
+class Feed:
+    """One connection of one venue, kept open."""
+
+    def __init__(
+        self,
+        core: FeedCore,
+        venue: Venue,
+        network: Network,
+        budget: WeightBudget,
+        doors: WeightBudget | None,
+        clock: Clock,
+        telemetry: Telemetry,
+        reconnect: ReconnectSettings,
+        publish: Callable[[BookState], None],
+        random: Random,
+        recorder: InputRecorder = NO_INPUT_LOG,
+        *,
+        probe_patience_seconds: float = 0.0,
+    ) -> None:
+        """``doors`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states over without
+        waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may wait for its
+        turn in the budget for ``probe_patience_seconds`` beyond its own time.
+        """
+        self._core = core
+        self._venue = venue
+        self._network = network
+        self._budget = budget
+        self._doors = doors
+        self._clock = clock
+        self._telemetry = telemetry
+        self._reconnect = reconnect
+        self._publish = publish
+        self._random = random
+        self._recorder = recorder
+        self._probe_patience = probe_patience_seconds
+        self._messages: deque[str] = deque(maxlen=_MAX_QUEUED_MESSAGES)
+        self._message_queued = anyio.Event()
+        self._wait = self._forgiven = reconnect.initial_backoff_seconds
+        self._live_since: float | None = None
+        self._tasks: TaskGroup | None = None
+        self._connection_scope: anyio.CancelScope | None = None
+        self._fetch_scopes: dict[str, anyio.CancelScope] = {}
+        self._is_closing_ourselves = False
+
+    async def run(self) -> None:
+        """Keep the connection open until cancelled; the last record of every instrument is given by ``stop``."""
+        self.give(Started(), self._clock.now())
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            tasks.start_soon(self._tick, name=f"{self._venue.name} ticks")
+            while True:
+                retry_after = await self._connect_once()
+                await anyio.sleep(max(self._next_wait(), retry_after))
+
+    def stop(self) -> None:
+        """Say that the program stops: the last record of each instrument."""
+        self.give(Stopped(), self._clock.now())
+
+    def give(self, given: Input, moment: Moment) -> None:
+        """Hand one input to the core and carry its effects out."""
+        self._recorder.take(given, moment)
+        outputs = self._core.handle(given, moment)
+        self._recorder.gave(outputs)
+        for output in outputs:
+            if type(output) is BookState:
+                self._publish(output)
+            else:
+                self._act(output)
+
+    def _act(self, output: Output) -> None:
+        match output:
+            case Fetch():
+                if self._tasks is not None:
+                    self._tasks.start_soon(self._fetch, output, name=f"fetch {output.instrument.key}")
+            case Send(messages):
+                self._messages.extend(messages)
+                self._message_queued.set()
+            case Reconnect(reason):
+                self._telemetry.count("reconnects", exchange=self._venue.name, reason=reason)
+                if self._connection_scope is not None:
+                    self._is_closing_ourselves = True
+                    self._connection_scope.cancel()
+                    self._take_back_forgiveness()
+            case Tell(message, fields):
+                self._telemetry.warn(message, exchange=self._venue.name, **fields)
+            case BookState():
+                self._publish(output)
+
+    def _take_back_forgiveness(self) -> None:
+        """Let the waits go on growing where what the venue sends is the trouble, however well it begins."""
+        if self._live_since is not None and self._clock.now().mono - self._live_since < self._forgiven:
+            self._wait = self._forgiven
+        self._live_since = None
+
+    # the connection
+
+    async def _connect_once(self) -> float:
+        """Open, read until it ends, and say so to the core; gives the venue's own wait before the next attempt."""
+        url = self._venue.websocket_url()
+        self._is_closing_ourselves = False
+        self._live_since = None
+        if self._doors is not None:
+            await self._doors.spend(1)
+        retry_after = 0.0
+        try:
+            with anyio.CancelScope() as self._connection_scope:
+                async with self._network.connect(url) as connection, anyio.create_task_group() as tasks:
+                    if self._wait == self._reconnect.initial_backoff_seconds:
+                        self._telemetry.note("connected", exchange=self._venue.name, url=url)
+                    self._messages.clear()
+                    self.give(Opened(), self._clock.now())
+                    tasks.start_soon(self._send, connection, name=f"{self._venue.name} sends")
+                    await self._read(connection)
+        except* ConnectionFailed as failed:
+            error = _first(failed)
+            self._telemetry.warn("could not connect", exchange=self._venue.name, problem=str(error))
+            self.give(Unopened(error.reason), self._clock.now())
+            retry_after = error.retry_after_seconds or 0.0
+        except* ConnectionLost as lost:
+            loss = _first(lost)
+            self._telemetry.warn("connection lost", exchange=self._venue.name, problem=str(loss))
+            self.give(Closed(loss.reason), self._clock.now())
+        finally:
+            self._connection_scope = None
+        if self._is_closing_ourselves:
+            self.give(Closed(Reason.CONNECTION, is_ours=True), self._clock.now())
+        return retry_after
+
+    async def _read(self, connection: Connection) -> None:
+        while True:
+            received = await connection.receive()
+            self.give(Frames(received.frames), received.moment)
+            if self._live_since is None and self._core.live:
+                self._live_since, self._forgiven = received.moment.mono, self._wait
+                self._wait = self._reconnect.initial_backoff_seconds
+
+    async def _send(self, connection: Connection) -> None:
+        pause = 1.0 / self._venue.messages_per_second
+        while True:
+            while self._messages:
+                await connection.send(self._messages.popleft())
+                await anyio.sleep(pause)
+            self._message_queued = anyio.Event()
+            await self._message_queued.wait()
+
+    def _next_wait(self) -> float:
+        settings = self._reconnect
+        wait = self._wait * (1.0 - settings.jitter * self._random.random())
+        self._wait = min(self._wait * settings.backoff_multiplier, settings.max_backoff_seconds)
+        return min(wait, settings.max_backoff_seconds)
+
+    # REST
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        """Fetch one book within the venue's budget; a newer request of the same instrument replaces an older one."""
+        key = fetch.instrument.key
+        previous = self._fetch_scopes.pop(key, None)
+        if previous is not None:
+            previous.cancel()
+        with anyio.CancelScope() as scope:
+            self._fetch_scopes[key] = scope
+            request = self._venue.book_request(fetch.instrument, fetch.levels)
+            try:
+                within = fetch.within_seconds
+                with anyio.fail_after(None if within is None else within + self._probe_patience):
+                    await self._budget.spend(request.weight, is_urgent=within is not None)
+                    with anyio.fail_after(within):
+                        response = await self._network.get(request)
+            except TimeoutError:
+                self._telemetry.warn("a probe was not answered in time", instrument=key, seconds=fetch.within_seconds)
+                self.give(FetchFailed(fetch, Reason.UNAVAILABLE), self._clock.now())
+            except RequestFailed as error:
+                if error.reason is Reason.RATE_LIMITED:
+                    self._budget.hold(error.retry_after_seconds)
+                self._telemetry.warn("a book could not be fetched", instrument=key, problem=str(error))
+                self.give(FetchFailed(fetch, error.reason, error.retry_after_seconds), self._clock.now())
+            else:
+                self._budget.learn(self._venue.used_weight(response.headers))
+                self.give(Fetched(fetch, response.body), self._clock.now())
+        if self._fetch_scopes.get(key) is scope:
+            del self._fetch_scopes[key]
+
+    async def _tick(self) -> None:
+        while True:
+            await anyio.sleep(_TICK_SECONDS)
+            self.give(Ticked(), self._clock.now())
+
+
+def _first(group: ExceptionGroup[E]) -> E:
+    error: E | ExceptionGroup[E] = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,95 @@
+"""What a feed's core is given, and what it has done: the words of ``FeedCore.handle`` and of the input log."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from market_data.domain.effects import Fetch, Reconnect, Tell
+from market_data.domain.normalized import BookState, Reason
+
+__all__ = [
+    "Closed",
+    "FetchFailed",
+    "Fetched",
+    "Frames",
+    "Input",
+    "Opened",
+    "Output",
+    "Send",
+    "Started",
+    "Stopped",
+    "Ticked",
+    "Unopened",
+]
+
+
+@attrs.frozen
+class Started:
+    """The program starts: every instrument is said to be ``syncing``."""
+
+
+@attrs.frozen
+class Opened:
+    """A connection is open; the dialect starts anew."""
+
+
+@attrs.frozen
+class Frames:
+    """Whole text frames of the open connection, oldest first."""
+
+    frames: Sequence[bytes]
+
+
+@attrs.frozen
+class Closed:
+    """The open connection is gone. ``is_ours``: it was closed because a ``Reconnect`` asked for it."""
+
+    reason: Reason
+    is_ours: bool = False
+
+
+@attrs.frozen
+class Unopened:
+    """A connection could not be opened."""
+
+    reason: Reason
+
+
+@attrs.frozen
+class Fetched:
+    """The body that answers a ``Fetch``."""
+
+    fetch: Fetch
+    body: bytes
+
+
+@attrs.frozen
+class FetchFailed:
+    """A ``Fetch`` was refused, failed or not answered in time."""
+
+    fetch: Fetch
+    reason: Reason
+    retry_after_seconds: float | None = None
+
+
+@attrs.frozen
+class Ticked:
+    """Time has passed; given several times a second."""
+
+
+@attrs.frozen
+class Stopped:
+    """The program stops: every instrument gets its last record."""
+
+
+Input = Started | Opened | Frames | Closed | Unopened | Fetched | FetchFailed | Ticked | Stopped
+
+
+@attrs.frozen
+class Send:
+    """Messages for the open connection, in order."""
+
+    messages: Sequence[str]
+
+
+Output = BookState | Fetch | Reconnect | Send | Tell

@@ -1,0 +1,61 @@
+"""Counts what a display is shown: what a run can say of itself at its end."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
+import anyio
+
+from market_data.application.ports import Display, Reading
+from market_data.domain.market import Market, Quote
+from market_data.domain.normalized import Reason
+
+__all__ = ["Tally"]
+
+
+class Tally(Display):
+    """A display in front of another one; everything goes on to it."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._is_live: dict[str, bool] = {}
+        self._received: dict[str, int] = {}
+        self._ended: set[str] = set()
+        self.gaps = 0
+        """How often a book left ``live`` but for the end of its producer."""
+        self.worst_age_seconds = 0.0
+        """The longest that fresh data of a live book was old, from its receipt by the producer, when it was shown."""
+        self.all_ended = anyio.Event()
+        """Set once the producer has said of every instrument that it stops."""
+
+    @property
+    def instruments(self) -> int:
+        """How many instruments were seen."""
+        return len(self._is_live)
+
+    def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
+        for quote in quotes:
+            self._count(quote, reading)
+        if self._ended and len(self._ended) == len(self._is_live):
+            self.all_ended.set()
+        self._display.show(quotes, market, reading)
+
+    def refresh(self, market: Market, reading: Reading) -> None:
+        self._display.refresh(market, reading)
+
+    @contextmanager
+    def open(self) -> Generator[None]:
+        with self._display.open():
+            yield
+
+    def _count(self, quote: Quote, reading: Reading) -> None:
+        key = quote.book.key
+        is_ending = quote.reason is Reason.SHUTDOWN
+        if is_ending:
+            self._ended.add(key)
+        elif self._is_live.get(key) and not quote.is_live:
+            self.gaps += 1
+        self._is_live[key] = quote.is_live
+        received = quote.book.received_time
+        if quote.is_live and received is not None and reading.now is not None and received != self._received.get(key):
+            self.worst_age_seconds = max(self.worst_age_seconds, (reading.now.wall - received) / 1e6)
+            self._received[key] = received

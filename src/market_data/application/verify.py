@@ -1,0 +1,162 @@
+"""Reads the topic and proves, from the records alone, that nothing is missing, doubled or out of order."""
+
+from collections.abc import Collection, Mapping
+
+import anyio
+import attrs
+
+from market_data.application.opening import opened_unless, until_stopped
+from market_data.application.ports import Delivered, Start, Subscriber, Subscription
+from market_data.application.probe import TopicProbe
+from market_data.domain.errors import BrokerError
+from market_data.domain.history import KeyHistory
+from market_data.domain.proof import KeyProof, OrderProof
+
+__all__ = ["KeyReport", "Verification", "VerifyRequest"]
+
+_PATIENCE_SECONDS = 60.0
+"""A broker may be silent for so long, restarting say, before the reading is given up."""
+
+
+@attrs.frozen
+class VerifyRequest:
+    """What is asked of one run of ``verify``."""
+
+    start: Start
+    seconds: float | None
+    """How long to read; None: to the end of the topic as it is now."""
+    keys: Collection[str] | None
+    """``exchange:symbol`` of the instruments wanted; None: all."""
+
+
+@attrs.frozen
+class KeyReport:
+    """What is proven of one instrument."""
+
+    instrument: str
+    records: int
+    holes: int
+    doubles: int
+    disorder: int
+    conflated: int
+    epochs: int
+    runs: int
+    foreign_runs: int
+    live_share: float | None
+    """The share of time live, 0 to 1."""
+    worst_age_seconds: float
+    """The longest that fresh data of a live book waited from its receipt to its publishing."""
+    unreadable: int = 0
+    """Records that its key says are its own and that can not be read."""
+
+    @property
+    def is_proven(self) -> bool:
+        """Tell whether all is explained; what was merged is, and so is another producer that says who it is.
+
+        Nothing is proven of an instrument without a record.
+        """
+        return bool(self.records) and not (self.holes or self.doubles or self.disorder or self.unreadable)
+
+    @property
+    def verdict(self) -> str:
+        """Say it in words."""
+        if not self.records and not self.unreadable:
+            return "no record"
+        counts = {
+            "missing": self.holes,
+            "doubled": self.doubles,
+            "out of order": self.disorder,
+            "unreadable": self.unreadable,
+        }
+        found = [f"{count} {what}" for what, count in counts.items() if count]
+        foreign = ""
+        if self.foreign_runs:
+            foreign = f", {self.foreign_runs} foreign run" + ("s" if self.foreign_runs > 1 else "")
+        return (", ".join(found) if found else "proven") + foreign
+
+
+class Verification:
+    """One run of ``verify``."""
+
+    def __init__(self, subscriber: Subscriber, probe: TopicProbe, topic: str, stale_after_seconds: float) -> None:
+        self._subscriber = subscriber
+        self._probe = probe
+        self._topic = topic
+        self._stale_after = int(stale_after_seconds * 1_000_000)
+        self._proof = OrderProof()
+        self._histories: dict[str, KeyHistory] = {}
+        self._unreadable: Mapping[str, int] = {}
+        self._whole: frozenset[int] = frozenset()
+        """Partitions that are read from the first record that they ever held."""
+        self.is_cut_short = False
+        """It was stopped before all was read that was asked for."""
+
+    async def run(self, request: VerifyRequest, stop: anyio.Event) -> list[KeyReport]:
+        """Read until the end, the time or ``stop``; gives the reports by instrument.
+
+        Raises:
+            BrokerError: there is no broker or no topic, or reading can not go on.
+        """
+        report = await self._probe.look()
+        if not report.partitions:
+            raise BrokerError(f"topic {self._topic} does not exist: start a producer, or see kafka.topics.books")
+        if request.start.at == "earliest":
+            self._whole = frozenset(each for each, first in report.beginnings.items() if first == 0)
+        ends = None if request.seconds is not None else report.ends
+        async with opened_unless(stop, self._subscriber.open(request.start, None)) as subscription:
+            if subscription is not None:
+                with anyio.move_on_after(request.seconds):
+                    async with until_stopped(stop):
+                        await self._read(subscription, request.keys, ends)
+                self._unreadable = subscription.unreadable
+        self.is_cut_short = stop.is_set()
+        wanted = request.keys if request.keys is not None else {*self._proof.keys, *self._unreadable}
+        return [self._report(key) for key in sorted(wanted)]
+
+    async def _read(
+        self, subscription: Subscription, keys: Collection[str] | None, ends: Mapping[int, int] | None
+    ) -> None:
+        """Read to these ends, or for ever; what can not be read may stand before them."""
+        silent_since = anyio.current_time()
+        while ends is None or (unread := _unread(subscription.positions, ends)):
+            for each in await subscription.receive():
+                silent_since = anyio.current_time()
+                if keys is None or each.book.key in keys:
+                    self._take(each)
+            if ends is not None and anyio.current_time() - silent_since > _PATIENCE_SECONDS:
+                raise BrokerError(
+                    f"topic {self._topic} gave nothing for {_PATIENCE_SECONDS:g} s, and {unread} records before its "
+                    "end were not read: nothing is proven. Try again when the broker is well"
+                )
+
+    def _take(self, delivered: Delivered) -> None:
+        book = delivered.book
+        is_whole = delivered.partition in self._whole
+        self._proof.check(book, delivered.offset, delivered.timestamp, partition=delivered.partition, is_whole=is_whole)
+        history = self._histories.get(book.key)
+        if history is None:
+            history = self._histories[book.key] = KeyHistory(self._stale_after)
+        history.add(book, delivered.timestamp)
+
+    def _report(self, key: str) -> KeyReport:
+        proof = self._proof.keys.get(key, KeyProof())
+        history = self._histories.get(key, KeyHistory(self._stale_after))
+        return KeyReport(
+            key,
+            proof.records,
+            proof.holes,
+            proof.doubles,
+            proof.disorder,
+            proof.conflated,
+            history.epochs,
+            history.run_count,
+            len(history.foreign_runs),
+            history.live_share,
+            history.worst_age / 1e6,
+            self._unreadable.get(key, 0),
+        )
+
+
+def _unread(positions: Mapping[int, int], ends: Mapping[int, int]) -> int:
+    """Count what comes before the ends and was not read."""
+    return sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())

@@ -1,0 +1,95 @@
+"""All commands, and the one place where an error becomes a line and a status."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from click.shell_completion import shell_complete
+
+from market_data import __version__
+from market_data.cli.demo import demo
+from market_data.cli.questions import check, instruments, verify
+from market_data.cli.running import is_full
+from market_data.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
+from market_data.cli.streams import consume, produce
+from market_data.domain.errors import AppError
+
+__all__ = ["main"]
+
+_EXAMPLES = """
+\b
+Examples:
+  python -m app demo
+  python -m app produce
+  python -m app consume --view lines
+
+What a setting is and where it comes from: python -m app config --help.
+"""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}, epilog=_EXAMPLES)
+@click.version_option(__version__, prog_name="market-data")
+def cli() -> None:
+    """Order books of Binance and Coinbase, checked, normalised, and delivered in order through Kafka."""
+
+
+for _command in (check, completion, config, consume, demo, instruments, produce, verify):
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status; what a person can mend is one line on stderr, never a traceback."""
+    signal.signal(signal.SIGTERM, _end)
+    _open_streams()
+    status = 0
+    try:
+        status = _invoke(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ending:
+        status = ending.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        pass
+    except BrokenPipeError:
+        _close_stdout()
+    except OSError as error:
+        if not is_full(error):
+            raise
+        click.echo(f"could not write: {(error.strerror or str(error)).lower()}, make room and start again", err=True)
+        _close_stdout()
+        status = 1
+    except AppError as error:
+        click.echo(str(error), err=True)
+        status = error.exit_status
+    return status
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Do what ``cli.main()`` does, to which a closed pipe would be an error."""
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
+        return shell_complete(cli, {}, SCRIPT, COMPLETION_VARIABLE, instruction)
+    is_script = Path(sys.argv[0]).name.removesuffix(".exe") == SCRIPT
+    with cli.make_context(SCRIPT if is_script else "python -m app", list(arguments)) as context:
+        cli.invoke(context)
+    return 0
+
+
+def _open_streams() -> None:
+    """Have somewhere to write to, also where whoever started this has closed it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as we run
+
+
+def _close_stdout() -> None:
+    """Nobody reads any more: leave nothing for the interpreter's last flush to fail on."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,209 @@
+"""Options that several commands share, and what the words given to them mean."""
+
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+from market_data.application.ports import Start
+from market_data.application.shard import Shard
+from market_data.config import LoadedSettings, Settings, load_settings
+from market_data.container import Container
+from market_data.domain.errors import UsageError
+from market_data.domain.instrument import key_of
+from market_data.logs import LogOutput, configure_logging
+
+__all__ = [
+    "SECONDS",
+    "Program",
+    "examples",
+    "load",
+    "only_instruments",
+    "parse_instruments",
+    "parse_shard",
+    "parse_start",
+    "start_log",
+    "view_or_default",
+    "with_settings",
+    "with_view",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
+_SPAN = re.compile(r"^-(\d+(?:\.\d+)?)([smhd])$")
+_FUTURE_SECONDS = 60
+"""Another clock may be ahead by so much."""
+_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@attrs.frozen
+class Program:
+    """What every command starts from."""
+
+    loaded: LoadedSettings
+    container: Container
+    log: LogOutput
+
+
+def examples(*commands: str) -> str:
+    """Write what stands below a command's options: one line an example."""
+    return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
+
+
+def with_settings(command: F) -> F:
+    """Give a command the options that choose its settings."""
+    for option in (
+        click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="One setting, above all else."),
+        click.option(
+            "--config",
+            "config_files",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="A settings file laid over the environment's; may be given again.",
+        ),
+        click.option("--env", metavar="NAME", help="Which config/NAME.yaml; default APP_ENV, else local."),
+    ):
+        command = option(command)
+    return command
+
+
+def with_view(command: F) -> F:
+    """Give a command the choice of how the market is shown."""
+    return click.option(
+        "--view",
+        type=click.Choice(["table", "lines", "json"]),
+        help="How to show it.  [default: table on a terminal, else lines]",
+    )(command)
+
+
+def view_or_default(view: str | None) -> str:
+    """Choose the view: a table needs a terminal that can be drawn on; anything else gets lines."""
+    can_draw = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    if view == "table" and not can_draw:
+        click.echo("stdout is no terminal that a table can be drawn on: lines instead", err=True)
+    return "lines" if view in (None, "table") and not can_draw else view or "table"
+
+
+def load(env: str | None, config_files: Sequence[Path], overrides: Sequence[str], view: str = "lines") -> Program:
+    """Read the settings, start the log, and make the container.
+
+    Raises:
+        SettingsError: with every fault of every source.
+    """
+    loaded = load_settings(env, config_files, overrides)
+    container = Container(settings=loaded.settings)
+    container.view.override(view)
+    return Program(loaded, container, start_log(loaded, container, view))
+
+
+def start_log(loaded: LoadedSettings, container: Container, view: str) -> LogOutput:
+    """Write the log to stderr; where a table is drawn on the same terminal, by way of it."""
+    log = loaded.settings.log
+    stream = container.board() if view == "table" and sys.stderr.isatty() else sys.stderr
+    return configure_logging(log.level, log.format, stream, repeat_seconds=log.repeat_seconds)
+
+
+def parse_instruments(text: str | None) -> tuple[str, ...] | None:
+    """Read ``binance:BTC-USDT,coinbase:BTC-USD``, in any case of letters.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    if text is None:
+        return None
+    try:
+        keys = [key_of(part) for part in filter(None, map(str.strip, text.split(",")))]
+    except UsageError as error:
+        raise UsageError(f"--instruments: {error}") from error
+    if not keys:
+        raise UsageError("--instruments: expected VENUE:BASE-QUOTE, several with commas, received nothing")
+    return tuple(dict.fromkeys(keys))
+
+
+def only_instruments(keys: Sequence[str], settings: Settings) -> list[str]:
+    """Say in ``--set`` terms that these instruments are followed and no others, their venues enabled or not.
+
+    Raises:
+        UsageError: there is no such venue.
+    """
+    wanted: dict[str, list[str]] = {name: [] for name in settings.venues}
+    for key in keys:
+        venue, _, symbol = key.partition(":")
+        if venue not in wanted:
+            nearest = get_close_matches(venue, wanted, n=1)
+            hint = f" (did you mean {nearest[0]}?)" if nearest else f", expected one of {', '.join(sorted(wanted))}"
+            raise UsageError(f"--instruments: the settings know no venue {venue}{hint}")
+        wanted[venue].append(symbol)
+    overrides = []
+    for venue, symbols in wanted.items():
+        overrides.append(f"venues.{venue}.enabled={'true' if symbols else 'false'}")
+        if symbols:
+            overrides.append(f"venues.{venue}.instruments=[{', '.join(symbols)}]")
+    return overrides
+
+
+def parse_shard(text: str | None) -> Shard | None:
+    """Read ``1/3``: the first of three.
+
+    Raises:
+        UsageError: it is not of that form, or there is no such shard.
+    """
+    if text is None:
+        return None
+    found = _SHARD.match(text)
+    if found is None or int(found.group(1)) > int(found.group(2)):
+        raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 1/3, received {text!r}")
+    return Shard(int(found.group(1)), int(found.group(2)))
+
+
+class _Seconds(click.FloatRange):
+    """A number of seconds above 0 that ends."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(min=0, min_open=True)
+"""The type of an option that says how long."""
+
+
+def parse_start(text: str) -> Start:
+    """Read where reading begins: ``latest``, ``earliest``, an ISO time, or a span such as ``-15m``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if text in ("latest", "earliest"):
+        return Start(text)
+    span = _SPAN.match(text)
+    moment = datetime.now(UTC)
+    try:
+        if span:
+            seconds = float(span.group(1)) * _SPAN_SECONDS[span.group(2)]
+            at = int((datetime.now(UTC).timestamp() - seconds) * 1_000_000)
+        else:
+            moment = datetime.fromisoformat(text)
+            at = int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1_000_000)
+    except (ValueError, OverflowError) as error:
+        hint = f" (did you mean -{text}?)" if _SPAN.match(f"-{text}") else ""
+        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text[:60]!r}{hint}"
+        raise UsageError(problem) from error
+    if at < 0:
+        raise UsageError(f"--from: expected a time after 1970, received {text[:60]!r}")
+    if at > (datetime.now(UTC).timestamp() + _FUTURE_SECONDS) * 1_000_000:
+        hint = "" if moment.tzinfo else " (without a zone it is local time: add Z for UTC)"
+        raise UsageError(f"--from: expected a time that has been, received {text[:60]!r}{hint}")
+    return Start(at)

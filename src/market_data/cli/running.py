@@ -1,0 +1,110 @@
+"""Runs a job until it is done or a signal asks it to stop."""
+
+import errno
+import math
+import signal
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+from anyio.abc import TaskStatus
+
+from market_data.domain.errors import AppError
+from market_data.logs import LogOutput
+
+__all__ = ["is_full", "run", "run_briefly"]
+
+T = TypeVar("T")
+
+_SECOND_SIGNAL_SECONDS = 1.0
+
+
+def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
+    """Run until it is done or a signal asks it to stop; a second signal, a moment later, ends it at once.
+
+    One Ctrl-C may reach a process twice, by its terminal and by a wrapper that passes it on: that is one wish, not two.
+
+    Raises:
+        AppError: what went wrong, where a person can do something about it.
+        BrokenPipeError: nobody reads what is written any more.
+        OSError: there is no room for what is written.
+    """
+    results: list[T] = []
+
+    async def main() -> None:
+        stop = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+
+            async def watch(*, task_status: TaskStatus[None]) -> None:
+                with anyio.open_signal_receiver(*_stopping_signals()) as signals:
+                    task_status.started()
+                    stopped_at = math.inf
+                    async for _ in signals:
+                        if not stop.is_set():
+                            stopped_at = anyio.current_time()
+                            stop.set()
+                        elif anyio.current_time() - stopped_at > _SECOND_SIGNAL_SECONDS:
+                            tasks.cancel_scope.cancel()
+
+            await tasks.start(watch)
+            results.append(await job(stop))
+            tasks.cancel_scope.cancel()
+
+    try:
+        anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise _single(group) from group
+    finally:
+        log.close()
+    if not results:
+        raise AppError("ended by a second signal before the end was clean")
+    return results[0]
+
+
+def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput) -> T:
+    """Run what ends by itself; a signal ends it at once.
+
+    Raises:
+        AppError: as ``run``, and when it was ended by a signal.
+        BrokenPipeError: as ``run``.
+    """
+    results: list[T] = []
+
+    async def until(stop: anyio.Event) -> None:
+        async def give_up() -> None:
+            await stop.wait()
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(give_up, name="stop")
+            results.append(await job())
+            tasks.cancel_scope.cancel()
+
+    run(until, log)
+    if not results:
+        raise AppError("interrupted")
+    return results[0]
+
+
+def is_full(error: BaseException) -> bool:
+    """Tell whether there is no more room where it was to be written."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _stopping_signals() -> list[signal.Signals]:
+    """Ctrl-C, SIGTERM, and the closing of the terminal, unless nohup has said not to mind that one."""
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Find the one error that a person can do something about; a bug stays what it is."""
+    leaves: list[BaseException] = [group]
+    while any(isinstance(leaf, BaseExceptionGroup) for leaf in leaves):
+        leaves = [
+            part for leaf in leaves for part in (leaf.exceptions if isinstance(leaf, BaseExceptionGroup) else (leaf,))
+        ]
+    ours = [leaf for leaf in leaves if isinstance(leaf, (AppError, BrokenPipeError)) or is_full(leaf)]
+    return ours[0] if len(ours) == len(leaves) else group

@@ -1,0 +1,117 @@
+"""The two halves of the river: ``produce`` and ``consume``."""
+
+from pathlib import Path
+
+import click
+
+from market_data.application.consume import ConsumeRequest
+from market_data.cli.options import (
+    examples,
+    load,
+    only_instruments,
+    parse_instruments,
+    parse_shard,
+    parse_start,
+    view_or_default,
+    with_settings,
+    with_view,
+)
+from market_data.cli.running import run
+from market_data.config import load_settings
+from market_data.domain.errors import AppError
+
+__all__ = ["consume", "produce"]
+
+
+@click.command(
+    epilog=examples(
+        "python -m app produce",
+        "python -m app produce --env production",
+        "python -m app produce --instruments binance:BTC-USDT,binance:SOL-USDT,coinbase:SOL-USD",
+        "python -m app produce --set reconnect.max_backoff_seconds=10",
+        "python -m app produce --shard 1/2",
+    )
+)
+@with_settings
+@click.option(
+    "--instruments", metavar="VENUE:SYMBOL,...", help="These and no others, instead of those in the settings."
+)
+@click.option(
+    "--shard", metavar="I/N", help="Only the I-th of N shares of the instruments, I from 1: one producer for each."
+)
+@click.option(
+    "--input-log",
+    "input_log_folder",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write all that the books were made of into this folder, to look into trouble.",
+)
+def produce(
+    env: str | None,
+    config_files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    instruments: str | None,
+    shard: str | None,
+    input_log_folder: Path | None,
+) -> None:
+    """Follow the venues and publish their books until Ctrl-C.
+
+    With --shard, several producers share the instruments: which of them follows one is decided by a hash of its key
+    (exchange:symbol), so that each falls to exactly one, and adding one moves no other.
+    """
+    share, keys = parse_shard(shard), parse_instruments(instruments)
+    if keys is not None:
+        overrides = (*overrides, *only_instruments(keys, load_settings(env, config_files, overrides).settings))
+    program = load(env, config_files, overrides)
+    program.container.shard.override(share)
+    program.container.input_log_folder.override(input_log_folder)
+    producer = program.container.producer()
+    if share is not None:
+        ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
+        program.container.telemetry().note("following a share of the instruments", shard=str(share), ours=len(ours))
+    undelivered = run(producer.run, program.log)
+    if undelivered:
+        seconds = program.loaded.settings.shutdown_timeout_seconds
+        raise AppError(f"{undelivered} records could not be delivered within {seconds:g} s (shutdown_timeout_seconds)")
+
+
+@click.command(
+    epilog=examples(
+        "python -m app consume",
+        "python -m app consume --view json --instruments coinbase:BTC-USD",
+        "python -m app consume --from -15m --view lines | head -3",
+    )
+)
+@with_settings
+@with_view
+@click.option("--from", "start", metavar="WHEN", help="latest, earliest, an ISO time, or a span such as -15m.")
+@click.option("--instruments", metavar="VENUE:SYMBOL,...", help="Only these: binance:BTC-USDT,coinbase:BTC-USD.")
+@click.option("--group", metavar="NAME", help="Share the topic with other members of this consumer group.")
+def consume(
+    env: str | None,
+    config_files: tuple[Path, ...],
+    overrides: tuple[str, ...],
+    view: str | None,
+    start: str | None,
+    instruments: str | None,
+    group: str | None,
+) -> None:
+    """Read the topic and show best bid and ask, mid and spread of every instrument.
+
+    Without --group all partitions are read and nothing is committed: two terminals both show the whole market.
+    """
+    program = load(env, config_files, overrides, view_or_default(view))
+    settings = program.loaded.settings.kafka.consumer
+    request = ConsumeRequest(
+        parse_start(start or settings.start), group or settings.group, parse_instruments(instruments)
+    )
+    consumer = program.container.consumer()
+    run(lambda stop: consumer.run(request, stop), program.log)
+    proof, tell = consumer.reading.proof, program.container.telemetry()
+    counts = {"records": consumer.reading.records, "holes": proof.holes, "foreign": proof.foreign}
+    if not consumer.reading.records:
+        return
+    if proof.is_proven:
+        tell.note("order proven", **counts)
+    else:
+        tell.warn("ORDER NOT PROVEN: see verify", **counts, doubled=proof.doubles, out_of_order=proof.disorder)

@@ -1,0 +1,282 @@
+"""The tree of settings, one plain record a section.
+
+Defaults, units and meanings stand in `config/base.yaml`; there are none here, so that a key missing there is told when
+the tree is built. None means that there is no such thing. `relations` yields what is wrong between values that are each
+good, as (path below the record, message).
+"""
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from market_data.adapters.venues import DIALECTS
+from market_data.config.kinds import (
+    Brokers,
+    Bytes,
+    Count,
+    Depth,
+    Digits,
+    ExistingFile,
+    Factor,
+    Hours,
+    HttpUrl,
+    Milliseconds,
+    Rate,
+    Seconds,
+    Secret,
+    Share,
+    SnapshotLimit,
+    Start,
+    Symbol,
+    Text,
+    TopicName,
+    WarmStart,
+    WebSocketUrl,
+    Word,
+    did_you_mean,
+)
+from market_data.config.words import Compression, LogFormat, LogLevel, OutboxPolicy, SaslMechanism, SecurityProtocol
+
+__all__ = [
+    "BookSettings",
+    "ConsumerSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "MarketSettings",
+    "OutboxSettings",
+    "ReconnectSettings",
+    "SecuritySettings",
+    "Settings",
+    "TopicSettings",
+    "TransportSettings",
+    "VenueSettings",
+    "ViewSettings",
+]
+
+
+@attrs.frozen
+class VenueSettings:
+    """One exchange. Only what not every exchange has may be left out of its stanza."""
+
+    enabled: bool
+    dialect: Word
+    websocket_url: WebSocketUrl
+    rest_url: HttpUrl
+    instruments: tuple[Symbol, ...]
+    instruments_per_connection: Count
+    messages_per_second: Rate
+    connections_per_second: Rate | None = None
+    requests_per_second: Rate | None = None
+    request_weight_per_minute: Count | None = None
+    snapshot_limit: SnapshotLimit | None = None
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require a dialect that there is, and each instrument once."""
+        if self.dialect not in DIALECTS:
+            known, hint = ", ".join(DIALECTS), did_you_mean(self.dialect, DIALECTS)
+            yield "dialect", f"expected one of {known}, received {self.dialect}{hint}"
+        twice = sorted({symbol for symbol in self.instruments if self.instruments.count(symbol) > 1})
+        if twice:
+            yield "instruments", f"expected each instrument once, received {', '.join(twice)} more than once"
+
+
+@attrs.frozen
+class ReconnectSettings:
+    """Waiting before a lost connection is tried again."""
+
+    initial_backoff_seconds: Seconds
+    max_backoff_seconds: Seconds
+    backoff_multiplier: Factor
+    jitter: Share
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require the first wait not to be above the longest."""
+        yield from _at_most(self, "initial_backoff_seconds", "max_backoff_seconds")
+
+
+@attrs.frozen
+class TransportSettings:
+    """Connections to exchanges and the frames that wait behind them."""
+
+    connect_timeout_seconds: Seconds
+    request_timeout_seconds: Seconds
+    max_frame_bytes: Bytes
+    max_pending_frames: Count
+    max_pending_bytes: Bytes
+    ping_interval_seconds: Seconds
+    ping_timeout_seconds: Seconds
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require room for the largest frame."""
+        yield from _at_most(self, "max_frame_bytes", "max_pending_bytes")
+
+
+@attrs.frozen
+class BookSettings:
+    """Keeping a book true, and finding out when it is not."""
+
+    depth: Depth
+    heartbeat_seconds: Seconds
+    first_data_timeout_seconds: Seconds
+    connection_silence_seconds: Seconds
+    stream_silence_seconds: Seconds
+    probe_timeout_seconds: Seconds
+    join_quiet_seconds: Seconds
+    max_buffered_events: Count
+    reseed_below_levels: Count
+    snapshot_retry_initial_seconds: Seconds
+    snapshot_retry_max_seconds: Seconds
+    crossed_limit: Count
+    audit_seconds: Seconds
+    max_clock_skew_seconds: Seconds
+    clock_step_seconds: Seconds
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require bounds in their order."""
+        yield from _at_most(self, "depth", "reseed_below_levels")
+        yield from _at_most(self, "snapshot_retry_initial_seconds", "snapshot_retry_max_seconds")
+
+
+@attrs.frozen
+class OutboxSettings:
+    """What waits for the broker."""
+
+    policy: OutboxPolicy
+    max_records: Count
+    max_bytes: Bytes
+
+
+@attrs.frozen
+class TopicSettings:
+    """Names of topics."""
+
+    books: TopicName
+
+
+@attrs.frozen
+class SecuritySettings:
+    """How the broker is spoken to in private."""
+
+    protocol: SecurityProtocol
+    mechanism: SaslMechanism | None
+    username: Text | None
+    password: Secret | None
+    ca_file: ExistingFile | None
+    certificate_file: ExistingFile | None
+    key_file: ExistingFile | None
+    key_password: Secret | None
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require all that the protocol needs, and nothing that it would not use."""
+        for name in ("mechanism", "username", "password"):
+            if self.protocol.is_authenticated and getattr(self, name) is None:
+                variable = (
+                    "; set APP__KAFKA__SECURITY__PASSWORD in the environment or .env" if name == "password" else ""
+                )
+                yield name, f"missing, protocol {self.protocol} needs it{variable}"
+            if not self.protocol.is_authenticated and getattr(self, name) is not None:
+                yield name, f"expected protocol SASL_SSL or SASL_PLAINTEXT beside it, received {self.protocol}"
+        for name in ("ca_file", "certificate_file", "key_file", "key_password"):
+            if not self.protocol.is_encrypted and getattr(self, name) is not None:
+                yield name, f"expected protocol SSL or SASL_SSL beside it, received {self.protocol}"
+        if self.key_file is not None and self.certificate_file is None:
+            yield "certificate_file", "missing, key_file needs it"
+        if self.key_password is not None and self.certificate_file is None:
+            yield "certificate_file", "missing, key_password needs it"
+
+
+@attrs.frozen
+class ConsumerSettings:
+    """Reading books back."""
+
+    group: Text | None
+    start: Start
+    max_poll_records: Count
+    fetch_wait_milliseconds: Milliseconds
+    session_timeout_seconds: Seconds
+    warm_start_records: WarmStart
+
+
+@attrs.frozen
+class KafkaSettings:
+    """The broker, the topic and the way there and back."""
+
+    brokers: Brokers
+    client_id: Text
+    topics: TopicSettings
+    create_topic: bool
+    partitions: Count
+    replication_factor: Count
+    min_insync_replicas: Count
+    retention_hours: Hours
+    retention_bytes_per_partition: Bytes
+    compression: Compression
+    linger_milliseconds: Milliseconds
+    max_batch_bytes: Bytes
+    max_message_bytes: Bytes
+    max_in_flight_records: Count
+    connect_timeout_seconds: Seconds
+    ride_out_seconds: Seconds
+    security: SecuritySettings
+    consumer: ConsumerSettings
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require that records can be written and a batch can be sent."""
+        yield from _at_most(self, "min_insync_replicas", "replication_factor")
+        yield from _at_most(self, "max_batch_bytes", "max_message_bytes")
+
+
+@attrs.frozen
+class MarketSettings:
+    """The view of the market that a consumer keeps."""
+
+    stale_after_heartbeats: Rate
+    spread_percent_digits: Digits
+
+
+@attrs.frozen
+class ViewSettings:
+    """What is drawn on a terminal."""
+
+    refresh_per_second: Rate
+
+
+@attrs.frozen
+class LogSettings:
+    """What is written to stderr."""
+
+    level: LogLevel
+    format: LogFormat
+    repeat_seconds: Seconds
+
+
+@attrs.frozen
+class Settings:
+    """All of it."""
+
+    venues: Mapping[Word, VenueSettings]
+    reconnect: ReconnectSettings
+    transport: TransportSettings
+    book: BookSettings
+    outbox: OutboxSettings
+    kafka: KafkaSettings
+    market: MarketSettings
+    view: ViewSettings
+    log: LogSettings
+    shutdown_timeout_seconds: Seconds
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require that a fresh snapshot does not call for the next one."""
+        for name, venue in self.venues.items():
+            limit, reseed = venue.snapshot_limit, self.book.reseed_below_levels
+            if venue.enabled and limit is not None and reseed >= limit:
+                yield (
+                    "book.reseed_below_levels",
+                    f"expected below venues.{name}.snapshot_limit ({limit}), received {reseed}",
+                )
+
+
+def _at_most(record: attrs.AttrsInstance, name: str, bound: str) -> Iterator[tuple[str, str]]:
+    value, limit = getattr(record, name), getattr(record, bound)
+    if value > limit:
+        yield name, f"expected at most {bound} ({limit:.15g}), received {value:.15g}"

@@ -1,0 +1,61 @@
+"""What a book's safety wants done: the effects that ``sync`` and its rules give instead of doing anything."""
+
+from enum import StrEnum
+
+import attrs
+
+from market_data.domain.instrument import Instrument
+from market_data.domain.normalized import BookState, Reason
+
+__all__ = ["Effect", "Fetch", "Purpose", "Reconnect", "Renew", "Tell"]
+
+
+class Purpose(StrEnum):
+    """Why a book is fetched."""
+
+    SNAPSHOT = "snapshot"
+    """To start from: there is no book to speak of."""
+    RESEED = "reseed"
+    """To know more levels: swapped in when it agrees with what is known."""
+    PROBE = "probe"
+    """To learn whether a silent stream still speaks."""
+    AUDIT = "audit"
+    """To compare, as a matter of course."""
+
+
+@attrs.frozen
+class Fetch:
+    """Ask for the best ``levels`` a side; the answer comes back with ``serial``, or it is an old one's."""
+
+    instrument: Instrument
+    purpose: Purpose
+    levels: int
+    serial: int
+    within_seconds: float | None = None
+    """An answer that takes longer, waiting for its turn included, is a failure; None: as long as any request may
+    take."""
+
+
+@attrs.frozen
+class Renew:
+    """Have the venue send this instrument's stream anew on the same connection."""
+
+    instrument: Instrument
+
+
+@attrs.frozen
+class Reconnect:
+    """Close the connection, by our own will, and open another."""
+
+    reason: Reason
+
+
+@attrs.frozen
+class Tell:
+    """Something an operator should know; the message is constant, what varies is in the fields."""
+
+    message: str
+    fields: dict[str, object]
+
+
+Effect = BookState | Fetch | Renew | Reconnect | Tell

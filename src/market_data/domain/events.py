@@ -1,0 +1,74 @@
+"""What a venue's frames mean, whatever the venue: the words between its dialect and the rules of ``sync``.
+
+``native`` is the venue's own id of an instrument. Levels are ``(price, size)`` as the venue wrote them; sizes are
+absolute and a size of zero removes the level.
+"""
+
+from collections.abc import Sequence
+
+import attrs
+
+from market_data.domain.normalized import Level
+
+__all__ = ["Accepted", "Change", "Departing", "Event", "Numbered", "Refused", "Snapshot"]
+
+
+@attrs.frozen
+class Change:
+    """Levels of one instrument changed.
+
+    ``first_id`` to ``last_id`` is the range of the venue's update ids that it covers; venues that number frames rather
+    than changes give the frame's number in both. ``event_time`` is the venue's time, µs UTC, None where it gave none.
+    """
+
+    native: str
+    first_id: int
+    last_id: int
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    event_time: int | None
+
+
+@attrs.frozen
+class Snapshot:
+    """The whole book of one instrument, or its best ``limit`` levels a side; unsorted is legal.
+
+    A side shorter than ``limit`` is whole; ``limit`` is None for a book in full depth.
+    """
+
+    native: str
+    sequence: int | None
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+    event_time: int | None
+    limit: int | None = None
+
+
+@attrs.frozen
+class Numbered:
+    """The frame's place in its connection, before anything that it holds: 0, 1, 2, … without holes or repeats."""
+
+    number: int
+
+
+@attrs.frozen
+class Accepted:
+    """The venue acknowledged a subscription. ``natives`` is all it now sends; None: all that was asked for."""
+
+    natives: frozenset[str] | None
+
+
+@attrs.frozen
+class Refused:
+    """The venue answered with an error: for one instrument, or for the connection where ``native`` is None."""
+
+    message: str
+    native: str | None = None
+
+
+@attrs.frozen
+class Departing:
+    """The venue is about to close this connection: a replacement is wanted now."""
+
+
+Event = Change | Snapshot | Numbered | Accepted | Refused | Departing

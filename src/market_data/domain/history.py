@@ -1,0 +1,70 @@
+"""What the records of one instrument say over time: how much of it the book was live, and how old its data was.
+
+All times are µs since 1970 UTC; a record counts at the time of its publishing.
+"""
+
+import attrs
+
+from market_data.domain.normalized import NormalizedBook
+
+__all__ = ["KeyHistory"]
+
+_RUNS_KEPT = 1000
+
+
+@attrs.define
+class KeyHistory:
+    """Of one instrument, from its first record that was read to its last; an older run's rest does not count."""
+
+    stale_after: int
+    """A live book without a record for longer than this, in µs, was not live from then on: its producer was silent."""
+    first_time: int | None = None
+    last_time: int = 0
+    live_time: int = 0
+    """How long it was live, between its first and its last record."""
+    worst_age: int = 0
+    """The longest that fresh data waited from its receipt to its publishing."""
+    epochs: int = 0
+    """How often it became live; where reading begins in a live book, that counts."""
+    run_count: int = 0
+    runs: dict[str, None] = attrs.field(factory=dict)
+    """The newest of them."""
+    foreign_runs: set[str] = attrs.field(factory=set)
+    """Runs that went on publishing after a newer one had begun."""
+    _newest: NormalizedBook | None = None
+
+    def add(self, book: NormalizedBook, published: int) -> None:
+        """Take the next record."""
+        if self.first_time is None:
+            self.first_time = self.last_time = published
+        newest = self._newest
+        if book.run not in self.runs and (newest is None or book.run > newest.run or len(self.runs) < _RUNS_KEPT):
+            self._begin(book)
+        if newest is not None and book.run < newest.run:
+            if len(self.foreign_runs) < _RUNS_KEPT:
+                self.foreign_runs.add(book.run)
+            return
+        if newest is not None and newest.is_live:
+            self.live_time += max(0, min(published - self.last_time, self.stale_after))
+        if book.is_live:
+            is_same_run = newest is not None and newest.run == book.run
+            if newest is None or not is_same_run or newest.epoch != book.epoch:
+                self.epochs += 1
+            is_fresh = newest is None or newest.received_time != book.received_time
+            if is_fresh and book.received_time is not None:
+                self.worst_age = max(self.worst_age, published - book.received_time)
+        self._newest = book
+        self.last_time = max(self.last_time, published)
+
+    @property
+    def live_share(self) -> float | None:
+        """The share of time live, 0 to 1; None before there are two records."""
+        if self.first_time is None or self.last_time <= self.first_time:
+            return None
+        return self.live_time / (self.last_time - self.first_time)
+
+    def _begin(self, book: NormalizedBook) -> None:
+        self.run_count += 1
+        self.runs[book.run] = None
+        if len(self.runs) > _RUNS_KEPT:
+            del self.runs[min(self.runs)]

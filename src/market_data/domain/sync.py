@@ -1,0 +1,364 @@
+"""The safety that every venue shares: what one book's status is, when it may be published, and with what.
+
+A ``BookSync`` lives as long as the program, through any number of connections. Its inputs are methods that take the
+moment they happened; its effects are collected in a list that the caller drains: a ``BookState`` is to be published, a
+``Fetch`` to be asked of the venue's REST interface, a ``Renew`` or ``Reconnect`` to be done to the connection. It
+reads no clock and does no I/O, so the same inputs always give the same effects.
+
+Two rules of continuity build on it: ``splice.SplicedSync`` (id ranges per instrument, snapshots fetched) and
+``counted.CountedSync`` (frames numbered per connection, snapshots in band).
+
+    status         entered when                                                     left when
+    syncing        at the start; a connection is open again                         live, or as below
+    live           snapshot and stream are joined, not crossed, deep enough         any refutation below
+    gap            continuity lost; content refuted; depth not known                live again, or the socket is lost
+    stale          silent beyond the bound, probed in vain                          live again, or the socket is lost
+    disconnected   the socket was lost, could not be opened, or the program stops   a connection is open again
+"""
+
+from abc import ABC, abstractmethod
+
+import attrs
+
+from market_data.domain.book import OrderBook, is_same_ladder
+from market_data.domain.effects import Effect, Fetch, Purpose, Tell
+from market_data.domain.events import Change, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, BookStatus, Levels, Reason
+
+__all__ = ["TRUSTED_AFTER_SECONDS", "Backoff", "BookSync", "Standing", "SyncSettings"]
+
+TRUSTED_AFTER_SECONDS = 60.0
+"""A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
+
+
+@attrs.frozen
+class SyncSettings:
+    """The bounds of trust; seconds are of the monotonic clock."""
+
+    depth: int
+    """Levels a side that a record holds at most."""
+    heartbeat_seconds: float
+    """A state is published again when nothing else was for so long."""
+    first_data_timeout_seconds: float
+    """A stream that says nothing for so long after subscribing is asked for anew."""
+    stream_silence_seconds: float
+    """A live book without any frame for so long is probed."""
+    join_quiet_seconds: float
+    """What the venue's REST interface already knows must reach us over the stream within this time."""
+    max_buffered_events: int
+    """Changes kept while a snapshot is awaited; the oldest go first."""
+    reseed_below_levels: int
+    """A second snapshot is fetched when fewer levels a side are known."""
+    snapshot_limit: int
+    """Levels a side asked for in a snapshot."""
+    snapshot_retry_initial_seconds: float
+    snapshot_retry_max_seconds: float
+    crossed_limit: int
+    """Crossed so often in a row, a book is kept and watched rather than rebuilt again."""
+    audit_seconds: float
+    """A live book is compared with the venue's REST interface so often; 0: never."""
+    probe_timeout_seconds: float = 5.0
+    """A probe that is not answered for so long has failed."""
+    quiet_probe_seconds: float = 0.0
+    """A book that a probe has found to be quiet is probed again after so long, or ``stream_silence_seconds`` if that is
+    longer: many quiet books share the venue's REST budget."""
+    rebuild_max_seconds: float = 30.0
+    """A book that the venue refuses, or that is rebuilt at the expense of others, waits no longer for the next try."""
+    clock_step_seconds: float = 1.0
+    """The wall clock leaping so far against the monotonic one makes books be doubted: the machine may have slept."""
+    pause_seconds: float = 5.0
+    """So does nothing being handled for so long: what is read then may have lain in the kernel meanwhile."""
+    max_clock_skew_seconds: float = 10.0
+    """The venue's clock being so far from ours is told."""
+
+
+@attrs.frozen
+class Standing:
+    """What was said of a book that was never live; ``key`` is its instrument's."""
+
+    key: str
+    status: BookStatus
+    reason: Reason | None
+    status_since: int
+    """µs since 1970 UTC; 0 where nothing was said yet."""
+    published_at: float
+    """When its last record was given, seconds of the monotonic clock."""
+
+
+class Backoff:
+    """Growing waits between attempts, back to the first after a success."""
+
+    def __init__(self, initial: float, limit: float) -> None:
+        """Seconds; each wait is twice the one before."""
+        self._initial = initial
+        self._limit = limit
+        self._next = initial
+
+    def reset(self) -> None:
+        """Forget all failures."""
+        self._next = self._initial
+
+    def advance(self) -> float:
+        """Give the wait before the next attempt."""
+        wait = self._next
+        self._next = min(self._next * 2, self._limit)
+        return wait
+
+
+class BookSync(ABC):
+    """One instrument's book, status and record stream."""
+
+    def __init__(
+        self, instrument: Instrument, settings: SyncSettings, effects: list[Effect], *, may_cross: bool = False
+    ) -> None:
+        """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on."""
+        self.instrument = instrument
+        self.status = BookStatus.SYNCING
+        self.reason: Reason | None = None
+        self.epoch = 0
+        self.sequence: int | None = None
+        self.is_refused = False
+        """The venue does not send this instrument on this connection, as far as that can be told."""
+        self._settings = settings
+        self._effects = effects
+        self._book = OrderBook(settings.depth)
+        self._status_since = 0
+        self._event_time: int | None = None
+        self._received_time: int | None = None
+        self._bids: Levels = ()
+        self._asks: Levels = ()
+        self._published_at = 0.0
+        self._serial = 0
+        self._awaited: Purpose | None = None
+        self._may_cross = may_cross
+        self._crossed_in_a_row = 0
+        self._live_since = 0.0
+        self._touched = False
+        self._stands = False
+        self._is_doubted = False
+
+    # inputs that every venue has
+
+    def start(self, now: Moment) -> None:
+        """The program starts: say that the instrument exists, unless another has said so."""
+        if not self._status_since:
+            self._status_since = now.wall
+            self._publish(now)
+
+    @property
+    def standing(self) -> Standing:
+        """What has been said of this book so far."""
+        return Standing(self.instrument.key, self.status, self.reason, self._status_since, self._published_at)
+
+    def resume(self, standing: Standing) -> None:
+        """Go on with the records of one that stood in for this book and was never live."""
+        self.status, self.reason = standing.status, standing.reason
+        self._status_since, self._published_at = standing.status_since, standing.published_at
+
+    def opened(self, now: Moment) -> None:
+        """A connection that shall carry this instrument is open: whatever was known before is void."""
+        self._forget(now)
+        if self.status in (BookStatus.DISCONNECTED, BookStatus.STALE):
+            self._become(BookStatus.SYNCING, self.reason, now)
+
+    def closed(self, reason: Reason, now: Moment) -> None:
+        """The connection is lost; or it had to be given up for what came over it, or for its silence."""
+        self._forget(now)
+        match reason:
+            case Reason.MALFORMED:
+                status = BookStatus.GAP
+            case Reason.SILENCE:
+                status = BookStatus.STALE
+            case _:
+                status = BookStatus.DISCONNECTED
+        self._become(status, reason, now)
+
+    def unopened(self, reason: Reason, now: Moment) -> None:
+        """No connection could be opened."""
+        self._forget(now)
+        self._become(BookStatus.DISCONNECTED, reason, now)
+
+    def detached(self, now: Moment) -> None:
+        """The connection is being closed by our own will, for a reason that the status already tells."""
+        self._forget(now)
+
+    def stopped(self, now: Moment) -> None:
+        """The program stops; this gives the last record."""
+        self._become(BookStatus.DISCONNECTED, Reason.SHUTDOWN, now)
+
+    def doubt(self, now: Moment) -> None:
+        """The clock stepped, or we were not running: what is read next may be old, so that only the venue's book of
+        after this moment can show a live one.
+        """
+        if self.status is BookStatus.LIVE:
+            self._become(BookStatus.STALE, Reason.CLOCK, now)
+        self._prove(now)
+
+    @abstractmethod
+    def _prove(self, now: Moment) -> None:
+        """Take nothing for true that was asked for or sent before now."""
+
+    def refuse(self, reason: Reason, now: Moment, *, was_depth: bool) -> None:
+        """What came can not be trusted; ``was_depth``: it was known to be a depth frame of this instrument."""
+        if was_depth:
+            self._received_time = now.wall
+        self._lose(reason, now)
+
+    def explain(self, reason: Reason, now: Moment) -> None:
+        """Say why a book that is not live does not become so."""
+        if self.status is not BookStatus.LIVE:
+            self._become(self.status, reason, now)
+
+    @abstractmethod
+    def denied(self, now: Moment) -> None:
+        """The venue said no to what was asked, or yes to others only: do not wait as long as for who says nothing."""
+
+    @abstractmethod
+    def accepted(self, now: Moment) -> None:
+        """The venue acknowledged that it sends this instrument."""
+
+    @abstractmethod
+    def change(self, change: Change, now: Moment) -> None:
+        """Some levels changed."""
+
+    @abstractmethod
+    def snapshot(self, snapshot: Snapshot, now: Moment) -> None:
+        """The whole book came over the stream."""
+
+    def fetched(self, serial: int, snapshot: Snapshot, now: Moment) -> None:
+        """What was asked for with a ``Fetch`` came back."""
+        if serial != self._serial or self._awaited is None:
+            return
+        purpose, self._awaited = self._awaited, None
+        if purpose in (Purpose.SNAPSHOT, Purpose.RESEED):
+            self._received_time = now.wall
+        self._take_fetched(purpose, snapshot, now)
+
+    def fetch_failed(self, serial: int, reason: Reason, retry_after_seconds: float | None, now: Moment) -> None:
+        """What was asked for with a ``Fetch`` will not come."""
+        if serial != self._serial or self._awaited is None:
+            return
+        purpose, self._awaited = self._awaited, None
+        self._miss_fetched(purpose, reason, retry_after_seconds, now)
+
+    @abstractmethod
+    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:
+        """Use an answer that is still awaited."""
+
+    @abstractmethod
+    def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:
+        """Do without an answer that is still awaited."""
+
+    def settle(self, now: Moment) -> None:
+        """A whole frame is applied: judge the book, where one stands, and publish it if it changed."""
+        if self._touched and self._stands and not self._is_doubted:
+            self._touched = False
+            self._judge(now)
+
+    def tick(self, now: Moment) -> None:
+        """Time has passed."""
+        self._watch(now)
+        if now.mono - self._published_at >= self._settings.heartbeat_seconds:
+            self._publish(now)
+
+    @abstractmethod
+    def _watch(self, now: Moment) -> None:
+        """See to deadlines."""
+
+    # what the two rules share
+
+    @abstractmethod
+    def _lose(self, reason: Reason, now: Moment) -> None:
+        """Continuity is lost or content refuted: say ``gap`` and rebuild."""
+
+    @abstractmethod
+    def _forget(self, now: Moment) -> None:
+        """Drop all that belongs to a connection."""
+
+    def _take_book(self, snapshot: Snapshot) -> None:
+        """Start from a snapshot. Raises InvalidLevel."""
+        self._book.replace(snapshot.bids, snapshot.asks, snapshot.limit)
+        self.sequence = snapshot.sequence
+        self._event_time = snapshot.event_time
+        self._touched = True
+
+    def _apply(self, change: Change) -> None:
+        """Apply a change that continuity allows. Raises InvalidLevel."""
+        if self._book.apply(change.bids, change.asks):
+            self._touched = True
+        self.sequence = change.last_id
+        self._event_time = change.event_time
+
+    def _judge(self, now: Moment) -> None:
+        """Decide after a whole frame whether the book as it stands may be live, and publish what changed."""
+        if self._book.is_crossed:
+            self._crossed(now)
+            return
+        known = self._book.known_levels
+        if known is not None and known < self._settings.depth:
+            self._lose(Reason.DEPTH, now)
+            return
+        bids, asks = self._book.top()
+        if self.status is not BookStatus.LIVE:
+            self._bids, self._asks = bids, asks
+            self.epoch += 1
+            self._live_since = now.mono
+            self._become(BookStatus.LIVE, None, now)
+        elif not (is_same_ladder(bids, self._bids) and is_same_ladder(asks, self._asks)):
+            self._bids, self._asks = bids, asks
+            self._publish(now)
+
+    def _crossed(self, now: Moment) -> None:
+        """Rebuild a crossed book; one that comes back crossed is in an auction: kept, but not live until it is over."""
+        if self.status is BookStatus.LIVE and now.mono - self._live_since >= TRUSTED_AFTER_SECONDS:
+            self._crossed_in_a_row = 0
+        if self.status is not BookStatus.GAP or self.reason is not Reason.CROSSED or not self._is_held:
+            self._crossed_in_a_row += 1
+        if self._is_held:
+            self._become(BookStatus.GAP, Reason.CROSSED, now)
+        else:
+            self._lose(Reason.CROSSED, now)
+
+    @property
+    def _is_held(self) -> bool:
+        return self._may_cross or self._crossed_in_a_row >= self._settings.crossed_limit
+
+    def _tell(self, message: str, **fields: object) -> None:
+        self._effects.append(Tell(message, {"instrument": self.instrument.key, **fields}))
+
+    def _fetch(self, purpose: Purpose, levels: int) -> None:
+        self._serial += 1
+        self._awaited = purpose
+        within = self._settings.probe_timeout_seconds if purpose is Purpose.PROBE else None
+        self._effects.append(Fetch(self.instrument, purpose, levels, self._serial, within))
+
+    def _become(self, status: BookStatus, reason: Reason | None, now: Moment) -> None:
+        if status is self.status and reason is self.reason:
+            return
+        if status is not self.status:
+            self.status = status
+            self._status_since = now.wall
+        self.reason = reason
+        if status is not BookStatus.LIVE:
+            self._bids = self._asks = ()
+        self._publish(now)
+
+    def _publish(self, now: Moment) -> None:
+        self._published_at = now.mono
+        self._effects.append(
+            BookState(
+                self.instrument.exchange,
+                self.instrument.symbol,
+                self.status,
+                self.reason,
+                self._status_since,
+                self._bids,
+                self._asks,
+                self._event_time,
+                self._received_time,
+                self.sequence,
+                self.epoch,
+            )
+        )

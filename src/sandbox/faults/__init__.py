@@ -1,6 +1,0 @@
-"""What to do wrong and when: fault scripts, and what carries them out."""
-
-from sandbox.faults.engine import Faults, Injection
-from sandbox.faults.script import Fault, FaultKind, FrameChoice, load_script, ready_made_scripts
-
-__all__ = ["Fault", "FaultKind", "Faults", "FrameChoice", "Injection", "load_script", "ready_made_scripts"]
