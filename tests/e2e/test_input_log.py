@@ -12,8 +12,9 @@ from market_data.adapters.inputlog import read_input_log
 from market_data.application.inputlog import replay
 from market_data.application.inputs import Closed, Fetched, Frames, Stopped
 from market_data.config import load_settings
-from market_data.container import Container, make_logged_core
+from market_data.container import Container
 from market_data.domain.normalized import BookState, BookStatus, NormalizedBook
+from market_data.factories.producing import make_logged_core
 from market_data_sandbox import Fault, FaultKind, Options, Venue, serve
 
 

@@ -14,7 +14,8 @@ from market_data.application.tally import Tally
 from market_data.cli.options import SECONDS, examples, start_log, view_or_default, with_view
 from market_data.cli.running import run
 from market_data.config import load_settings
-from market_data.container import Container, make_children
+from market_data.container import Container
+from market_data.factories.producing import make_children
 
 __all__ = ["demo"]
 

@@ -15,9 +15,9 @@ from market_data.application.listing import Offer
 from market_data.application.verify import KeyReport, VerifyRequest
 from market_data.cli.options import SECONDS, examples, load, parse_instruments, parse_start, with_settings
 from market_data.cli.running import run, run_briefly
-from market_data.container import make_listings
 from market_data.domain.errors import AppError
 from market_data.domain.instrument import Listing
+from market_data.factories.venues import make_listings
 
 __all__ = ["check", "instruments", "verify"]
 

@@ -1,0 +1,69 @@
+"""What reads the topic: the cluster, the topic, its reader, the market that a reader keeps."""
+
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.security import Security
+from market_data.adapters.kafka.subscriber import KafkaSubscriber
+from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.ports import Subscriber, Telemetry
+from market_data.config import Settings
+from market_data.domain.market import Market
+
+__all__ = ["make_cluster", "make_market", "make_subscriber", "make_topic"]
+
+
+def make_cluster(settings: Settings) -> KafkaCluster:
+    """Say where the brokers are and how they are spoken to."""
+    kafka, security = settings.kafka, settings.kafka.security
+    return KafkaCluster(
+        brokers=",".join(kafka.brokers),
+        client_id=kafka.client_id,
+        security=Security(
+            protocol=security.protocol,
+            mechanism=security.mechanism,
+            username=security.username,
+            password=security.password.reveal() if security.password else None,
+            ca_file=security.ca_file,
+            certificate_file=security.certificate_file,
+            key_file=security.key_file,
+            key_password=security.key_password.reveal() if security.key_password else None,
+        ),
+        connect_timeout_seconds=kafka.connect_timeout_seconds,
+    )
+
+
+def make_topic(settings: Settings) -> KafkaTopic:
+    """Say what the topic shall be like."""
+    kafka = settings.kafka
+    return KafkaTopic(
+        name=kafka.topics.books,
+        create=kafka.create_topic,
+        partitions=kafka.partitions,
+        replication_factor=kafka.replication_factor,
+        min_insync_replicas=kafka.min_insync_replicas,
+        retention_hours=kafka.retention_hours,
+        retention_bytes_per_partition=kafka.retention_bytes_per_partition,
+        max_message_bytes=kafka.max_message_bytes,
+        compression=kafka.compression,
+    )
+
+
+def make_subscriber(settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> Subscriber:
+    """Read from Kafka."""
+    consumer = settings.kafka.consumer
+    return KafkaSubscriber(
+        cluster=cluster,
+        topic=topic.name,
+        telemetry=telemetry,
+        max_poll_records=consumer.max_poll_records,
+        fetch_wait_milliseconds=consumer.fetch_wait_milliseconds,
+        session_timeout_seconds=consumer.session_timeout_seconds,
+        warm_records_per_partition=consumer.warm_start_records,
+    )
+
+
+def make_market(settings: Settings) -> Market:
+    """Keep what a reader sees."""
+    return Market(
+        stale_after_seconds=settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds,
+        digits=settings.market.spread_percent_digits,
+    )
