@@ -16,9 +16,9 @@ from market_data.adapters.console.screen import TableDisplay
 from market_data.adapters.telemetry.logs import LogTelemetry
 from market_data.application.shard import Shard
 from market_data.config import Settings
-from market_data.factories.asking import make_check, make_consumer, make_probe, make_verification
+from market_data.factories.asking import make_check, make_consumer, make_verification
 from market_data.factories.producing import make_input_log, make_outbox, make_producer, make_publisher, make_run
-from market_data.factories.reading import make_cluster, make_market, make_subscriber, make_topic
+from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
 from market_data.factories.venues import make_plans, make_transport
 
 __all__ = ["Container"]

@@ -83,7 +83,15 @@ async def test_instruments_that_make_no_sense_are_told(instruments: list[str], p
             pass
 
 
-async def test_a_start_that_makes_no_sense_is_told() -> None:
-    with pytest.raises(UsageError, match="latest, earliest or a datetime"):
-        async with read_books(start="-15m"):
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        pytest.param({"start": "15m"}, r"start: expected latest, .* \(did you mean -15m\?\)", id="start"),
+        pytest.param({"until": "never"}, "until: expected latest, an ISO time", id="until"),
+        pytest.param({"until": "latest", "group": "tops"}, "until: a group shares the reading", id="until in a group"),
+    ],
+)
+async def test_a_span_that_makes_no_sense_is_told(options: dict[str, str], problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        async with read_books(None, **options):  # type: ignore[arg-type]
             pass

@@ -57,6 +57,10 @@ class FakeSubscriber(Subscriber, Subscription):
     def positions(self) -> Mapping[int, int]:
         return {0: self._position}
 
+    @property
+    def is_reading_back(self) -> bool:
+        return False
+
     def open(self, start: Start, group: str | None) -> AbstractAsyncContextManager[Subscription]:
         self.asked.append((start, group))
         return self._opened()

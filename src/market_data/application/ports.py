@@ -318,6 +318,12 @@ class Subscription(Protocol):
 
     @property
     @abstractmethod
+    def is_reading_back(self) -> bool:
+        """Whether the newest records of before where reading begins are still to be handed out."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
     def unreadable(self) -> Mapping[str, int]:
         """How many records could not be read, by what their keys say; ``?`` stands for keys that say nothing."""
         raise NotImplementedError

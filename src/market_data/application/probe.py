@@ -41,3 +41,15 @@ class TopicProbe(Protocol):
             BrokerError: one answers, and does not let us in or not see the topic.
         """
         raise NotImplementedError
+
+    @abstractmethod
+    async def ends_at(self, time: int) -> Mapping[int, int]:
+        """Ask, once, where each partition's records from a time (µs UTC) on begin; its end where there are none.
+
+        A broker that cannot look up times gives the end as it is now.
+
+        Raises:
+            BrokerUnavailable: none answers.
+            BrokerError: one answers, and does not let us in or not see the topic.
+        """
+        raise NotImplementedError

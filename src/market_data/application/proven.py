@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from market_data.application.bounded import ReadingEnd
 from market_data.application.ports import Delivered, Subscription, Telemetry
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment
@@ -37,6 +38,14 @@ class ProvenSubscription:
         self.proof = proof or OrderProof()
         self._partitions: dict[str, int] = {}
         self._readings: dict[str, int] = {}
+
+    async def has_come_to(self, end: ReadingEnd) -> bool:
+        """Tell whether all that a bounded reading asks for was received.
+
+        Raises:
+            BrokerError: the broker does not say where the end is.
+        """
+        return not self._subscription.is_reading_back and await end.is_reached(self._subscription.positions)
 
     async def receive(self) -> list[Delivered]:
         """Wait for records; safe to cancel. Trouble is told, counted in ``proof``, and the record handed out.

@@ -13,6 +13,7 @@ from market_data import __version__
 from market_data.cli.demo import demo
 from market_data.cli.questions import check, instruments, verify
 from market_data.cli.running import is_full
+from market_data.cli.sandbox import sandbox
 from market_data.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
 from market_data.cli.streams import consume, produce
 from market_data.domain.errors import AppError
@@ -36,7 +37,7 @@ def cli() -> None:
     """Order books of Binance and Coinbase, checked, normalised, and delivered in order through Kafka."""
 
 
-for _command in (check, completion, config, consume, demo, instruments, produce, verify):
+for _command in (check, completion, config, consume, demo, instruments, produce, sandbox, verify):
     cli.add_command(_command)
 
 

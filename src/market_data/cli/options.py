@@ -4,8 +4,8 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import click
 
 from market_data.application.ports import Start
 from market_data.application.shard import Shard
+from market_data.application.times import start_of
 from market_data.config import LoadedSettings, Settings, load_settings
 from market_data.container import Container
 from market_data.domain.errors import UsageError
@@ -39,10 +40,6 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
-_SPAN = re.compile(r"^-(\d+(?:\.\d+)?)([smhd])$")
-_FUTURE_SECONDS = 60
-"""Another clock may be ahead by so much."""
-_SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @attrs.frozen
@@ -186,24 +183,7 @@ def parse_start(text: str) -> Start:
     Raises:
         UsageError: it is none of these.
     """
-    if text in ("latest", "earliest"):
-        return Start(text)
-    span = _SPAN.match(text)
-    moment = datetime.now(UTC)
     try:
-        if span:
-            seconds = float(span.group(1)) * _SPAN_SECONDS[span.group(2)]
-            at = int((datetime.now(UTC).timestamp() - seconds) * 1_000_000)
-        else:
-            moment = datetime.fromisoformat(text)
-            at = int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1_000_000)
-    except (ValueError, OverflowError) as error:
-        hint = f" (did you mean -{text}?)" if _SPAN.match(f"-{text}") else ""
-        problem = f"--from: expected latest, earliest, an ISO time or a span such as -15m, received {text[:60]!r}{hint}"
-        raise UsageError(problem) from error
-    if at < 0:
-        raise UsageError(f"--from: expected a time after 1970, received {text[:60]!r}")
-    if at > (datetime.now(UTC).timestamp() + _FUTURE_SECONDS) * 1_000_000:
-        hint = "" if moment.tzinfo else " (without a zone it is local time: add Z for UTC)"
-        raise UsageError(f"--from: expected a time that has been, received {text[:60]!r}{hint}")
-    return Start(at)
+        return start_of(text, time.time_ns() // 1000)
+    except UsageError as error:
+        raise UsageError(f"--from: {error}") from error

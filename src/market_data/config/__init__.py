@@ -7,7 +7,7 @@
 from market_data.config.describe import Described, describe, render
 from market_data.config.faults import Fault, Origin, SettingsError
 from market_data.config.kinds import Secret
-from market_data.config.load import LoadedSettings, load_settings
+from market_data.config.load import LoadedSettings, load_defaults, load_settings
 from market_data.config.settings import (
     BookSettings,
     ConsumerSettings,
@@ -52,6 +52,7 @@ __all__ = [
     "VenueSettings",
     "ViewSettings",
     "describe",
+    "load_defaults",
     "load_settings",
     "render",
 ]

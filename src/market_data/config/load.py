@@ -18,12 +18,12 @@ from market_data.config.settings import Settings
 from market_data.config.sources import Variable, from_options, from_variables, read_variables, without_secrets
 from market_data.config.structure import structured
 
-__all__ = ["DEFAULT_ENVIRONMENT", "LoadedSettings", "find_folder", "load_settings"]
+__all__ = ["DEFAULT_ENVIRONMENT", "LoadedSettings", "find_folder", "load_defaults", "load_settings"]
 
 DEFAULT_ENVIRONMENT = "local"
 _BASE = "base.yaml"
-_SOURCES = Path(__file__).parents[3]
-_INSTALLED = Path(__file__).parent / "files"
+_OURS = (Path(__file__).parent / "files", Path(__file__).parents[3] / "config")
+"""Where the defaults lie: in the installed package, or in a checkout beside the sources."""
 
 
 @attrs.frozen
@@ -69,14 +69,30 @@ def load_settings(
     layer = overlay(_files(find_folder(working), environment, origin, config_files, working), broken)
     layer = overlay(layer, from_variables(variables, layer.values))
     layer = overlay(layer, from_options(overrides, layer.values))
+    return _loaded(environment, layer)
+
+
+def load_defaults(config_files: Sequence[Path] = (), overrides: Sequence[str] = ()) -> LoadedSettings:
+    """Take the defaults that come with the program, these files and overrides, and nothing of the surroundings.
+
+    Raises:
+        SettingsError: With every fault of every source.
+
+    """
+    folder = next(folder for folder in _OURS if (folder / _BASE).is_file())
+    layer = _files(folder, DEFAULT_ENVIRONMENT, Origin("default"), config_files, Path.cwd())
+    return _loaded(DEFAULT_ENVIRONMENT, overlay(layer, from_options(overrides, layer.values)))
+
+
+def _loaded(environment: str, layer: Layer) -> LoadedSettings:
     settings = structured(layer)
     paths = [path for path, entry in walk(settings) if not entry.is_section]
     return LoadedSettings(environment, settings, {".".join(path): str(layer.origin_of(path)) for path in paths})
 
 
 def find_folder(working: Path) -> Path:
-    """Find the folder of the settings files: in the working folder, beside the sources, or in the installed package."""
-    folders = (working / "config", _SOURCES / "config", _INSTALLED)
+    """Find the folder of the settings files: in the working folder, in the installed package, or beside the sources."""
+    folders = (working / "config", *_OURS)
     for folder in folders:
         if (folder / _BASE).is_file():
             return folder

@@ -6,9 +6,12 @@ nothing is missing, doubled or out of order; ``conflated`` says how much was mer
 ``live`` in between. The order of the records of one key is ``(run, epoch, publish_seq)``.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 
 import attrs
+
+from market_data.domain.prices import mid_of, spread_of
 
 __all__ = ["SCHEMA_NAME", "SCHEMA_VERSION", "BookState", "BookStatus", "Level", "Levels", "NormalizedBook", "Reason"]
 
@@ -84,6 +87,28 @@ class BookState:
     def is_live(self) -> bool:
         """Tell whether the levels can be relied on."""
         return self.status is BookStatus.LIVE
+
+    @property
+    def best_bid(self) -> Decimal | None:
+        """The highest price that somebody buys at; None where there is none, as in every book that is not live."""
+        return Decimal(self.bids[0][0]) if self.bids and self.is_live else None
+
+    @property
+    def best_ask(self) -> Decimal | None:
+        """The lowest price that somebody sells at; None where there is none, as in every book that is not live."""
+        return Decimal(self.asks[0][0]) if self.asks and self.is_live else None
+
+    @property
+    def mid(self) -> Decimal | None:
+        """(bid + ask) / 2, exactly, in the quote currency; None unless the book is live and has both sides."""
+        bid, ask = self.best_bid, self.best_ask
+        return None if bid is None or ask is None else mid_of(bid, ask)
+
+    @property
+    def spread(self) -> Decimal | None:
+        """Ask - bid, exactly, in the quote currency; None unless the book is live and has both sides."""
+        bid, ask = self.best_bid, self.best_ask
+        return None if bid is None or ask is None else spread_of(bid, ask)
 
 
 @attrs.frozen

@@ -1,17 +1,16 @@
 """Top of book: the best prices of both sides and what follows from them, exactly."""
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import attrs
 
 from market_data.domain.normalized import BookState
+from market_data.domain.prices import EXACT, mid_of, spread_of
 
 __all__ = ["SPREAD_PERCENT_DIGITS", "TopOfBook", "plain"]
 
 SPREAD_PERCENT_DIGITS = 6
 """Decimals of ``spread_percent``, rounded half to even; all else is exact."""
-
-_EXACT = Context(prec=80)
 
 
 @attrs.frozen
@@ -38,12 +37,11 @@ class TopOfBook:
         if bid is None or ask is None:
             return cls(bid, bid_size, ask, ask_size, None, None, None)
         bid_price, ask_price = Decimal(bid), Decimal(ask)
-        mid = _EXACT.divide(_EXACT.add(bid_price, ask_price), Decimal(2))
-        spread = _EXACT.subtract(ask_price, bid_price)
+        mid, spread = mid_of(bid_price, ask_price), spread_of(bid_price, ask_price)
         percent = None
         if mid:
-            percent = _EXACT.multiply(_EXACT.divide(spread, mid), Decimal(100))
-            percent = percent.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN, context=_EXACT)
+            percent = EXACT.multiply(EXACT.divide(spread, mid), Decimal(100))
+            percent = percent.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN, context=EXACT)
         return cls(bid, bid_size, ask, ask_size, mid, spread, percent)
 
 

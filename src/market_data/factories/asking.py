@@ -1,8 +1,5 @@
 """What ``consume``, ``verify`` and ``check`` are made of."""
 
-from market_data.adapters.kafka.client import KafkaCluster
-from market_data.adapters.kafka.probe import KafkaProbe
-from market_data.adapters.kafka.topics import KafkaTopic
 from market_data.application.check import Check, CheckSettings
 from market_data.application.consume import Consumer
 from market_data.application.ports import Clock, Display, Subscriber, Telemetry, Transport
@@ -12,7 +9,7 @@ from market_data.application.verify import Verification
 from market_data.config import Settings
 from market_data.domain.market import Market
 
-__all__ = ["make_check", "make_consumer", "make_probe", "make_verification"]
+__all__ = ["make_check", "make_consumer", "make_verification"]
 
 
 def make_consumer(
@@ -33,11 +30,6 @@ def make_consumer(
         source=f"{','.join(settings.kafka.brokers)} {settings.kafka.topics.books}",
         refresh_seconds=1.0 / settings.view.refresh_per_second,
     )
-
-
-def make_probe(cluster: KafkaCluster, topic: KafkaTopic) -> TopicProbe:
-    """Look at the topic."""
-    return KafkaProbe(cluster, topic.name)
 
 
 def make_verification(settings: Settings, subscriber: Subscriber, probe: TopicProbe) -> Verification:

@@ -1,14 +1,17 @@
 """What reads the topic: the cluster, the topic, its reader, the market that a reader keeps."""
 
+from market_data.adapters.clock import SystemClock
 from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.probe import KafkaProbe
 from market_data.adapters.kafka.security import Security
 from market_data.adapters.kafka.subscriber import KafkaSubscriber
 from market_data.adapters.kafka.topics import KafkaTopic
-from market_data.application.ports import Subscriber, Telemetry
+from market_data.application.ports import Clock, Subscriber, Telemetry
+from market_data.application.probe import TopicProbe
 from market_data.config import Settings
 from market_data.domain.market import Market
 
-__all__ = ["make_cluster", "make_market", "make_subscriber", "make_topic"]
+__all__ = ["make_clock", "make_cluster", "make_market", "make_probe", "make_subscriber", "make_topic"]
 
 
 def make_cluster(settings: Settings) -> KafkaCluster:
@@ -67,3 +70,13 @@ def make_market(settings: Settings) -> Market:
         stale_after_seconds=settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds,
         digits=settings.market.spread_percent_digits,
     )
+
+
+def make_clock() -> Clock:
+    """Read the system's clocks."""
+    return SystemClock()
+
+
+def make_probe(cluster: KafkaCluster, topic: KafkaTopic) -> TopicProbe:
+    """Look at the topic."""
+    return KafkaProbe(cluster, topic.name)

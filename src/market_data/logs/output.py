@@ -54,6 +54,7 @@ def configure_logging(
     render = (lambda line: render_pretty(line, has_colour=has_colour)) if is_pretty else render_json
     output = LogOutput(target, render, Repeats(repeat_seconds), clock)
     logger.remove()
+    logger.enable(_OURS)
     logger.add(output.write, level=level, format=lambda _: "", backtrace=False, diagnose=False)
     _intercept_standard_logging(logger.level(level).no)
     return output

@@ -32,6 +32,9 @@ class FakeProbe(TopicProbe):
     async def look(self) -> TopicReport:
         return TopicReport(self.beginnings, self.ends)
 
+    async def ends_at(self, time: int) -> Mapping[int, int]:
+        raise NotImplementedError(time)
+
 
 async def _verify(
     subscriber: FakeSubscriber, end: int, *, beginning: int = 0, start: str = "earliest", keys: list[str] | None = None

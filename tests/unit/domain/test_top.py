@@ -18,7 +18,9 @@ prices = st.from_regex(r"[0-9]{1,9}(\.[0-9]{1,8})?", fullmatch=True)
 def test_mid_and_spread_are_exact_and_the_percentage_is_rounded_to_its_digits(one: str, other: str) -> None:
     bid, ask = sorted((one, other), key=Decimal)
     assume(Decimal(ask) > 0)
-    top = TopOfBook.of(record(bids=((bid, "1"),), asks=((ask, "2"),)))
+    book = record(bids=((bid, "1"),), asks=((ask, "2"),))
+    top = TopOfBook.of(book)
+    assert (book.best_bid, book.best_ask, book.mid, book.spread) == (Decimal(bid), Decimal(ask), top.mid, top.spread)
     assert (top.best_bid, top.best_bid_size, top.best_ask, top.best_ask_size) == (bid, "1", ask, "2")
     assert top.mid is not None
     assert top.spread is not None
@@ -61,8 +63,10 @@ def test_mid_spread_and_percentage(bid: str, ask: str, digits: int, mid: str, sp
     ],
 )
 def test_a_book_with_an_empty_side_has_no_mid(bids: tuple[Level, ...], asks: tuple[Level, ...]) -> None:
-    top = TopOfBook.of(record(bids=bids, asks=asks))
-    assert (top.mid, top.spread, top.spread_percent) == (None, None, None)
+    book = record(bids=bids, asks=asks)
+    top = TopOfBook.of(book)
+    assert (top.mid, top.spread, top.spread_percent, book.mid, book.spread) == (None,) * 5
+    assert (book.best_bid is None, book.best_ask is None) == (not bids, not asks)
     assert top.best_bid == (bids[0][0] if bids else None)
     assert top.best_ask == (asks[0][0] if asks else None)
 
@@ -78,6 +82,7 @@ def test_a_book_that_is_not_live_has_no_numbers_whatever_it_carries(status: Book
     object.__setattr__(book, "status", status)
     assert book.bids
     assert TopOfBook.of(book) == TopOfBook(None, None, None, None, None, None, None)
+    assert (book.best_bid, book.best_ask, book.mid, book.spread) == (None,) * 4
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,10 @@ class KafkaSubscription(Subscription):
         return {partition: reading.position for partition, reading in self._readings.items()}
 
     @property
+    def is_reading_back(self) -> bool:
+        return any(reading.is_reading_back for reading in self._readings.values())
+
+    @property
     def unreadable(self) -> Mapping[str, int]:
         return self._unreadable
 
