@@ -44,18 +44,22 @@ class Difference:
 class BookSide:
     """One side of a book: all levels that are known, the best of them sorted.
 
-    Only a window of the best keys is kept sorted; it is filled again from all when deletions have worn it down. With a
-    ``known_to`` edge (a snapshot that filled its limit says nothing of what lies beyond its worst level) levels beyond
-    are not kept: between them others could be missing.
+    Only a window of the best keys is kept sorted; it is filled again from all when deletions have worn it down, and cut
+    as soon as it has grown to twice its size, so that a frame of any number of levels costs a small step for each.
+
+    With a ``known_to`` edge (a snapshot that filled its limit says nothing of what lies beyond its worst level) levels
+    beyond are not kept: between them others could be missing.
     """
 
     __slots__ = ("_depth", "_edge", "_keys", "_known_to", "_levels", "_sign", "_window")
 
-    def __init__(self, sign: int, depth: int) -> None:
-        """``sign`` is -1 for bids and 1 for asks; ``depth`` is how many levels must always be at hand sorted."""
+    def __init__(self, sign: int, depth: int, window: int | None = None) -> None:
+        """``sign`` is -1 for bids and 1 for asks; ``depth`` is how many levels must always be at hand sorted, and
+        ``window``, at least as many, how many are when it is filled: the more, the more deletions it outlasts.
+        """
         self._sign = sign
         self._depth = depth
-        self._window = max(8 * depth, 128)
+        self._window = max(8 * depth, 128) if window is None else window
         self._levels: dict[float, Level] = {}
         self._keys: list[float] = []
         self._edge = inf
@@ -93,6 +97,7 @@ class BookSide:
         book, keys = self._levels, self._keys
         edge, known_to, depth = self._edge, self._known_to, self._depth
         top_edge = keys[depth - 1] if len(keys) >= depth else inf
+        window = self._window
         touched = False
         for key, size, level in zip(*_numbers(levels, self._sign), levels, strict=True):
             if key > known_to:
@@ -100,6 +105,9 @@ class BookSide:
             if size:
                 if key not in book and key <= edge:
                     insort(keys, key)
+                    if len(keys) > 2 * window:
+                        del keys[window:]
+                        edge = self._edge = keys[-1]
                 book[key] = level
             elif book.pop(key, None) is None:
                 continue
@@ -109,9 +117,6 @@ class BookSide:
                 touched = True
         if edge != inf and len(keys) < depth:
             self._fill_window()
-        elif len(keys) > 2 * self._window:
-            del keys[self._window :]
-            self._edge = keys[-1]
         return touched
 
     def top(self) -> Levels:

@@ -251,20 +251,21 @@ def test_a_price_has_at_most_fifteen_significant_digits(price: str, *, is_taken:
             book.apply([(price, "1")], [])
 
 
-@given(levels, levels, levels, levels)
+@given(snapshots, snapshots)
 def test_two_books_differ_at_the_best_price_where_they_do(
-    bids: list[Level], asks: list[Level], other_bids: list[Level], other_asks: list[Level]
+    ours: tuple[list[Level], list[Level], int | None], others: tuple[list[Level], list[Level], int | None]
 ) -> None:
     mine, theirs = OrderBook(DEPTH), OrderBook(DEPTH)
     naive, other = NaiveBook(), NaiveBook()
     for book in (mine, naive):
-        book.replace(bids, asks)
+        book.replace(*ours)
     for book in (theirs, other):
-        book.replace(other_bids, other_asks)
+        book.replace(*others)
     expected = None
     for name, left, right in (("bid", naive.bids, other.bids), ("ask", naive.asks, other.asks)):
         both = sorted(left.levels.keys() | right.levels.keys(), reverse=name == "bid")
-        pairs = [(left.levels.get(price), right.levels.get(price)) for price in both]
+        known = [price for price in both if not left.is_beyond(price) and not right.is_beyond(price)]
+        pairs = [(left.levels.get(price), right.levels.get(price)) for price in known]
         found = next((pair for pair in pairs if not _is_same(*pair)), None)
         if found is not None:
             expected = Difference(name, *found)
@@ -285,6 +286,13 @@ def test_two_books_are_compared_only_as_far_as_both_know() -> None:
     deep.apply([("9.5", "3")], [])
     assert deep.find_difference(shallow) == Difference("bid", ("9.5", "3"), None)
     assert shallow.find_difference(deep) == Difference("bid", None, ("9.5", "3"))
+
+
+def test_two_books_are_compared_at_the_last_level_that_both_know_too() -> None:
+    deep, shallow = OrderBook(5), OrderBook(5)
+    deep.replace([("10", "1"), ("9", "1")], [("11", "1"), ("12", "3")])
+    shallow.replace([("10", "1"), ("9", "1")], [("11", "1"), ("12", "1")], limit=2)
+    assert deep.find_difference(shallow) == Difference("ask", ("12", "3"), ("12", "1"))
 
 
 @pytest.mark.parametrize(
