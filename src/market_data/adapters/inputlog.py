@@ -13,7 +13,7 @@ frames, so this is for looking into trouble, not for every day.
 
 import gzip
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -36,12 +36,8 @@ from market_data.application.inputs import (
     Unopened,
 )
 from market_data.application.ports import Telemetry
-from market_data.domain.effects import Fetch, Purpose
 from market_data.domain.errors import UsageError
-from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import Standing, SyncSettings
 
 __all__ = ["FileInputLog", "LoggedCore", "read_input_log"]
 
@@ -62,6 +58,32 @@ _KINDS: Mapping[str, type[Input]] = {
     "stopped": Stopped,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class _Coded(msgspec.Struct):
+    """A payload that is no UTF-8."""
+
+    base64: bytes
+
+
+_Payload = str | _Coded
+
+
+class _Header(msgspec.Struct):
+    program: str
+    run: str
+    venue: dict[str, Any]
+    setup: CoreSetup
+
+
+class _Did(msgspec.Struct):
+    did: int | None = None
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+    frames: list[_Payload] | None = None
+    body: _Payload | None = None
 
 
 class FileInputLog(InputLog):
@@ -189,57 +211,47 @@ def read_input_log(path: Path) -> LoggedCore:
     """Read a log; one that was cut off ends where it was cut.
 
     Raises:
-        UsageError: it is no input log, or one of another schema.
+        UsageError: it is no input log, or one of another schema; so may reading its inputs.
     """
     lines = _lines(path)
     header = next(lines, None)
     if header is None or header.get("schema") != _SCHEMA:
         raise UsageError(f"{path}: expected an input log ({_SCHEMA}), received {str(header)[:80]}")
-    setup = header["setup"]
-    return LoggedCore(
-        header["program"],
-        header["run"],
-        header["venue"],
-        CoreSetup(
-            setup["exchange"],
-            tuple(Instrument(**each) for each in setup["instruments"]),
-            frozenset(setup["auctions"]),
-            SyncSettings(**setup["sync"]),
-            setup["frame_silence_seconds"],
-            tuple(_standing_of(each) for each in setup["standings"]),
-            setup["seed"],
-        ),
-        _inputs(lines),
-    )
+    try:
+        read = msgspec.convert(header, _Header)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: line 1: {error}") from error
+    instruments, standings = tuple(read.setup.instruments), tuple(read.setup.standings)
+    setup = attrs.evolve(read.setup, instruments=instruments, standings=standings)
+    return LoggedCore(read.program, read.run, read.venue, setup, _inputs(path, lines))
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+    try:
+        file = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115 - as it is read
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    with file:
         try:
             for line in file:
                 yield msgspec.json.decode(line, type=dict[str, Any])
-        except (EOFError, OSError, zlib.error, msgspec.DecodeError):  # the program was killed while it wrote
-            return
+        except (EOFError, OSError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return  # the program was killed while it wrote
 
 
-def _inputs(lines: Iterator[dict[str, Any]]) -> Iterator[Logged]:
+def _inputs(path: Path, lines: Iterator[dict[str, Any]]) -> Iterator[Logged]:
     waiting: tuple[Input, Moment] | None = None
-    for line in lines:
-        if "did" in line:
-            if waiting is not None:
-                yield Logged(*waiting, line["did"])
-            waiting = None
-            continue
+    for number, line in enumerate(lines, start=2):
+        try:
+            did = msgspec.convert(line, _Did).did
+            read = (_input_of(line), msgspec.convert(line, Moment)) if did is None else None
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{path}: line {number}: {error}") from error
         if waiting is not None:
-            yield Logged(*waiting, digest(()))
-        waiting = _input_of(line), Moment(line["wall"], line["mono"])
+            yield Logged(*waiting, digest(()) if did is None else did)
+        waiting = read
     if waiting is not None:
         yield Logged(*waiting, None)
-
-
-def _standing_of(each: dict[str, Any]) -> Standing:
-    reason = None if each["reason"] is None else Reason(each["reason"])
-    return Standing(each["key"], BookStatus(each["status"]), reason, each["status_since"], each["published_at"])
 
 
 def _fields_of(given: Input) -> dict[str, object]:
@@ -259,18 +271,13 @@ def _fields_of(given: Input) -> dict[str, object]:
 
 
 def _input_of(line: dict[str, Any]) -> Input:
-    kind = _KINDS[line["kind"]]
-    fields = {name: each for name, each in line.items() if name not in ("kind", "wall", "mono")}
-    if "frames" in fields:
-        fields["frames"] = [_bytes_of(frame) for frame in fields["frames"]]
-    if "body" in fields:
-        fields["body"] = _bytes_of(fields["body"])
-    if "reason" in fields:
-        fields["reason"] = Reason(fields["reason"])
-    if "fetch" in fields:
-        fetch = fields["fetch"]
-        fields["fetch"] = Fetch(Instrument(**fetch.pop("instrument")), Purpose(fetch.pop("purpose")), **fetch)
-    return kind(**fields)
+    kind = msgspec.convert(line, _Kind)
+    if kind.kind not in _KINDS:
+        raise msgspec.ValidationError(f"expected one of {', '.join(_KINDS)}, received {kind.kind[:40]!r}")
+    payloads = {
+        name: _bytes_of(each) for name, each in (("frames", kind.frames), ("body", kind.body)) if each is not None
+    }
+    return msgspec.convert({**line, **payloads}, _KINDS[kind.kind])
 
 
 def _text_of(payload: bytes) -> object:
@@ -280,5 +287,11 @@ def _text_of(payload: bytes) -> object:
         return {"base64": b64encode(payload).decode()}
 
 
-def _bytes_of(text: str | Mapping[str, str]) -> bytes:
-    return text.encode() if isinstance(text, str) else b64decode(text["base64"])
+def _bytes_of(payload: "_Payload | list[_Payload]") -> bytes | list[bytes]:
+    match payload:
+        case str():
+            return payload.encode()
+        case _Coded():
+            return payload.base64
+        case _:
+            return [each.encode() if isinstance(each, str) else each.base64 for each in payload]

@@ -154,6 +154,36 @@ def test_a_file_that_is_no_log_is_said_to_be_none(tmp_path: Path, content: bytes
         read_input_log(path)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        pytest.param(b'"instruments"', b'"x"', "line 1: .*`instruments`", id="setup without instruments"),
+        pytest.param(
+            b'"crossed_limit":3', b'"crossed_limit":[]', "line 1: .*Expected `int`", id="settings of another type"
+        ),
+        pytest.param(b'"disconnected"', b'"away"', "line 1: Invalid enum value 'away'", id="unknown status"),
+        pytest.param(b'"kind":"opened"', b'"kind":"opend"', "line 4: expected one of started", id="unknown input"),
+        pytest.param(b'"serial":1', b'"cereal":1', "line 8: .*`serial`", id="input without a field"),
+        pytest.param(b'"base64":"//4A"', b'"base64":"?"', "line 9: Invalid base64", id="damaged payload"),
+    ],
+)
+def test_a_log_that_holds_what_none_does_is_refused_with_its_line(
+    tmp_path: Path, right: bytes, wrong: bytes, problem: str
+) -> None:
+    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE))
+    text = gzip.decompress(only_file(tmp_path).read_bytes())
+    assert right in text
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(text.replace(right, wrong, 1))
+    with pytest.raises(UsageError, match=problem):
+        list(read_input_log(path).inputs)
+
+
+def test_a_log_that_is_not_there_is_said_not_to_be(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_input_log(tmp_path / "none")
+
+
 def test_a_folder_that_can_not_be_written_is_told_once_and_the_run_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     telemetry = FakeTelemetry()
