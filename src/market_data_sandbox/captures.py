@@ -11,6 +11,7 @@ frames.
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _recognise(path: Path) -> Venue:
     for _, text in _lines_of(path):
         try:
             keys = set(msgspec.json.decode(text, type=dict[str, msgspec.Raw]))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise CaptureError(path, f"its first line holds no JSON object ({error})") from error
         if "channel" in keys:
             return Venue.COINBASE
@@ -104,7 +105,7 @@ def _lines_of(path: Path) -> Iterator[tuple[str | None, str]]:
                 if found is None:
                     raise CaptureError(path, f"line {number}: expected [local time] and a JSON object")
                 yield found[1], found[2]
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise CaptureError(path, str(error)) from error
 
 
@@ -135,7 +136,7 @@ def _scan(venue: Venue, paths: tuple[Path, ...]) -> Recording:
     try:
         for line in _read(venue, paths):
             scan.take(line)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise CaptureError(paths[0] if len(paths) == 1 else list(map(str, paths)), str(error)) from error
     return Recording(venue, paths, scan.listings(), scan.snapshots())
 

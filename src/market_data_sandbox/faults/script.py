@@ -149,7 +149,7 @@ def load_script(name_or_path: str) -> list[Fault]:
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
         raise FaultError(name_or_path, f"{line}unreadable YAML: {error.problem}") from error
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except (yaml.YAMLError, msgspec.ValidationError, ValueError, RecursionError) as error:  # long numbers, odd dates
         raise FaultError(name_or_path, " ".join(str(error).split())) from error
     for number, fault in enumerate(script, start=1):
         times = [time for time in (fault.at, fault.every) if time is not None]

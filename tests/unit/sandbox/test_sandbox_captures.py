@@ -80,6 +80,8 @@ def test_a_snapshot_belongs_to_the_symbol_whose_ids_are_near(tmp_path: Path) -> 
         pytest.param('{"what": 1}\n', "is neither", id="something else"),
         pytest.param(_FRAME + "\nrubbish\n", "line 2: expected", id="rubbish later"),
         pytest.param(_FRAME + '\n{"stream": 5}\n', "Expected `str`", id="wrong type later"),
+        pytest.param('{"channel":' + "[" * 5000 + "}", "its first line holds no JSON object", id="nested without end"),
+        pytest.param(_FRAME + '\n{"x":' + "[" * 5000 + "}\n", "recursion", id="nested without end later"),
     ],
 )
 def test_what_can_not_be_played_is_told_with_its_file(tmp_path: Path, text: str, problem: str) -> None:
@@ -92,8 +94,10 @@ def test_what_can_not_be_played_is_told_with_its_file(tmp_path: Path, text: str,
 
 def test_a_damaged_or_missing_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "capture.gz"
-    path.write_bytes(gzip.compress(_FRAME.encode())[:-12])
-    with pytest.raises(CaptureError):
-        load_recordings([path])
+    whole = gzip.compress(_FRAME.encode())
+    for damaged in (whole[:-12], whole[:10] + b"\xff" * 20 + whole[30:]):
+        path.write_bytes(damaged)
+        with pytest.raises(CaptureError):
+            load_recordings([path])
     with pytest.raises(CaptureError, match="No such file"):
         load_recordings([tmp_path / "none"])

@@ -113,6 +113,9 @@ def test_every_kind_of_fault_is_in_a_ready_made_script() -> None:
         pytest.param("- {at: 1, every: 1, venue: binance, fault: drop}", "entry 1: expected either", id="two times"),
         pytest.param("{", "script", id="no YAML"),
         pytest.param("hello", "Expected `array`", id="no list"),
+        pytest.param(f"- {{at: {'9' * 5000}}}", "4300 digits", id="a number without end"),
+        pytest.param("- {at: 2024-13-01}", "month", id="a date that is none"),
+        pytest.param("[" * 3000, "recursion", id="nested without end"),
     ],
 )
 def test_a_script_that_makes_no_sense_is_told(tmp_path: Path, text: str, problem: str) -> None:
