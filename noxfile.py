@@ -92,6 +92,13 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give every reader of outside bytes what nobody should send: ``nox -s fuzz -- --inputs N --seed S``."""
+    _install(session)
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Run for long under mixed faults, every record compared with the truth: ``nox -s soak -- --minutes 30``."""
     _install(session)

@@ -1,0 +1,59 @@
+"""The registry: each reader of what comes from outside, what it is fed, and the errors that its documentation names."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import attrs
+
+__all__ = ["Reader", "all_readers", "named"]
+
+Read = Callable[[bytes], object]
+
+
+@attrs.frozen
+class Reader:
+    """One way in.
+
+    ``open`` makes the function that is fed, for as long as it is fed; a room of its own (a folder, an event loop) is
+    made and left with it.
+    """
+
+    name: str
+    open: Callable[[], AbstractContextManager[Read]]
+    seeds: Callable[[], Sequence[bytes]]
+    documented: tuple[type[Exception], ...] = ()
+    """What may leave it."""
+    tokens: Sequence[bytes] = ()
+    """Words of its format."""
+    short: int = 3000
+    """Inputs in the default tests."""
+
+
+def of_function(
+    name: str,
+    read: Read,
+    seeds: Callable[[], Sequence[bytes]],
+    *documented: type[Exception],
+    tokens: Sequence[bytes] = (),
+) -> Reader:
+    """Make a reader of a function that needs no room."""
+    return Reader(name, lambda: nullcontext(read), seeds, documented, tokens)
+
+
+def all_readers() -> Sequence[Reader]:
+    """Give every reader there is."""
+    from tests.fuzz import local, network, topic, venues  # noqa: PLC0415 - they import this module
+
+    return (*venues.READERS, *network.READERS, *topic.READERS, *local.READERS)
+
+
+def named(text: str) -> Sequence[Reader]:
+    """Give the readers whose name holds a text.
+
+    Raises:
+        LookupError: there is none.
+    """
+    found = [reader for reader in all_readers() if text in reader.name]
+    if not found:
+        raise LookupError(f"no reader is named so; there are {', '.join(reader.name for reader in all_readers())}")
+    return found

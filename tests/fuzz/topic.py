@@ -1,0 +1,140 @@
+"""What lies on a topic, and all that shows or proves it; and what a broker says of the topic itself."""
+
+import asyncio
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import attrs
+from tests.fuzz.readers import Read, Reader, of_function
+from tests.support.network import FakeTelemetry
+from tests.support.records import EARLIER_RUN, LATER_RUN, record
+from tests.unit.kafka.test_kafka_subscription import FakeConsumer, FakeMessage
+from tests.unit.kafka.test_kafka_topics import TOPIC, FakeAdmin
+
+from market_data.adapters.console.board import MessageBoard
+from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
+from market_data.adapters.console.screen import TableDisplay
+from market_data.adapters.kafka.client import KafkaCluster
+from market_data.adapters.kafka.records import decode, encode
+from market_data.adapters.kafka.subscription import KafkaSubscription
+from market_data.adapters.kafka.topics import make_or_check
+from market_data.application.ports import Clock, Reading, Start
+from market_data.application.proven import ProvenSubscription, quotes_of
+from market_data.domain.errors import BrokerError, MalformedRecord
+from market_data.domain.history import KeyHistory
+from market_data.domain.market import Market
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, Reason
+
+__all__ = ["READERS"]
+
+_NOW = Moment(wall=1_723_075_201_000_000, mono=100.0)
+_LEVELS = tuple((f"{60000 + level}.12000000", f"0.{level:08d}") for level in range(20))
+
+
+class _Clock(Clock):
+    def now(self) -> Moment:
+        return _NOW
+
+
+def _values() -> list[bytes]:
+    gap = record(18, status=BookStatus.GAP, reason=Reason.SEQUENCE)
+    books = [
+        *(record(17), record(17, bids=_LEVELS, asks=_LEVELS), record(0, bids=()), record(1, exchange="coinbase")),
+        *(gap, record(19, status=BookStatus.DISCONNECTED, reason=Reason.SHUTDOWN), record(2, run=LATER_RUN)),
+        *(record(3, run=EARLIER_RUN, conflated=4), record(5, symbol="币安人生-USDT")),
+    ]
+    return [*map(encode, books), b"\n".join(map(encode, (record(17), gap, record(20, run=LATER_RUN))))]
+
+
+def _decode(value: bytes) -> None:
+    book = decode(value)
+    numbers = (book.sequence or 0, book.epoch, book.publish_seq, book.conflated, book.status_since, book.schema_version)
+    assert all(-(2**63) <= number < 2**63 for number in numbers), "a number of more than 64 bits was taken"
+    assert decode(encode(book)) == book
+
+
+@contextmanager
+def _consuming() -> Iterator[Read]:
+    with asyncio.Runner() as runner:
+        yield lambda content: runner.run(_consume([FakeMessage(0, value=None), *_messages(content.split(b"\n"))]))
+
+
+@contextmanager
+def _consuming_keys() -> Iterator[Read]:
+    value = encode(record(17))
+    with asyncio.Runner() as runner:
+        yield lambda key: runner.run(
+            _consume([FakeMessage(0, key, b"{"), FakeMessage(1, key, value, _NOW.wall // 1000)])
+        )
+
+
+def _messages(values: Sequence[bytes]) -> list[FakeMessage]:
+    return [
+        FakeMessage(offset, b"binance:BTC-USDT", value, _NOW.wall // 1000)
+        for offset, value in enumerate(values, start=1)
+    ]
+
+
+async def _consume(messages: Sequence[FakeMessage]) -> None:
+    """Do what the commands do with records: prove, show in each view, tell how the market was over time."""
+    consumer, telemetry = FakeConsumer(), FakeTelemetry()
+    consumer.given.append({0: messages})
+    subscription = KafkaSubscription(
+        KafkaCluster("127.0.0.1:1"),
+        consumer,
+        Start("earliest"),
+        telemetry,
+        is_member=False,
+        max_poll_records=100,
+        warm_records=0,
+    )
+    await subscription.begin([0, 1])
+    proven = ProvenSubscription(subscription, None, telemetry)
+    market, reading = Market(15.0, 6), Reading("books at 127.0.0.1:1", proven.proof, _NOW, now=_NOW)
+    stream, drawn = io.StringIO(), io.StringIO()
+    table = TableDisplay("market", MessageBoard(io.StringIO()), _Clock(), drawn)
+    with table.open():
+        delivered = await proven.receive()
+        quotes = [quote for quote, _ in quotes_of(delivered, market, _NOW)]
+        for display in (LinesDisplay(stream), JsonDisplay(stream), table):
+            display.show(quotes, market, reading)
+        table.refresh(market, reading)
+        market.expire(attrs.evolve(_NOW, mono=_NOW.mono + 100.0))
+        table.refresh(market, reading)
+    history = KeyHistory(15_000_000)
+    for each in delivered:
+        history.add(each.book, each.timestamp)
+    assert history.live_share is None or 0 <= history.live_share <= 1
+    lines = stream.getvalue().split("\n")
+    assert len(lines) == 2 * len(quotes) + 1, "a record took more than a line"
+    assert all(map(str.isprintable, lines)), "what cannot be printed was shown"
+
+
+def _configurations() -> list[bytes]:
+    settings = {name: value for name, (value, _) in TOPIC.configuration.items()}
+    return ["\n".join(f"{name}={value}" for name, value in settings.items()).encode(), b"max.message.bytes=", b""]
+
+
+@contextmanager
+def _checking() -> Iterator[Read]:
+    async def check(content: bytes) -> None:
+        lines = (line.partition("=") for line in content.decode("utf-8", "replace").split("\n"))
+        admin = FakeAdmin(partitions=TOPIC.partitions, config={name: value for name, _, value in lines})
+        await make_or_check(admin, TOPIC, FakeTelemetry(), 0.5)
+
+    with asyncio.Runner() as runner:
+        yield lambda content: runner.run(check(content))
+
+
+READERS: Sequence[Reader] = (
+    of_function("record", _decode, _values, MalformedRecord, tokens=(b"live", b"gap", b"sequence", b"2024")),
+    Reader("record shown", _consuming, _values, short=150),
+    Reader(
+        "record key", _consuming_keys, lambda: [b"binance:BTC-USDT", "binance:币安人生-USDT".encode(), b""], short=100
+    ),
+    Reader(
+        "topic configuration", _checking, _configurations, (BrokerError,), (b"max.message.bytes=", b"\n"), short=300
+    ),
+)

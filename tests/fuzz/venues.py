@@ -1,0 +1,269 @@
+"""The dialects, and the core behind them: whatever a venue sends ends as a ``MalformedFrame``, and in the core as none.
+
+What is taken is held to what the record says of it: numbers of 64 bits, times before the year 10000; and each record
+that the core makes of it can be read again.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from tests.fuzz.readers import Read, Reader, of_function
+from tests.support.bounds import bounds
+from tests.support.captures import excerpt, lines
+from tests.support.venues import BINANCE, COINBASE, binance_book, binance_event, coinbase_event, coinbase_frame
+
+from market_data.adapters.kafka.records import decode, encode
+from market_data.application.core import FeedCore
+from market_data.application.inputs import Fetched, Frames, Input, Opened, Started, Ticked
+from market_data.application.ports import Venue
+from market_data.domain.effects import Fetch
+from market_data.domain.errors import MalformedFrame
+from market_data.domain.events import Change, Event, Numbered, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookState, NormalizedBook
+
+__all__ = ["READERS"]
+
+_LARGEST_SEED = 6000
+_FRAMES = 40
+_YEAR_10000 = 253_402_300_800_000_000
+_BIDS, _ASKS = [("100.10", "1"), ("100.00", "2.5")], [("100.20", "0.5"), ("100.3", "7")]
+_BINANCE = [Instrument("binance", "BTC-USDT", "BTCUSDT"), Instrument("binance", "ETH-USDT", "ETHUSDT")]
+_COINBASE = [Instrument("coinbase", "BTC-USD", "BTC-USD"), Instrument("coinbase", "ETH-USD", "ETH-USD")]
+
+
+def _json(message: object) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _real(name: str) -> list[bytes]:
+    found = [line for line in lines(excerpt(name)) if len(line) <= _LARGEST_SEED]
+    return found[:: max(1, len(found) // _FRAMES)][:_FRAMES]
+
+
+def _binance_frames() -> list[bytes]:
+    return [
+        *_real("binance_btcusdt_excerpt.gz"),
+        binance_event("ETHUSDT", 101, 103, _BIDS, _ASKS),
+        binance_event("BTCUSDT", 101, 101, [], []),
+        *(b'{"result":null,"id":1}', b'{"code":2,"msg":"Invalid request","id":1}', b'{"error":{"code":2},"id":"1"}'),
+        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1723161255208}}',
+        b'{"e":"serverShutdown","E":1723161255208}',
+        b'{"stream":"btcusdt@bookTicker","data":{"u":400900217,"s":"BNBUSDT","b":"25.35190000","B":"31.21000000"}}',
+    ]
+
+
+def _coinbase_frames() -> list[bytes]:
+    return [
+        *_real("coinbase_ten_products_excerpt.gz"),
+        coinbase_frame(0, [coinbase_event("snapshot", "BTC-USD", _BIDS, _ASKS)]),
+        coinbase_frame(1, [coinbase_event("update", each, _BIDS, []) for each in ("BTC-USD", "ETH-USD")]),
+        coinbase_frame(2, [{"subscriptions": {"level2": ["BTC-USD", "ETH-USD"]}}], "subscriptions"),
+        coinbase_frame(3, [{"current_time": "2026-07-16 20:28:53", "heartbeat_counter": "7"}], "heartbeats"),
+        b'{"type":"error","message":"Failed to subscribe","reason":"No channels"}',
+    ]
+
+
+def _coinbase_book() -> bytes:
+    sides = {
+        side: [{"price": price, "size": size} for price, size in levels]
+        for side, levels in (("bids", _BIDS), ("asks", _ASKS))
+    }
+    return _json({"pricebook": {"product_id": "BTC-USD", **sides, "time": "2026-08-24T22:34:13.483122Z"}})
+
+
+def _binance_listings() -> bytes:
+    names = [("BTC", "USDT", "TRADING"), ("ETH", "USDT", "BREAK"), ("币安人生", "USDT", "HALT")]
+    symbols = [
+        {
+            "symbol": base + quote,
+            "status": status,
+            "baseAsset": base,
+            "quoteAsset": quote,
+            "filters": [{"filterType": "X"}],
+        }
+        for base, quote, status in names
+    ]
+    return _json(
+        {"timezone": "UTC", "serverTime": 1_565_246_363_776, "rateLimits": [{"limit": 6000}], "symbols": symbols}
+    )
+
+
+def _coinbase_listings() -> bytes:
+    product = {
+        "product_id": "BTC-USD",
+        "price": "78856.05",
+        "status": "online",
+        "product_type": "SPOT",
+        "base_currency_id": "BTC",
+        "quote_currency_id": "USD",
+        "is_disabled": False,
+        "trading_disabled": False,
+        "view_only": False,
+        "auction_mode": False,
+        "alias": "",
+        "alias_to": ["BTC-USDC"],
+    }
+    alias = {**product, "product_id": "BTC-USDC", "alias": "BTC-USD", "alias_to": []}
+    future = {**product, "product_id": "BIT-28AUG26-CDE", "product_type": "FUTURE", "auction_mode": True}
+    return _json({"products": [product, alias, future], "num_products": 3})
+
+
+def _session(venue: Venue, instruments: Sequence[Instrument]) -> Read:
+    def read(frame: bytes) -> None:
+        session = venue.session(instruments)
+        session.opening()
+        for event in session.read(frame):
+            _hold(event)
+
+    return read
+
+
+def _hold(event: Event) -> None:
+    match event:
+        case Numbered(number):
+            _is_number(number)
+        case Change():
+            _is_number(event.first_id)
+            _is_number(event.last_id)
+            _is_time(event.event_time)
+        case Snapshot():
+            _is_number(event.sequence)
+            _is_time(event.event_time)
+        case _:
+            pass
+
+
+def _is_number(number: int | None) -> None:
+    assert number is None or -(2**63) <= number < 2**63, "a number of more than 64 bits was taken"
+
+
+def _is_time(time: int | None) -> None:
+    assert time is None or 0 <= time < _YEAR_10000, "a time outside of 1970 to 9999 was taken"
+
+
+def _book(venue: Venue, instrument: Instrument) -> Read:
+    return lambda body: _hold(venue.read_book(instrument, 100, body))
+
+
+def _clock(venue: Venue) -> Read:
+    return lambda body: _is_time(venue.read_clock(body))
+
+
+def _used_weight(value: bytes) -> object:
+    return BINANCE.used_weight({"x-mbx-used-weight-1m": value.decode("latin-1"), "date": ""})
+
+
+# the core: a book is live, then comes what was made of a frame or an answer, then time passes
+
+
+@contextmanager
+def _core_of(begin: Callable[["_Driven"], None], venue: Venue, instruments: Sequence[Instrument]) -> Iterator[Read]:
+    def read(content: bytes) -> object:
+        driven = _Driven(venue, instruments)
+        begin(driven)
+        return driven.finish(content)
+
+    yield read
+
+
+class _Driven:
+    """A core that is given inputs, a tenth of a second apart."""
+
+    def __init__(self, venue: Venue, instruments: Sequence[Instrument]) -> None:
+        self._core = FeedCore(venue, instruments, bounds(depth=1, reseed_below_levels=2), frame_silence_seconds=20.0)
+        self._moment = Moment(wall=1_723_161_255_000_000, mono=100.0)
+        self._venue = venue
+        self.fetches: list[Fetch] = []
+        self.give(Started())
+        self.give(Opened())
+
+    def give(self, given: Input, seconds: float = 0.1) -> None:
+        """Give one input; every state that comes of it is looked at."""
+        self._moment = Moment(self._moment.wall + round(seconds * 1e6), self._moment.mono + seconds)
+        for output in self._core.handle(given, self._moment):
+            if isinstance(output, Fetch):
+                self.fetches.append(output)
+            elif isinstance(output, BookState):
+                decode(encode(NormalizedBook.of(output, "20240808T000001.000000Z-1f2e3d4c", 0, 0)))
+
+    def finish(self, content: bytes) -> None:
+        """Give what was made as frames, then as the answer to all that is asked for."""
+        self.give(Frames(content.split(b"\n")))
+        for fetch in self.fetches[-2:]:
+            self.give(Fetched(fetch, content))
+        for seconds in (0.1, 1.0, 4.0, 4.0, 4.9):
+            self.give(Ticked(), seconds)
+        for fetch in self.fetches[-2:]:
+            self.give(Fetched(fetch, content))
+        self.give(Ticked())
+
+
+def _spliced(driven: _Driven) -> None:
+    driven.give(Frames([b'{"result":null,"id":1}']))
+    driven.give(Fetched(driven.fetches[0], binance_book(100, _BIDS, _ASKS)))
+    driven.give(Frames([binance_event("BTCUSDT", 101, 101, [("99", "2")], [])]))
+
+
+def _counted(driven: _Driven) -> None:
+    driven.give(Frames([coinbase_frame(0, [coinbase_event("snapshot", "BTC-USD", _BIDS, _ASKS)])]))
+
+
+def _core_seeds_binance() -> list[bytes]:
+    frames = [
+        binance_event("BTCUSDT", 102, 103, [("100.10", "0"), ("98", "1")], [("100.20", "3")], 1_723_161_255_400),
+        binance_event("BTCUSDT", 101, 110, _BIDS, _ASKS, 1_723_161_255_400),
+        binance_event("ETHUSDT", 7, 9, _BIDS, _ASKS, 1_723_161_255_400),
+        binance_event("BTCUSDT", 105, 106, [], [("100.20", "0"), ("100.3", "0")], 1_723_161_255_400),
+    ]
+    return [
+        *frames,
+        b"\n".join(frames[:2]),
+        b"\n".join(frames),
+        binance_book(101, _BIDS, _ASKS),
+        *_binance_frames()[-6:],
+    ]
+
+
+def _core_seeds_coinbase() -> list[bytes]:
+    frames = [
+        coinbase_frame(1, [coinbase_event("update", "BTC-USD", [("100.10", "0")], [("100.4", "1")])]),
+        coinbase_frame(2, [coinbase_event("snapshot", "ETH-USD", _BIDS, _ASKS)]),
+        coinbase_frame(1, [coinbase_event("update", each, _BIDS, _ASKS) for each in ("BTC-USD", "ETH-USD")]),
+        coinbase_frame(1, [{"subscriptions": {"level2": ["BTC-USD"]}}], "subscriptions"),
+    ]
+    return [*frames, b"\n".join(frames[:2]), _coinbase_book(), *_coinbase_frames()[-5:]]
+
+
+READERS: Sequence[Reader] = (
+    of_function(
+        "binance frame", _session(BINANCE, _BINANCE), _binance_frames, MalformedFrame, tokens=(b"@depth", b"BTC")
+    ),
+    of_function("coinbase frame", _session(COINBASE, _COINBASE), _coinbase_frames, MalformedFrame),
+    of_function(
+        "binance book",
+        _book(BINANCE, _BINANCE[0]),
+        lambda: [binance_book(1_027_024, _BIDS, _ASKS), b'{"code":-1121,"msg":"Invalid symbol."}'],
+        MalformedFrame,
+    ),
+    of_function(
+        "coinbase book",
+        _book(COINBASE, _COINBASE[0]),
+        lambda: [_coinbase_book(), b'{"error":"NOT_FOUND","message":"product"}'],
+        MalformedFrame,
+    ),
+    of_function("binance listings", BINANCE.read_listings, lambda: [_binance_listings()], MalformedFrame),
+    of_function("coinbase listings", COINBASE.read_listings, lambda: [_coinbase_listings()], MalformedFrame),
+    of_function("binance clock", _clock(BINANCE), lambda: [b'{"serverTime":1770123456789}'], MalformedFrame),
+    of_function(
+        "coinbase clock",
+        _clock(COINBASE),
+        lambda: [b'{"iso":"2026-08-24T22:34:13Z","epochSeconds":"1787610853","epochMillis":"1787610853123"}'],
+        MalformedFrame,
+    ),
+    of_function("binance used weight", _used_weight, lambda: [b"1234", b""]),
+    Reader("binance core", lambda: _core_of(_spliced, BINANCE, _BINANCE), _core_seeds_binance, short=1000),
+    Reader("coinbase core", lambda: _core_of(_counted, COINBASE, _COINBASE), _core_seeds_coinbase, short=1000),
+)
