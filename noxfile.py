@@ -1,5 +1,7 @@
 """What is checked, and how: ``nox`` runs the four defaults, ``nox -l`` lists all."""
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.2.9"
@@ -53,6 +55,19 @@ def broker(session: nox.Session) -> None:
     """Run the tests that kill, pause and secure a broker of their own (../shared/tools/kafka-broker)."""
     _install(session)
     session.run("pytest", "-m", "broker", "tests", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the wheel, install it without the checkout, and use it from a project of somebody else."""
+    session.install("-q", "-r", "requirements-dev.lock")
+    folder = Path(session.create_tmp())
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), ".")
+    session.install("-q", "--no-deps", "--force-reinstall", *map(str, folder.glob("*.whl")))
+    session.install("-q", "pyright")
+    session.run("pytest", "tests/library", *session.posargs, env={"TEST_WHEEL": "1"})
 
 
 @nox.session

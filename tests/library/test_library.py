@@ -1,5 +1,9 @@
 """The package as a library in a project of somebody else: silent, undisturbed by its surroundings, light, typed."""
 
+import importlib.metadata
+import importlib.util
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +16,7 @@ from tests.support.processes import running, running_sandbox
 import market_data
 from market_data import reader
 
+WHEEL = bool(os.environ.get("TEST_WHEEL"))
 HEAVY = ("rich", "click", "starlette", "uvicorn", "dependency_injector", "confluent_kafka", "httpx", "httpx_ws")
 
 
@@ -20,7 +25,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a sandbox and a producer."""
     folder = tmp_path_factory.mktemp("world")
     with running_sandbox(folder) as sandbox:
-        command = ["app", "produce", "--env", "sandbox", "--config", str(sandbox.settings)]
+        command = ["market_data", "produce", "--env", "sandbox", "--config", str(sandbox.settings)]
         with running(command, folder, "produce"):
             yield sandbox.addresses["kafka"]["brokers"]
 
@@ -112,16 +117,49 @@ def test_the_stub_declares_what_the_package_gives() -> None:
         _ = market_data.read_book  # type: ignore[attr-defined]
 
 
-def test_a_program_that_uses_it_passes_mypy_strict(project: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "read_async.py", "read_sync.py"],
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("checker", [["mypy", "--strict"], ["pyright"]], ids=["mypy", "pyright"])
+def test_a_program_that_uses_it_passes_a_strict_checker(checker: list[str], project: Path) -> None:
+    if importlib.util.find_spec(checker[0]) is None:
+        assert checker != ["pyright"] or not WHEEL, "nox -s package installs it"
+        pytest.skip("pyright is not installed: nox -s package runs this")
+    (project / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    scripts = ("read_async.py", "read_sync.py")
+    command = [sys.executable, "-m", *checker, *scripts]
+    if checker == ["pyright"]:
+        command += ["--pythonpath", sys.executable]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.skipif(not WHEEL, reason="nox -s package installs the wheel")
+def test_it_is_the_wheel_that_is_tested_and_it_brings_no_other_names() -> None:
+    assert "site-packages" in market_data.__file__
+    assert importlib.util.find_spec("app") is None
+    assert importlib.util.find_spec("sandbox") is None
+    files = {path.parts[0] for path in importlib.metadata.files("market-data-pipeline") or ()}
+    packages = {name for name in files if not name.endswith(".dist-info") and name != ".."}
+    assert packages == {"market_data", "market_data_sandbox"}
+
+
+def test_the_example_of_readme_works_as_it_is_typed(project: Path, brokers: str) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?read_books.*?)```", readme, re.DOTALL)
+    (project / "example.py").write_text(example.replace("localhost:19092", brokers))
+    with subprocess.Popen(
+        [sys.executable, "-u", "example.py"],
         cwd=project,
-        capture_output=True,
+        env=foreign_project.environment_of(PYTHONPATH=str(project)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.kill()
+        assert process.stderr.read() == ""
+    assert all("BTC-USDT" in line for line in lines)
 
 
 def test_the_sandbox_is_a_command_too(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class Sandbox:
 def running_sandbox(folder: Path, *arguments: str) -> Generator[Sandbox]:
     """Run the sandbox until the end of the block."""
     settings = folder / "sandbox.yaml"
-    command = ["sandbox", "--settings-file", str(settings), *arguments]
+    command = ["market_data_sandbox", "--settings-file", str(settings), *arguments]
     with running(command, folder, "sandbox", stdout=subprocess.PIPE) as program:
         assert program.process.stdout is not None
         line = program.process.stdout.readline()
