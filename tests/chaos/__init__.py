@@ -16,5 +16,6 @@ venues' real protocols as bytes, through the real dialects, and shares no code w
     shrink      the fewest steps that still fail
     campaign    many schedules on several cores
     report      what came of it
+    found/      schedules that failed once, cut down: each shows a bug of its own, and is replayed by the default tests
     planted     bugs put into a copy of the program: each must be caught
 """

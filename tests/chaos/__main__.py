@@ -23,7 +23,14 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first one (0)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (2)")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="play a schedule that failed again")
-    parser.add_argument("--failures", type=Path, default=Path("chaos-failures"), metavar="FOLDER", help="where they go")
+    parser.add_argument(
+        "--failures",
+        type=Path,
+        default=Path(".chaos-failures"),
+        metavar="FOLDER",
+        help="where failing schedules are written (.chaos-failures, which git ignores; what proves something once it "
+        "is mended goes to tests/chaos/found)",
+    )
     parser.add_argument("--most-failures", type=int, default=20, metavar="N", help="how many are cut down and kept")
     arguments = parser.parse_args()
     if arguments.replay is not None:

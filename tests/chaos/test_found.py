@@ -1,11 +1,13 @@
-"""What chaos found, each as the few inputs that showed it."""
+"""What chaos found, each as the few inputs that showed it, or as the schedule in ``found/``."""
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from tests.chaos.campaign import read_failure
 from tests.support.bounds import HandClock, bounds
 from tests.support.venues import (
     BINANCE,
@@ -24,6 +26,7 @@ from market_data.domain.normalized import BookStatus, Level, Reason
 
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
 ASKS: Sequence[Level] = [("101", "1"), ("102", "1"), ("103", "1"), ("104", "1")]
+FOUND = sorted(Path(__file__).with_name("found").glob("*.json"))
 ACCEPTED = b'{"result":null,"id":1}'
 
 
@@ -76,6 +79,13 @@ class Table:
 @pytest.fixture
 def table() -> Table:
     return Table()
+
+
+@pytest.mark.parametrize(
+    "path", FOUND, ids=[json.loads(path.read_text())["problem"].partition(":")[0] for path in FOUND]
+)
+def test_a_schedule_that_failed_once_fails_no_more(path: Path) -> None:
+    assert read_failure(path).problem is None
 
 
 def test_a_live_book_whose_ids_step_back_is_a_gap_and_not_frozen(table: Table) -> None:
