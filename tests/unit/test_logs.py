@@ -19,9 +19,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
+from market_data.adapters.telemetry.logs import LogTelemetry
 from market_data.config import Secret
 from market_data.logs import Line, LogOutput, Repeats, configure_logging, render_json, render_pretty
 
+HARMFUL = (
+    "\x1b]0;title\x07",
+    "\x1b[2J",
+    "\n",
+    "\r",
+    "\x7f",
+    "\x85",
+    "\x9b2J",
+    "\u2028",
+    "\u202e",
+    "\u2066",
+    "\ufeff",
+    "\ud800",
+)
 START = datetime(2024, 8, 8, 23, 59, 58, 123456, tzinfo=UTC)
 SOURCES = Path(__file__).parents[2] / "src"
 
@@ -144,8 +159,16 @@ class TestJson:
     def test_any_message_and_fields_are_one_line_that_reads_back(self, message: str, fields: dict[str, object]) -> None:
         text = render_json(line(message, fields=fields))
 
-        assert "\n" not in text
+        assert text.isprintable()
         assert json.loads(text, parse_constant=pytest.fail)["message"] == message
+
+    @pytest.mark.parametrize("harm", HARMFUL, ids=ascii)
+    def test_what_acts_on_a_terminal_is_escaped_and_says_the_same(self, harm: str) -> None:
+        text = render_json(line(f"from {harm}", fields={f"a{harm}": f"<{harm}>"}, exception=f"Error: {harm}"))
+
+        told = json.loads(text)
+        assert harm not in text
+        assert (told["message"], told[f"a{harm}"], told["exception"]) == (f"from {harm}", f"<{harm}>", f"Error: {harm}")
 
 
 class TestPretty:
@@ -162,7 +185,7 @@ class TestPretty:
     def test_a_traceback_follows_on_lines_of_its_own(self) -> None:
         text = render_pretty(line(exception="Traceback\n  x\nError: \x1b[2J\n"), has_colour=False)
 
-        assert text.splitlines()[1:] == ["Traceback", "  x", "Error: \\x1b[2J"]
+        assert text.splitlines()[1:] == ["Traceback", "  x", "Error: \\u001b[2J"]
 
     @given(st.text(), st.text())
     def test_no_text_from_afar_moves_the_cursor_or_starts_a_line(self, message: str, value: str) -> None:
@@ -250,29 +273,71 @@ class TestRepeats:
 
         assert summed.exception is None
 
-    def test_what_was_not_seen_for_longest_gives_way_and_its_sum_is_told(self) -> None:
+    def test_a_warning_of_several_instruments_is_told_of_five_and_summed_in_one_line(self) -> None:
         repeats = Repeats(60)
-        repeats.admit(line("first"), 0)
-        repeats.admit(line("first"), 0)
-        for number in range(255):
-            repeats.admit(line(f"other {number}"), 1)
+        about = [line(subject_field="instrument", fields={"instrument": f"i{n}"}) for n in range(12)]
 
-        assert [told.message for told in repeats.admit(line("one more"), 2)] == [
-            "first (repeated once in 2 s)",
-            "one more",
-        ]
-        assert repeats.admit(line("other 200"), 2) == []
+        told = [len(repeats.admit(each, 0)) for each in about]
+        again = [len(repeats.admit(each, 1)) for each in about]
 
-    def test_a_repetition_counts_as_seen(self) -> None:
+        assert (told, again) == ([1] * 5 + [0] * 7, [0] * 12)
+        (summed,) = repeats.due(60)
+        assert summed.message == "connection lost (repeated 19 times for 12 instruments in 60 s)"
+        assert summed.fields == {
+            "repeated": 19,
+            "instruments": "i5, i6, i7, i8, i9, i10, i11, i0, i1, i2, ...",
+        }
+
+    def test_a_sum_of_one_instrument_names_it(self) -> None:
         repeats = Repeats(60)
-        for number in range(256):
-            repeats.admit(line(f"warning {number}"), 0)
-        repeats.admit(line("warning 0"), 1)
+        about = [line(subject_field="instrument", fields={"instrument": f"i{n}"}) for n in range(2)]
+        for each in (*about, about[0], about[0]):
+            repeats.admit(each, 0)
 
-        repeats.admit(line("one more"), 2)
+        (summed,) = repeats.due(60)
 
-        assert repeats.admit(line("warning 0"), 3) == []
-        assert len(repeats.admit(line("warning 1"), 3)) == 1
+        assert summed.message == "connection lost (repeated 2 times in 60 s)"
+        assert summed.fields == {"instrument": "i0", "repeated": 2}
+
+    def test_of_new_instruments_a_lasting_fault_is_told_at_once(self) -> None:
+        repeats = Repeats(60)
+        about = [line(subject_field="instrument", fields={"instrument": f"i{n}"}) for n in range(3)]
+        for now, each in enumerate((about[0], about[0], about[1])):
+            repeats.admit(each, now)
+        repeats.due(60)
+
+        assert [len(repeats.admit(each, 61)) for each in about] == [0, 0, 1]
+
+    @pytest.mark.parametrize("count", [250, 300, 2_000, 100_000])
+    def test_however_many_instruments_a_flood_is_a_few_lines_a_period(self, count: int) -> None:
+        repeats, told = Repeats(60), []
+        for second in range(0, 120, 60):
+            for repetition in range(3):
+                for number in range(count):
+                    about = line(subject_field="instrument", fields={"instrument": f"i{number}"})
+                    told += repeats.admit(about, second + repetition)
+        told += repeats.drain(120)
+
+        assert len(told) <= 2 * (5 + 1)
+        number = f"{count:,}" if count <= 4096 else "more than 4,096"
+        assert f" times for {number} instruments in 60 s)" in told[-1].message
+        counts = [each.fields.get("repeated", 1) for each in told]
+        assert sum(each for each in counts if isinstance(each, int)) == 2 * 3 * count
+        assert len(str(told[-1].fields)) < 300
+
+    def test_beyond_256_kinds_of_warnings_the_others_of_a_level_are_one(self) -> None:
+        repeats, told = Repeats(60), []
+        for second in range(10):
+            for number in range(2_000):
+                told += repeats.admit(line(f"warning {number}"), second)
+        told += repeats.admit(line("an error", level="ERROR", severity=40), 10)
+
+        assert [each.message for each in told] == [*(f"warning {number}" for number in range(257)), "an error"]
+        summed = repeats.due(60)
+        assert len(summed) == 257
+        assert summed[-1].message == (
+            "warning 1999 (one of more kinds than are kept apart: repeated 17,439 times in 60 s)"
+        )
 
     def test_next_due_is_when_the_first_period_with_repetitions_ends(self) -> None:
         repeats = Repeats(60)
@@ -540,3 +605,28 @@ class TestStandardLogging:
 
         assert before.lines == []
         assert after.messages == ["once"]
+
+
+class TestTelemetry:
+    def test_a_warning_of_many_instruments_is_summed_in_one_line_that_names_some(
+        self, configure: Callable[..., Log]
+    ) -> None:
+        log, telemetry = configure(), LogTelemetry()
+
+        for number in range(2_000):
+            telemetry.warn("another producer still publishes", instrument=f"binance:A{number}-USD")
+        log.output.close()
+
+        assert len(log.lines) == 6
+        assert log.messages[-1] == (
+            "another producer still publishes (repeated 1,995 times for 1,995 instruments in 0 s)"
+        )
+        assert str(log.lines[-1]["instruments"]).startswith("binance:A5-USD, binance:A6-USD, ")
+
+    def test_exchanges_are_told_apart(self, configure: Callable[..., Log]) -> None:
+        log, telemetry = configure(), LogTelemetry()
+
+        for exchange in ("binance", "coinbase", "binance"):
+            telemetry.warn("connection lost", exchange=exchange)
+
+        assert [told["exchange"] for told in log.lines] == ["binance", "coinbase"]

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import attrs
 
+from market_data.domain.printable import printable
+
 __all__ = ["Line", "render_json", "render_pretty"]
 
 _COLOURS: Mapping[str, str] = {
@@ -34,6 +36,8 @@ class Line:
         fields: What varies.
         exception: The traceback, where there is one.
         repeat_key: Stands for the message where lines are compared.
+        subject_field: Which field names what it is about, such as `instrument`: lines that differ by it alone are the
+            same, and summed together.
 
     """
 
@@ -45,11 +49,17 @@ class Line:
     fields: Mapping[str, object] = attrs.field(factory=dict)
     exception: str | None = None
     repeat_key: str | None = None
+    subject_field: str | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
         """What makes two lines the same: fields do not count."""
         return self.level, self.logger, self.message if self.repeat_key is None else self.repeat_key
+
+    @property
+    def subject(self) -> str | None:
+        """What it is about, where there are several of its kind."""
+        return None if self.subject_field is None else str(self.fields[self.subject_field])
 
 
 def render_json(line: Line) -> str:
@@ -68,7 +78,7 @@ def render_json(line: Line) -> str:
         flat[f"{name}_" if name in _OWN_NAMES else name] = _plain(value)
     if line.exception is not None:
         flat["exception"] = line.exception
-    return json.dumps(flat, ensure_ascii=False)
+    return printable(json.dumps(flat, ensure_ascii=False))
 
 
 def render_pretty(line: Line, *, has_colour: bool) -> str:
@@ -79,13 +89,13 @@ def render_pretty(line: Line, *, has_colour: bool) -> str:
     level = f"{line.level:<8}"
     if has_colour:
         level = f"\x1b[{_COLOURS.get(line.level, '0')}m{level}\x1b[0m"
-    fields = "".join(f" {name}={_printable(str(value))}" for name, value in line.fields.items())
+    fields = "".join(f" {name}={printable(str(value))}" for name, value in line.fields.items())
     if has_colour and fields:
         fields = f"\x1b[2m{fields}\x1b[0m"
-    text = f"{line.time:%H:%M:%S}.{line.time.microsecond // 1000:03d} {level} {_printable(line.message)}{fields}"
+    text = f"{line.time:%H:%M:%S}.{line.time.microsecond // 1000:03d} {level} {printable(line.message)}{fields}"
     if line.exception is None:
         return text
-    return "\n".join([text, *map(_printable, line.exception.rstrip("\n").split("\n"))])
+    return "\n".join([text, *map(printable, line.exception.rstrip("\n").split("\n"))])
 
 
 def _plain(value: object) -> object:
@@ -97,7 +107,3 @@ def _plain(value: object) -> object:
         case list() | tuple():
             return [_plain(item) for item in value]
     return str(value)
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -18,7 +18,7 @@ from market_data.logs.repeats import Repeats
 
 __all__ = ["LogOutput", "configure_logging"]
 
-_REPEAT_KEY = "repeat_key"
+_REPEAT_KEY, _SUBJECT_FIELD = "repeat_key", "subject_field"
 _TOLD_BY_US = ("aiokafka",)
 """Libraries whose every trouble our own lines tell, once: an outage of minutes would make thousands of theirs."""
 _OURS = __name__.partition(".")[0]
@@ -141,7 +141,7 @@ def _intercept_standard_logging(severity: int) -> None:
 
 def _line(record: "loguru.Record") -> Line:
     fields = dict(record["extra"])
-    repeat_key = fields.pop(_REPEAT_KEY, None)
+    repeat_key, subject_field = fields.pop(_REPEAT_KEY, None), fields.pop(_SUBJECT_FIELD, None)
     error, name = record["exception"], record["name"] or ""
     return Line(
         time=record["time"],
@@ -152,4 +152,5 @@ def _line(record: "loguru.Record") -> Line:
         fields=fields,
         exception=None if error is None else "".join(traceback.format_exception(*error)).rstrip("\n"),
         repeat_key=None if repeat_key is None else str(repeat_key),
+        subject_field=subject_field if subject_field in fields else None,
     )

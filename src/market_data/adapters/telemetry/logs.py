@@ -8,6 +8,9 @@ from market_data.application.ports import Telemetry
 
 __all__ = ["LogTelemetry"]
 
+_SUBJECTS = ("instrument", "exchange", "setting")
+"""Fields that say what a warning is about, the narrowest first: what repeats over many of one is summed together."""
+
 
 class LogTelemetry(Telemetry):
     """Notes are INFO, warnings WARNING with repetitions summed by the log's own sink; counters are kept and told on
@@ -21,8 +24,8 @@ class LogTelemetry(Telemetry):
         logger.bind(**fields).info(message)
 
     def warn(self, message: str, **fields: object) -> None:
-        whose = fields.get("instrument") or fields.get("exchange") or fields.get("setting") or ""
-        logger.bind(repeat_key=f"{message} {whose}", **fields).warning(message)
+        subject = next((name for name in _SUBJECTS if fields.get(name)), None)
+        logger.bind(subject_field=subject, **fields).warning(message)
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         self.counters[(name, *labels.values())] += amount

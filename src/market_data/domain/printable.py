@@ -1,0 +1,20 @@
+"""What text from outside may do where a person reads it: nothing but be read.
+
+Names, error bodies, headers and paths come from venues, brokers, topics and files. Written out as they came, they could
+move a terminal's cursor, set its title, turn the direction of a line, or begin a line that nobody said.
+"""
+
+import json
+
+__all__ = ["printable"]
+
+
+def printable(text: str) -> str:
+    r"""Write all that is not a visible letter or a space as JSON escapes it: ``\u001b``, ``\u202e``, ``\n``.
+
+    That is C0 and C1 controls, DEL, line and paragraph separators, bidirectional and other format marks, surrogates,
+    and what Unicode leaves unassigned. Text that is JSON stays JSON, and says the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
