@@ -1,5 +1,7 @@
 """``python -m app``, and what the console script ``market-data`` calls."""
 
+import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -7,12 +9,21 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    try:
-        # Not on top: a Ctrl-C while all is loaded is an end like any other.
-        from market_data.cli import main as run  # noqa: PLC0415
-    except KeyboardInterrupt:
-        sys.exit(0)
+    _end_on_signals()
+    from market_data.cli import main as run  # noqa: PLC0415 - while all of it is loaded, a signal must find a handler
+
     sys.exit(run())
+
+
+def _end_on_signals() -> None:
+    """End at once, with the status of every end that was asked for: there is nothing to be closed yet.
+
+    An exception would not do: what is being imported may catch it.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(0))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,10 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 _RECORDING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.command(epilog=_EXAMPLES, context_settings={"max_content_width": 120, "show_default": True})
+@click.command(
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
+)
 @click.option(
     "--capture",
     "captures",
@@ -168,7 +171,8 @@ def _failure(error: SandboxError) -> click.ClickException:
 
 
 async def _run(options: Options) -> None:
-    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+    ignored = signal.SIG_IGN  # as nohup has it
+    hang_up = [signal.SIGHUP] if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not ignored else []
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, *hang_up) as signals:
         async with serve(options) as running:
             sys.stdout.write(json.dumps(running.addresses()) + "\n")

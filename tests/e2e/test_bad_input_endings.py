@@ -1,5 +1,6 @@
 """How the program ends when it is told to, and when nobody looks any more: flushed, status 0, without a traceback."""
 
+import re
 import shlex
 import signal
 import subprocess
@@ -32,6 +33,7 @@ def test_both_commands_end_flushed_and_with_status_0(
         consumer.wait_for(lambda: len([line for line in consumer.out if "disconnected (shutdown)" in line]) == 4)
         seen = consumer.end(ending)
     assert '"message": "order proven", "records": ' in seen.err
+    assert re.search(r'"message": "producing", "run": "[0-9TZ.]+-[0-9a-f]{8}"', ended.err)
     for each in (ended, seen):
         assert each.status == 0
         assert "Traceback" not in each.err

@@ -64,6 +64,10 @@ class TestOrder:
             )
             assert loaded.settings.kafka.client_id == present[-1]
 
+    @pytest.mark.parametrize(("name", "level"), [("WARN", "WARNING"), ("FATAL", "CRITICAL"), ("WARNING", "WARNING")])
+    def test_a_log_level_may_be_called_as_others_call_it(self, folder: Folder, name: str, level: str) -> None:
+        assert folder.load(environ={"LOG_LEVEL": name}).settings.log.level == level
+
     def test_the_origin_of_a_value_is_where_it_was_written(self, folder: Folder) -> None:
         folder.write("config/local.yaml", "\nreconnect:\n  jitter: 0.1\n")
         folder.write("more.yaml", "log: {format: json}")

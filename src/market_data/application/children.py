@@ -19,8 +19,8 @@ class ChildFailed(AppError):
         """``last_lines`` are the end of what it said, ``log`` is where all of it can be read; ``is_misuse``: it was
         asked for what makes no sense.
         """
-        said = "".join(f"\n  {line}" for line in last_lines)
-        super().__init__(f"{name} {problem}{':' if said else ''}{said}" + (f"\nits log: {log}" if log else ""))
+        said = [f"  {line}" for line in last_lines]
+        super().__init__(f"{name} {problem}{':' if said else ''}", *said, *([f"its log: {log}"] if log else []))
         self.name = name
         self.exit_status = UsageError.exit_status if is_misuse else AppError.exit_status
 

@@ -12,9 +12,11 @@ from market_data.adapters.console.plain import counted
 from market_data.application.demo import Demo, DemoSettings, DemoSummary, Front
 from market_data.application.tally import Tally
 from market_data.cli.options import SECONDS, examples, start_log, view_or_default, with_view
-from market_data.cli.running import run
+from market_data.cli.output import say
+from market_data.cli.running import advice_on, run
 from market_data.config import load_settings
 from market_data.container import Container
+from market_data.domain.errors import AppError
 from market_data.factories.producing import make_children
 
 __all__ = ["demo"]
@@ -40,7 +42,7 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     Ctrl-C. Settings of yours in the environment or in .env do not count here.
     """
     view = view_or_default(view)
-    folder = Path(tempfile.mkdtemp(prefix="market-data-demo-"))
+    folder = _new_folder()
     is_over = False
     try:
         summary = _run(folder, seconds, view, _sandbox_arguments(faults))
@@ -53,7 +55,22 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
     if summary is not None:
         for line in _told(summary):
-            click.echo(line, err=view == "json")
+            say(line, err=view == "json")
+
+
+def _new_folder() -> Path:
+    """Make a folder for settings and logs.
+
+    Raises:
+        AppError: there is nowhere to make one.
+    """
+    try:
+        return Path(tempfile.mkdtemp(prefix="market-data-demo-"))
+    except OSError as error:
+        if advice_on(error):
+            raise
+        problem = error.strerror or str(error)
+        raise AppError(f"no temporary folder can be made ({problem}): set TMPDIR to a folder to write in") from error
 
 
 def _run(folder: Path, seconds: float | None, view: str, sandbox_arguments: tuple[str, ...]) -> DemoSummary | None:

@@ -1,7 +1,6 @@
 """All commands, and the one place where an error becomes a line and a status."""
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ from click.shell_completion import shell_complete
 
 from market_data import __version__
 from market_data.cli.demo import demo
+from market_data.cli.output import close_stdout, open_streams, say
 from market_data.cli.questions import check, instruments, verify
-from market_data.cli.running import is_full
+from market_data.cli.running import advice_on, end_on_signals
 from market_data.cli.sandbox import sandbox
 from market_data.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
 from market_data.cli.streams import consume, produce
@@ -43,10 +43,10 @@ for _command in (check, completion, config, consume, demo, instruments, produce,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status; what a person can mend is one line on stderr, never a traceback."""
-    signal.signal(signal.SIGTERM, _end)
-    _open_streams()
     status = 0
     try:
+        end_on_signals()
+        open_streams()
         status = _invoke(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except click.exceptions.Exit as ending:
@@ -57,15 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         pass
     except BrokenPipeError:
-        _close_stdout()
+        close_stdout()
     except OSError as error:
-        if not is_full(error):
+        advice = advice_on(error)
+        if advice is None:
             raise
-        click.echo(f"could not write: {(error.strerror or str(error)).lower()}, make room and start again", err=True)
-        _close_stdout()
+        say(advice, err=True)
+        close_stdout()
         status = 1
     except AppError as error:
-        click.echo(str(error), err=True)
+        for line in error.lines:
+            say(line, err=True)
         status = error.exit_status
     return status
 
@@ -78,19 +80,3 @@ def _invoke(arguments: Sequence[str]) -> int:
     with cli.make_context(SCRIPT if is_script else "python -m app", list(arguments)) as context:
         cli.invoke(context)
     return 0
-
-
-def _open_streams() -> None:
-    """Have somewhere to write to, also where whoever started this has closed it."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as we run
-
-
-def _close_stdout() -> None:
-    """Nobody reads any more: leave nothing for the interpreter's last flush to fail on."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _end(*_: object) -> None:
-    raise KeyboardInterrupt

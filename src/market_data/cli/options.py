@@ -16,6 +16,7 @@ import click
 from market_data.application.ports import Start
 from market_data.application.shard import Shard
 from market_data.application.times import start_of
+from market_data.cli.output import say
 from market_data.config import LoadedSettings, Settings, load_settings
 from market_data.container import Container
 from market_data.domain.errors import UsageError
@@ -87,7 +88,7 @@ def view_or_default(view: str | None) -> str:
     """Choose the view: a table needs a terminal that can be drawn on; anything else gets lines."""
     can_draw = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
     if view == "table" and not can_draw:
-        click.echo("stdout is no terminal that a table can be drawn on: lines instead", err=True)
+        say("stdout is no terminal that a table can be drawn on: lines instead", err=True)
     return "lines" if view in (None, "table") and not can_draw else view or "table"
 
 

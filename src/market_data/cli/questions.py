@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -14,6 +15,7 @@ from market_data.application.check import Finding
 from market_data.application.listing import Offer
 from market_data.application.verify import KeyReport, VerifyRequest
 from market_data.cli.options import SECONDS, examples, load, parse_instruments, parse_start, with_settings
+from market_data.cli.output import say
 from market_data.cli.running import run, run_briefly
 from market_data.domain.errors import AppError
 from market_data.domain.instrument import Listing
@@ -51,10 +53,13 @@ def instruments(
         offers = run_briefly(listings.ask, program.log)
     found = [listing for offer in offers for listing in offer.listings if _matches(listing, search)]
     shown = [listing for listing in found if is_all or listing.is_tradable]
-    for line in map(_as_json, shown) if is_json else _as_columns(shown):
-        click.echo(line)
+    if is_json:
+        for line in map(_as_json, shown):
+            say(line)
+    else:
+        _say_columns(shown)
     if sys.stdout.isatty() and not is_json:
-        click.echo(_counted(shown, found))
+        say(_counted(shown, found))
     _raise_problems(offers)
 
 
@@ -77,18 +82,19 @@ def _as_json(listing: Listing) -> str:
     )
 
 
-def _as_columns(listings: Sequence[Listing]) -> Iterable[str]:
+def _say_columns(listings: Sequence[Listing]) -> None:
     rows = [
         (each.instrument.exchange, each.instrument.symbol, each.instrument.native, each.state, ",".join(each.aliases))
         for each in listings
     ]
     if not rows or not sys.stdout.isatty():
-        return in_columns(rows)
+        for line in in_columns(rows):
+            say(line)
+        return
     titles, *lines = in_columns([("exchange", "symbol", "native", "state", "also"), *rows])
-    styled = (
-        line if each.is_tradable else click.style(line, dim=True) for line, each in zip(lines, listings, strict=True)
-    )
-    return [click.style(titles, underline=True), *styled]
+    say(titles, adorn=partial(click.style, underline=True))
+    for line, each in zip(lines, listings, strict=True):
+        say(line, adorn=str if each.is_tradable else partial(click.style, dim=True))
 
 
 def _counted(shown: Sequence[Listing], found: Sequence[Listing]) -> str:
@@ -101,7 +107,7 @@ def _counted(shown: Sequence[Listing], found: Sequence[Listing]) -> str:
 def _raise_problems(offers: Sequence[Offer]) -> None:
     problems = [f"{offer.exchange}: {offer.problem}" for offer in offers if offer.problem is not None]
     if problems:
-        raise AppError("\n".join(problems))
+        raise AppError(*problems)
 
 
 @click.command(
@@ -129,7 +135,7 @@ def check(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str,
 
 def _tell(finding: Finding) -> None:
     mark = click.style("ok  ", fg="green") if finding.is_ok else click.style("FAIL", fg="red", bold=True)
-    click.echo(f"{mark}  {finding.subject:<18}  {finding.said}")
+    say(f"{finding.subject:<18}  {finding.said}", adorn=f"{mark}  {{}}".format)
 
 
 @click.command(
@@ -172,7 +178,7 @@ def verify(
     with progress("reading the topic"):
         reports = run(lambda stop: job.run(request, stop), program.log)
     for line in map(_report_as_json, reports) if is_json else _reports_in_columns(reports):
-        click.echo(line)
+        say(line)
     if job.is_cut_short:
         raise AppError("ended early: nothing is proven of what was not read")
     if not reports or not all(report.is_proven for report in reports):

@@ -2,6 +2,7 @@
 
 import errno
 import math
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -12,11 +13,18 @@ from anyio.abc import TaskStatus
 from market_data.domain.errors import AppError
 from market_data.logs import LogOutput
 
-__all__ = ["is_full", "run", "run_briefly"]
+__all__ = ["advice_on", "end_on_signals", "run", "run_briefly"]
 
 T = TypeVar("T")
 
 _SECOND_SIGNAL_SECONDS = 1.0
+_NO_ROOM = "could not write: {}, make room and start again"
+_NO_HANDLES = "{}: raise the limit (ulimit -n) and start again"
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _NO_ROOM),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), _NO_HANDLES),
+}
+"""What the machine lacks, and what to do about it."""
 
 
 def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
@@ -27,7 +35,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
     Raises:
         AppError: what went wrong, where a person can do something about it.
         BrokenPipeError: nobody reads what is written any more.
-        OSError: there is no room for what is written.
+        OSError: the machine lacks something, see ``advice_on``.
     """
     results: list[T] = []
 
@@ -55,6 +63,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
     except BaseExceptionGroup as group:
         raise _single(group) from group
     finally:
+        end_on_signals()
         log.close()
     if not results:
         raise AppError("ended by a second signal before the end was clean")
@@ -86,9 +95,21 @@ def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput) -> T:
     return results[0]
 
 
-def is_full(error: BaseException) -> bool:
-    """Tell whether there is no more room where it was to be written."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+def end_on_signals() -> None:
+    """Let every signal that asks for the end raise KeyboardInterrupt, while no job sees to them."""
+    for number in _stopping_signals():
+        signal.signal(number, _end)
+
+
+def advice_on(error: BaseException) -> str | None:
+    """Say what to do where the machine lacks room or file handles; None: it is another error."""
+    if not isinstance(error, OSError) or error.errno not in _ADVICE:
+        return None
+    return _ADVICE[error.errno].format(os.strerror(error.errno).lower())
+
+
+def _end(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _stopping_signals() -> list[signal.Signals]:
@@ -106,5 +127,5 @@ def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
         leaves = [
             part for leaf in leaves for part in (leaf.exceptions if isinstance(leaf, BaseExceptionGroup) else (leaf,))
         ]
-    ours = [leaf for leaf in leaves if isinstance(leaf, (AppError, BrokenPipeError)) or is_full(leaf)]
+    ours = [leaf for leaf in leaves if isinstance(leaf, (AppError, BrokenPipeError)) or advice_on(leaf)]
     return ours[0] if len(ours) == len(leaves) else group

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from market_data.cli.options import examples, with_settings
+from market_data.cli.output import say
 from market_data.config import load_settings, render
 
 __all__ = ["COMPLETION_VARIABLE", "SCRIPT", "completion", "config"]
@@ -29,7 +30,7 @@ _SHELLS = {
 def config(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
     """Print the settings in effect, each with its origin; secrets are masked."""
     for line in render(load_settings(env, config_files, overrides)):
-        click.echo(line)
+        say(line)
 
 
 @click.command(
@@ -45,5 +46,5 @@ def completion(shell: str | None) -> None:
     """
     named = shell or Path(os.environ.get("SHELL", "")).name
     line, file = _SHELLS.get(named, _SHELLS["bash"])
-    click.echo(f"# in {file}")
-    click.echo(line)
+    say(f"# in {file}")
+    say(line)

@@ -69,6 +69,7 @@ def produce(
     if share is not None:
         ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
         program.container.telemetry().note("following a share of the instruments", shard=str(share), ours=len(ours))
+    program.container.telemetry().note("producing", run=program.container.run())
     undelivered = run(producer.run, program.log)
     if undelivered:
         seconds = program.loaded.settings.shutdown_timeout_seconds

@@ -42,11 +42,11 @@ class Fault:
 
 
 class SettingsError(AppError):
-    """The settings can not be used and nothing was started; the text has one line for each fault, by file and line."""
+    """The settings cannot be used and nothing was started; the text has one line for each fault, by file and line."""
 
     exit_status = 2
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         """Take at least one fault."""
         self.faults = tuple(sorted(faults, key=lambda fault: (fault.origin.name, fault.origin.line or 0, fault.path)))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        super().__init__(*map(str, self.faults))

@@ -63,7 +63,7 @@ def load_settings(
         SettingsError: With every fault of every source.
 
     """
-    working = folder or Path.cwd()
+    working = folder or _working_folder()
     variables, broken = read_variables(environ, working / ".env")
     environment, origin = _environment(env, variables)
     layer = overlay(_files(find_folder(working), environment, origin, config_files, working), broken)
@@ -88,6 +88,14 @@ def _loaded(environment: str, layer: Layer) -> LoadedSettings:
     settings = structured(layer)
     paths = [path for path, entry in walk(settings) if not entry.is_section]
     return LoadedSettings(environment, settings, {".".join(path): str(layer.origin_of(path)) for path in paths})
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        message = "it no longer exists, change to another one"
+        raise SettingsError([Fault(Origin("the working folder"), "", message)]) from error
 
 
 def find_folder(working: Path) -> Path:

@@ -102,11 +102,13 @@ def _kind_hook(form: Any) -> Callable[[object, object], object]:  # noqa: ANN401
 
 
 def _word(value: object, form: type[StrEnum]) -> StrEnum:
-    words = {str(word): word for word in form}
-    if not isinstance(value, str) or value not in words:
-        one_of = f"one of {', '.join(words)}"
-        raise Unfit(one_of, value, did_you_mean(value, words) if isinstance(value, str) else "")
-    return words[value]
+    one_of = f"one of {', '.join(form)}"
+    if not isinstance(value, str):
+        raise Unfit(one_of, value)
+    try:
+        return form(value)
+    except ValueError as error:
+        raise Unfit(one_of, value, did_you_mean(value, form)) from error
 
 
 def _is_tuple(form: object) -> bool:

@@ -45,7 +45,7 @@ class SaslMechanism(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """The least severity that is written."""
+    """The least severity that is written; WARN and FATAL are what others call WARNING and CRITICAL."""
 
     TRACE = "TRACE"
     DEBUG = "DEBUG"
@@ -53,6 +53,10 @@ class LogLevel(StrEnum):
     WARNING = "WARNING"
     ERROR = "ERROR"
     CRITICAL = "CRITICAL"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "LogLevel | None":
+        return {"WARN": cls.WARNING, "FATAL": cls.CRITICAL}.get(str(value))
 
 
 class LogFormat(StrEnum):

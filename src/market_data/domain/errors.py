@@ -40,9 +40,17 @@ __all__ = [
 
 
 class AppError(Exception):
-    """Anything that a user or operator can do something about; ``str()`` is one readable line or a list of lines."""
+    """Anything that a user or operator can do something about; ``str()`` is all its lines.
+
+    A line may quote what came from outside, and is made printable where it is written.
+    """
 
     exit_status = 1
+
+    def __init__(self, *lines: str) -> None:
+        """Take what to tell, mostly in one line."""
+        super().__init__("\n".join(lines))
+        self.lines = lines
 
 
 class UsageError(AppError):

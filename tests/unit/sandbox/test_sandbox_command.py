@@ -52,6 +52,14 @@ def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
     assert all(len(record["bids"]) == len(record["asks"]) == 20 for record in records)
 
 
+def test_it_has_help_by_its_short_name_too() -> None:
+    with _start("-h") as process:
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert out.startswith("Usage: ")
+    assert err == ""
+
+
 def test_a_stop_in_the_middle_of_playing_to_clients_is_clean(excerpts: Path) -> None:
     path = excerpts / "coinbase_ten_products_excerpt.gz"
     with _start("--no-broker", "--capture", str(path)) as process:

@@ -10,6 +10,7 @@ import msgspec
 
 from market_data.application.ports import Display, Reading
 from market_data.domain.market import Market, Quote
+from market_data.domain.printable import printable
 from market_data.domain.top import plain
 
 __all__ = ["JsonDisplay", "LinesDisplay"]
@@ -22,7 +23,7 @@ class _StreamDisplay(Display):
         self._stream = stream or sys.stdout
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:  # noqa: ARG002
-        self._stream.write("".join([self._line(quote) for quote in quotes]))
+        self._stream.write("".join([f"{printable(self._line(quote))}\n" for quote in quotes]))
         self._stream.flush()
 
     def refresh(self, market: Market, reading: Reading) -> None:
@@ -45,11 +46,11 @@ class LinesDisplay(_StreamDisplay):
         head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}  {book.exchange:<10} {book.symbol:<10} "
         if not quote.is_live:
             reason = f" ({quote.reason})" if quote.reason else ""
-            return f"{head} {quote.status}{reason}\n"
+            return f"{head} {quote.status}{reason}"
         bid = f"bid {top.best_bid} x {top.best_bid_size}" if top.best_bid else "no bid"
         ask = f"ask {top.best_ask} x {top.best_ask_size}" if top.best_ask else "no ask"
         middle = f"  mid {plain(top.mid)}  spread {plain(top.spread)} ({top.spread_percent:f}%)" if top.mid else ""
-        return f"{head} {bid}  {ask}{middle}\n"
+        return f"{head} {bid}  {ask}{middle}"
 
 
 class JsonDisplay(_StreamDisplay):
@@ -57,26 +58,23 @@ class JsonDisplay(_StreamDisplay):
 
     def _line(self, quote: Quote) -> str:
         book, top = quote.book, quote.top
-        return (
-            msgspec.json.encode(
-                {
-                    "exchange": book.exchange,
-                    "symbol": book.symbol,
-                    "status": quote.status,
-                    "reason": quote.reason,
-                    "best_bid": top.best_bid,
-                    "best_bid_size": top.best_bid_size,
-                    "best_ask": top.best_ask,
-                    "best_ask_size": top.best_ask_size,
-                    "mid": plain(top.mid),
-                    "spread": plain(top.spread),
-                    "spread_percent": None if top.spread_percent is None else format(top.spread_percent, "f"),
-                    "event_time": book.event_time,
-                    "received_time": book.received_time,
-                    "sequence": book.sequence,
-                    "epoch": book.epoch,
-                    "publish_seq": book.publish_seq,
-                }
-            ).decode()
-            + "\n"
-        )
+        return msgspec.json.encode(
+            {
+                "exchange": book.exchange,
+                "symbol": book.symbol,
+                "status": quote.status,
+                "reason": quote.reason,
+                "best_bid": top.best_bid,
+                "best_bid_size": top.best_bid_size,
+                "best_ask": top.best_ask,
+                "best_ask_size": top.best_ask_size,
+                "mid": plain(top.mid),
+                "spread": plain(top.spread),
+                "spread_percent": None if top.spread_percent is None else format(top.spread_percent, "f"),
+                "event_time": book.event_time,
+                "received_time": book.received_time,
+                "sequence": book.sequence,
+                "epoch": book.epoch,
+                "publish_seq": book.publish_seq,
+            }
+        ).decode()

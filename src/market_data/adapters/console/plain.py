@@ -2,11 +2,16 @@
 
 from collections.abc import Collection, Sequence
 
+from market_data.domain.printable import printable
+
 __all__ = ["counted", "in_columns"]
 
 
 def in_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:
-    """Write rows as lines, each column as wide as its widest cell, two spaces apart; ``right`` are set to the right."""
+    """Write rows as printable lines, each column as wide as its widest cell, two spaces apart; ``right`` are set to the
+    right.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

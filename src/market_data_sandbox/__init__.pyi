@@ -1,0 +1,10 @@
+from market_data_sandbox.faults import Fault as Fault
+from market_data_sandbox.faults import FaultKind as FaultKind
+from market_data_sandbox.faults import Faults as Faults
+from market_data_sandbox.options import Options as Options
+from market_data_sandbox.options import Venue as Venue
+from market_data_sandbox.server import Endpoint as Endpoint
+from market_data_sandbox.server import Running as Running
+from market_data_sandbox.server import serve as serve
+from market_data_sandbox.truth import Truth as Truth
+from market_data_sandbox.truth import TruthRecord as TruthRecord
