@@ -19,7 +19,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from market_data.application.bounded import ReadingEnd
 from market_data.application.ports import Clock, Delivered, Start
-from market_data.application.proven import ProvenSubscription, quotes_of
+from market_data.application.proven import ProvenSubscription
 from market_data.application.times import When, end_of, start_of
 from market_data.config import Settings, SettingsError, load_defaults, load_settings
 from market_data.domain.errors import AppError, BrokerError, BrokerUnavailable, UsageError
@@ -59,9 +59,10 @@ class Books(AsyncIterator[NormalizedBook]):
     Books that are not live come too, with their reason and without levels. So does a book whose producer has fallen
     silent, three heartbeats after its last record (``market.stale_after_heartbeats``), as ``stale``, ``silence``: that
     one is not in the topic, and has the numbers of the record before; the same is said of what another member of the
-    group has from now on. Records of a producer that another one has replaced, and such as come after a later one, are
-    left out and counted. Who reads more slowly than is published is handed every record as it was: how old it is says
-    ``received_time``.
+    group has from now on. Where several producers publish an instrument, the greatest run that still speaks is
+    followed: once it has ended or fallen silent, an older one that goes on. Records of the others, and such as come
+    after a later one, are left out and counted. Who reads more slowly than is published is handed every record as it
+    was: how old it is says ``received_time``.
     """
 
     def __init__(
@@ -119,14 +120,12 @@ class Books(AsyncIterator[NormalizedBook]):
 
     def _admit(self, delivered: Sequence[Delivered], *, is_bounded: bool) -> None:
         now = self._clock.now()
-        self._ready.extend((quote.book, each) for quote, each in quotes_of(delivered, self._market, now))
+        taken = self._subscription.take(delivered, self._market, now)
+        self._ready.extend((quote.book, each) for quote, each in taken)
         if is_bounded:  # what the topic held is asked for, not how old it is now
             return
-        silent = [
-            *self._market.forget(self._subscription.departed(), now),
-            *self._market.expire(now, self._subscription.behind()),
-        ]
-        self._ready.extend((quote.book, None) for quote in silent)
+        departed, expired = self._subscription.pass_time(self._market, now)
+        self._ready.extend((quote.book, None) for quote in (*departed, *expired))
 
 
 class BooksIterator(Iterator[NormalizedBook]):

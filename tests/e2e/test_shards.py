@@ -1,6 +1,7 @@
 """Several producers of one topic: those that share the instruments, and those that should not meet."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,28 @@ def test_a_second_producer_of_an_instrument_is_told_as_foreign_by_verify_and_con
     report = json.loads(verified.out)
     assert (report["runs"], report["foreign_runs"], report["verdict"]) == (2, 1, "proven, 1 foreign run")
     assert (report["holes"], report["doubles"], report["disorder"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_second_producer_that_has_ended_leaves_the_first_ones_books_live(
+    number: signal.Signals, world: Sandbox, topic: str, tmp_path: Path
+) -> None:
+    options = (*world.options(topic), "--set", "book.heartbeat_seconds=0.5")
+    with running("produce", *options, folder=tmp_path) as first:
+        first.wait_for_err("following")
+        with running("consume", *options, "--view", "json", folder=tmp_path) as consumer:
+            consumer.wait_for(lambda: {_key(line) for line in consumer.out if '"live"' in line} == KEYS)
+            with running("produce", *options, folder=tmp_path) as second:
+                consumer.wait_for_err("another producer still publishes this instrument")
+                second.process.send_signal(number)
+                second.process.wait(20)
+            consumer.wait_for_err("following the older one again")
+            ended = len(consumer.out)
+            consumer.wait_for(lambda: {_key(line) for line in consumer.out[ended:] if '"live"' in line} == KEYS)
+            told = consumer.end().err.splitlines()
+        assert first.end().status == 0
+    assert 0 < len([line for line in told if "following the older one again" in line]) <= 4
+    assert any("order proven" in line for line in told)
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "half"])

@@ -7,7 +7,7 @@ import attrs
 
 from market_data.application.opening import opened_unless
 from market_data.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
-from market_data.application.proven import ProvenSubscription, quotes_of
+from market_data.application.proven import ProvenSubscription
 from market_data.domain.market import Market
 from market_data.domain.proof import OrderProof
 
@@ -72,7 +72,7 @@ class Consumer:
                     while True:
                         delivered = await reader.receive()
                         now = self._clock.now()
-                        quotes = [quote for quote, _ in quotes_of(delivered, self._market, now)]
+                        quotes = [quote for quote, _ in reader.take(delivered, self._market, now)]
                         self.reading.records += len(delivered)
                         self.reading.now = now
                         if quotes:
@@ -89,9 +89,8 @@ class Consumer:
         while True:
             await anyio.sleep(self._refresh_seconds)
             now = self._clock.now()
-            self._market.forget(reader.departed(), now)
             self.reading.now = now
-            expired = self._market.expire(now, reader.behind())
+            _, expired = reader.pass_time(self._market, now)
             if expired:
                 self._display.show(expired, self._market, self.reading)
             self._display.refresh(self._market, self.reading)

@@ -4,22 +4,23 @@ from collections.abc import Collection, Iterable, Sequence
 
 from market_data.application.bounded import ReadingEnd
 from market_data.application.ports import Delivered, Subscription, Telemetry
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Arrival, Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.proof import OrderProof, Verdict
 
-__all__ = ["ProvenSubscription", "quotes_of"]
+__all__ = ["ProvenSubscription"]
 
 _TROUBLE = {
     Verdict.HOLE: "records are missing",
     Verdict.DOUBLE: "a record came twice",
     Verdict.DISORDER: "records are out of order",
-    Verdict.FOREIGN: "another producer still publishes this instrument",
 }
+_NAMED = 3
+"""Instruments that one line names; of more it says how many."""
 
 
 class ProvenSubscription:
-    """A subscription whose every record was checked; what was handed out before, or is of an older run, is left out.
+    """A subscription whose every record was checked; what was handed out before is left out.
 
     What shows its instrument at once when reading of a partition begins is handed out, seen before or not.
     """
@@ -36,8 +37,11 @@ class ProvenSubscription:
         self._keys = keys
         self._telemetry = telemetry
         self.proof = proof or OrderProof()
-        self._partitions: dict[str, int] = {}
-        self._readings: dict[str, int] = {}
+        self._partitions: set[int] = set()
+        """Where records came from."""
+        self._behind: set[int] = set()
+        """Where there may be more of before reading began."""
+        self._is_overfull = False
 
     async def has_come_to(self, end: ReadingEnd) -> bool:
         """Tell whether all that a bounded reading asks for was received.
@@ -58,53 +62,78 @@ class ProvenSubscription:
             book = each.book
             if self._keys is not None and book.key not in self._keys:
                 continue
-            self._follow(each)
-            verdict = self.proof.check(book, each.offset, each.timestamp, partition=each.partition)
+            self._partitions.add(each.partition)
+            if each.is_past:
+                self._behind.add(each.partition)
+            verdict = self.proof.check(
+                book, each.offset, each.timestamp, partition=each.partition, reading=each.reading
+            )
             if verdict in _TROUBLE:
                 self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
-            is_foreign = book.run < self.proof.keys[book.key].newest_run
-            if (verdict is not Verdict.REREAD or each.is_read_back) and not is_foreign:
+            if verdict is not Verdict.REREAD or each.is_read_back:
                 handed.append(each)
         return handed
+
+    def take(self, delivered: Sequence[Delivered], market: Market, now: Moment) -> list[tuple[Quote, Delivered]]:
+        """Take records into the market, and give what is news to it, each with the record that it is of.
+
+        Records of another producer than the one followed are counted in ``proof`` and told; so is going back to an
+        older one.
+        """
+        taken: list[tuple[Quote, Delivered]] = []
+        left_out: dict[str, list[str]] = {}
+        gone_back: dict[str, list[str]] = {}
+        for each in delivered:
+            book = each.book
+            before = market.run_of(book.key)
+            quote = market.take(book, now, each.timestamp, _arrival_of(each))
+            if quote is not None:
+                taken.append((quote, each))
+            followed = market.run_of(book.key)
+            if followed != book.run:
+                self.proof.leave_out(book.key)
+                left_out.setdefault(book.run, []).append(book.key)
+            elif followed < before:
+                self.proof.go_back(book.key)
+                gone_back.setdefault(book.run, []).append(book.key)
+        for run, keys in left_out.items():
+            self._tell("another producer still publishes this instrument", run, keys)
+        for run, keys in gone_back.items():
+            self._tell("the newer producer has ended or is silent, following the older one again", run, keys)
+        if (market.forgotten or self.proof.forgotten) and not self._is_overfull:
+            self._is_overfull = True
+            self._telemetry.warn("more instruments than are kept in mind, forgetting those not heard of for longest")
+        return taken
+
+    def pass_time(self, market: Market, now: Moment) -> tuple[list[Quote], list[Quote]]:
+        """Take note that time has passed; gives the last words of what another member of the group has now, and what
+        has fallen silent.
+        """
+        if departed := self._partitions.difference(self._subscription.partitions):
+            self._partitions -= departed
+            self._behind -= departed
+        gone = market.forget(self._keys_in(departed), now)
+        if caught_up := self._behind.difference(self._subscription.behind):
+            self._behind -= caught_up
+            market.catch_up(self._keys_in(caught_up))
+        return gone, market.expire(now)
 
     def leave(self, unused: Iterable[Delivered] = ()) -> None:
         """As ``Subscription.leave``."""
         self._subscription.leave(unused)
 
-    def _follow(self, each: Delivered) -> None:
-        """Take note of where an instrument is read."""
-        key = each.book.key
-        if self._readings.get(key, each.reading) != each.reading:
-            self.proof.interrupt(key)
-        self._readings[key] = each.reading
-        self._partitions[key] = each.partition
+    def _keys_in(self, partitions: Collection[int]) -> list[str]:
+        """Name the instruments of some partitions: looked up rarely, so that no record has to keep it."""
+        return [key for key, proof in self.proof.keys.items() if proof.partition in partitions] if partitions else []
 
-    def behind(self) -> Collection[str]:
-        """Name the instruments of which records are still to come that were there before reading began."""
-        behind = self._subscription.behind
-        return [key for key, partition in self._partitions.items() if partition in behind] if behind else ()
-
-    def departed(self) -> list[str]:
-        """Name the instruments whose partitions went to another member of the group since the last call."""
-        ours = self._subscription.partitions
-        gone = [key for key, partition in self._partitions.items() if partition not in ours]
-        for key in gone:
-            del self._partitions[key]
-        return gone
+    def _tell(self, message: str, run: str, keys: Sequence[str]) -> None:
+        """Say once for all instruments of a run what many records show; the log sums up what repeats."""
+        names = list(dict.fromkeys(keys))
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        self._telemetry.warn(message, run=run, instruments=", ".join(names[:_NAMED]) + more, records=len(keys))
 
 
-def quotes_of(delivered: Sequence[Delivered], market: Market, now: Moment) -> list[tuple[Quote, Delivered]]:
-    """Take records into the market, and give what is news to it, each with the record that it is of."""
-    taken = (
-        (
-            market.take(
-                each.book,
-                now,
-                each.timestamp if each.is_past else None,
-                is_shown_as_it_was=not each.is_read_back,
-            ),
-            each,
-        )
-        for each in delivered
-    )
-    return [(quote, each) for quote, each in taken if quote is not None]
+def _arrival_of(each: Delivered) -> Arrival:
+    if each.is_read_back:
+        return Arrival.READ_BACK
+    return Arrival.PAST if each.is_past else Arrival.NEW

@@ -5,6 +5,7 @@ All times are µs since 1970 UTC; a record counts at the time of its publishing.
 
 import attrs
 
+from market_data.domain.following import RunFollower
 from market_data.domain.normalized import NormalizedBook
 
 __all__ = ["KeyHistory"]
@@ -14,7 +15,9 @@ _RUNS_KEPT = 1000
 
 @attrs.define
 class KeyHistory:
-    """Of one instrument, from its first record that was read to its last; an older run's rest does not count."""
+    """Of one instrument, from its first record that was read to its last, as a reader would have followed it: what
+    another run published meanwhile does not count.
+    """
 
     stale_after: int
     """A live book without a record for longer than this, in µs, was not live from then on: its producer was silent."""
@@ -30,30 +33,35 @@ class KeyHistory:
     runs: dict[str, None] = attrs.field(factory=dict)
     """The newest of them."""
     foreign_runs: set[str] = attrs.field(factory=set)
-    """Runs that went on publishing after a newer one had begun."""
-    _newest: NormalizedBook | None = None
+    """Runs that published while another was followed."""
+    _greatest: str = ""
+    _last: NormalizedBook | None = None
+    _follower: RunFollower = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._follower = RunFollower(self.stale_after)
 
     def add(self, book: NormalizedBook, published: int) -> None:
         """Take the next record."""
         if self.first_time is None:
             self.first_time = self.last_time = published
-        newest = self._newest
-        if book.run not in self.runs and (newest is None or book.run > newest.run or len(self.runs) < _RUNS_KEPT):
+        if book.run not in self.runs and (book.run > self._greatest or len(self.runs) < _RUNS_KEPT):
             self._begin(book)
-        if newest is not None and book.run < newest.run:
+        self._follower.take(book, published)
+        if book.run != self._follower.run:
             if len(self.foreign_runs) < _RUNS_KEPT:
                 self.foreign_runs.add(book.run)
             return
-        if newest is not None and newest.is_live:
+        last = self._last
+        if last is not None and last.is_live:
             self.live_time += max(0, min(published - self.last_time, self.stale_after))
         if book.is_live:
-            is_same_run = newest is not None and newest.run == book.run
-            if newest is None or not is_same_run or newest.epoch != book.epoch:
+            if last is None or last.run != book.run or last.epoch != book.epoch:
                 self.epochs += 1
-            is_fresh = newest is None or newest.received_time != book.received_time
+            is_fresh = last is None or last.received_time != book.received_time
             if is_fresh and book.received_time is not None:
                 self.worst_age = max(self.worst_age, published - book.received_time)
-        self._newest = book
+        self._last = book
         self.last_time = max(self.last_time, published)
 
     @property
@@ -66,5 +74,6 @@ class KeyHistory:
     def _begin(self, book: NormalizedBook) -> None:
         self.run_count += 1
         self.runs[book.run] = None
+        self._greatest = max(self._greatest, book.run)
         if len(self.runs) > _RUNS_KEPT:
             del self.runs[min(self.runs)]

@@ -1,18 +1,38 @@
 """The market as a reader of the topic sees it: the latest state of every instrument, and how far it can be relied
 on.
+
+A reader keeps in mind ``MOST_KEYS`` instruments; of more, those not heard of for longest are forgotten, and counted.
+Taking a record and noticing silence cost the same however many instruments there are.
 """
 
-from collections.abc import Collection, Iterable
+from collections import OrderedDict
+from collections.abc import Iterable
+from enum import StrEnum
 
 import attrs
 
+from market_data.domain.following import RunFollower
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.normalized import MOST_KEYS, BookStatus, NormalizedBook, Reason
+from market_data.domain.overdue import Overdue
 from market_data.domain.top import TopOfBook
 
-__all__ = ["Market", "Quote"]
+__all__ = ["Arrival", "Market", "Quote"]
 
 _RATE_SECONDS = 5.0
+_LISTED_PER_KEY = 4
+"""Keys that were forgotten may wait on a little in the lists of who falls silent next."""
+
+
+class Arrival(StrEnum):
+    """How a record came to its reader."""
+
+    NEW = "new"
+    """It was published while the topic was being read."""
+    PAST = "past"
+    """It was there when reading began, one of many: shown as it was."""
+    READ_BACK = "read_back"
+    """The newest of its instrument before reading began: its producer's last word where it is old enough."""
 
 
 @attrs.frozen
@@ -48,68 +68,129 @@ class Quote:
 @attrs.define
 class _Seen:
     quote: Quote
+    follower: RunFollower
+    is_behind: bool = False
+    """More records of before reading began are to come: silence can not be told yet."""
     updates: int = 0
     rate: float = 0.0
     counted_at: float = 0.0
     at_count: int = 0
 
+    @property
+    def can_expire(self) -> bool:
+        """Tell whether silence would be news."""
+        quote = self.quote
+        return not (self.is_behind or quote.reason is Reason.SHUTDOWN or quote.status is BookStatus.STALE)
+
 
 class Market:
     """Latest quotes by key."""
 
-    def __init__(self, stale_after_seconds: float, digits: int) -> None:
+    def __init__(self, stale_after_seconds: float, digits: int, most_keys: int = MOST_KEYS) -> None:
         """A book without a record for ``stale_after_seconds`` is stale, whatever its last record said."""
         self._stale_after = stale_after_seconds
+        self._stale_after_wall = round(stale_after_seconds * 1e6)
         self._digits = digits
-        self._seen: dict[str, _Seen] = {}
+        self._most_keys = most_keys
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        """The one heard of last at the end."""
+        self._by_mono: Overdue[float] = Overdue()
+        self._by_wall: Overdue[int] = Overdue()
+        self._read_until: int | None = None
+        """Up to when, by the monotonic clock in µs, all was taken that was there."""
+        self.forgotten = 0
+        """How many instruments were forgotten for want of room."""
 
     def take(
-        self, book: NormalizedBook, now: Moment, published: int | None = None, *, is_shown_as_it_was: bool = False
+        self, book: NormalizedBook, now: Moment, published: int | None = None, arrival: Arrival = Arrival.NEW
     ) -> Quote | None:
-        """Take a record; None when it is no newer than what is known, by run and number, and is not to be shown.
+        """Take a record; None when it is of another run than the one followed, or no newer than what that has said.
 
-        ``published``, µs UTC, is given for what was in the topic already when reading began. Where that is three
-        heartbeats ago, it is stale at once: it was its producer's last word. With ``is_shown_as_it_was`` it is shown
-        first, since it may be one of many that are read again, and becomes stale by ``expire``.
+        ``published`` is Kafka's time of the record, µs UTC: what was there already when reading began is as old as
+        that. What was read back and is three heartbeats old is stale at once; else a past record is shown as it was,
+        and becomes stale by ``expire`` once no more of before reading began is to come: see ``catch_up``.
         """
-        seen = self._seen.get(book.key)
-        if seen is not None:
-            known = seen.quote.book
-            if book.run < known.run or (book.run == known.run and book.publish_seq <= known.publish_seq):
-                return None
-        age = 0.0 if published is None else max(0, now.wall - published) / 1e6
-        quote = Quote(book, TopOfBook.of(book, self._digits), now.mono - age, now.wall - int(age * 1e6))
-        if not is_shown_as_it_was and self._is_silent(quote, now):
-            quote = self._expired(quote, now)
+        key = book.key
+        seen = self._seen.get(key)
+        follower = seen.follower if seen is not None else RunFollower(self._stale_after_wall)
+        if seen is not None and seen.quote.is_expired and arrival is Arrival.NEW:
+            follower.fall_silent()
+        if not follower.take(book, published, self._read_until if arrival is Arrival.NEW else None):
+            return None
+        age = 0 if arrival is Arrival.NEW or published is None else max(0, now.wall - published)
+        quote = Quote(book, TopOfBook.of(book, self._digits), now.mono - age / 1e6, now.wall - age)
         if seen is None:
-            seen = self._seen[book.key] = _Seen(quote, counted_at=now.mono)
-        seen.quote = quote
+            seen = self._seen[key] = _Seen(quote, follower, counted_at=now.mono)
+            self._make_room()
+        else:
+            seen.quote = quote
+            self._seen.move_to_end(key)
+        if arrival is Arrival.READ_BACK and seen.can_expire and self._is_silent(quote, now):
+            seen.quote = self._expired(quote, now)
+        seen.is_behind = arrival is not Arrival.NEW
         seen.updates += 1
-        return quote
+        self._await(key, seen)
+        return seen.quote
 
-    def expire(self, now: Moment, spared: Collection[str] = ()) -> list[Quote]:
-        """Mark what has fallen silent as stale; gives those that just became so.
+    def run_of(self, key: str) -> str:
+        """Name the run that is followed of an instrument; empty before its first record."""
+        seen = self._seen.get(key)
+        return "" if seen is None else seen.follower.run
 
-        Spared are keys of which older records are still being read.
-        """
+    def catch_up(self, keys: Iterable[str]) -> None:
+        """Take it that of these no more records of before reading began are to come: silence counts from now on."""
+        for key in keys:
+            if (seen := self._seen.get(key)) is not None:
+                seen.is_behind = False
+                self._await(key, seen)
+
+    def expire(self, now: Moment) -> list[Quote]:
+        """Mark what is silent as stale, now that all was taken that is there; gives those that just became so."""
+        self._read_until = round(now.mono * 1e6)
+        silent = [
+            *self._by_mono.take(now.mono, self._stale_after, self._heard_mono),
+            *self._by_wall.take(now.wall, self._stale_after_wall, self._heard_wall),
+        ]
         expired: list[Quote] = []
-        for key, seen in self._seen.items():
-            if key not in spared and self._is_silent(seen.quote, now):
-                seen.quote = self._expired(seen.quote, now)
-                expired.append(seen.quote)
+        for key in dict.fromkeys(silent):
+            seen = self._seen[key]
+            seen.quote = self._expired(seen.quote, now)
+            expired.append(seen.quote)
         return expired
+
+    def _await(self, key: str, seen: _Seen) -> None:
+        """List a key by when it was heard, unless it is listed."""
+        if not seen.can_expire:
+            return
+        self._by_mono.add(key, seen.quote.seen_at)
+        self._by_wall.add(key, seen.quote.seen_wall)
+
+    def _heard_mono(self, key: str) -> float | None:
+        seen = self._seen.get(key)
+        return seen.quote.seen_at if seen is not None and seen.can_expire else None
+
+    def _heard_wall(self, key: str) -> int | None:
+        seen = self._seen.get(key)
+        return seen.quote.seen_wall if seen is not None and seen.can_expire else None
 
     def _is_silent(self, quote: Quote, now: Moment) -> bool:
         """Tell by whichever clock says so: the monotonic one may stand still while a machine sleeps."""
-        if quote.reason is Reason.SHUTDOWN or quote.status is BookStatus.STALE:
-            return False
-        return max(now.mono - quote.seen_at, (now.wall - quote.seen_wall) / 1e6) >= self._stale_after
+        is_silent_mono = now.mono - quote.seen_at >= self._stale_after
+        return is_silent_mono or now.wall - quote.seen_wall >= self._stale_after_wall
 
     def _expired(self, quote: Quote, now: Moment) -> Quote:
         book = attrs.evolve(
             quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=(), asks=()
         )
         return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, quote.seen_wall, is_expired=True)
+
+    def _make_room(self) -> None:
+        while len(self._seen) > self._most_keys:
+            self._seen.popitem(last=False)
+            self.forgotten += 1
+        for awaited in (self._by_mono, self._by_wall):
+            if len(awaited) > _LISTED_PER_KEY * self._most_keys:
+                awaited.keep(self._seen)
 
     def forget(self, keys: Iterable[str], now: Moment) -> list[Quote]:
         """Know nothing more of these, which another member of the group has now; gives their last words, stale."""

@@ -13,10 +13,29 @@ import attrs
 
 from market_data.domain.prices import mid_of, spread_of
 
-__all__ = ["SCHEMA_NAME", "SCHEMA_VERSION", "BookState", "BookStatus", "Level", "Levels", "NormalizedBook", "Reason"]
+__all__ = [
+    "LARGEST_NUMBER",
+    "LATEST_TIME",
+    "MOST_KEYS",
+    "SCHEMA_NAME",
+    "SCHEMA_VERSION",
+    "BookState",
+    "BookStatus",
+    "Level",
+    "Levels",
+    "NormalizedBook",
+    "Reason",
+]
 
 SCHEMA_NAME = "normalized_book"
 SCHEMA_VERSION = 1
+
+LARGEST_NUMBER = 2**63 - 1
+"""Counts and sequences have 64 bits, so that every language reads them."""
+LATEST_TIME = 253_402_300_799_000_000
+"""µs since 1970 UTC: 9999-12-31T23:59:59Z, the last second that every calendar can show."""
+MOST_KEYS = 20_000
+"""A reader keeps in mind so many instruments: what a topic holds bounds no reader's memory."""
 
 Level = tuple[str, str]
 """Price and size, as the venue wrote them: decimal text, never a float."""
@@ -116,7 +135,7 @@ class NormalizedBook(BookState):
     """One record of the topic: a state with its place in the stream of its key."""
 
     run: str
-    """The producer's run, sortable as text by its start; readers follow the greatest."""
+    """The producer's run, sortable as text by its start; readers follow the greatest that still speaks."""
     publish_seq: int
     """0, 1, 2, … per key and run, without holes."""
     conflated: int

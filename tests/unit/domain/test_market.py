@@ -5,7 +5,7 @@ import pytest
 from tests.support.bounds import HandClock
 from tests.support.records import EARLIER_RUN, LATER_RUN, record
 
-from market_data.domain.market import Market
+from market_data.domain.market import Arrival, Market
 from market_data.domain.normalized import BookStatus, Reason
 
 
@@ -70,7 +70,8 @@ def test_what_is_read_back_is_as_old_as_its_publishing(
     market: Market, clock: HandClock, age_seconds: int, status: BookStatus, stale_after: float | None
 ) -> None:
     now = clock.now()
-    quote = market.take(record(0), now, now.wall - age_seconds * 1_000_000)
+    quote = market.take(record(0), now, now.wall - age_seconds * 1_000_000, Arrival.READ_BACK)
+    market.catch_up([record().key])
     assert quote is not None
     assert quote.status is status
     if stale_after is None:
@@ -86,10 +87,11 @@ def test_what_is_read_again_is_shown_as_it_was_and_is_stale_once_no_more_of_it_c
 ) -> None:
     now = clock.now()
     for number in range(2):
-        quote = market.take(record(number), now, now.wall - 3_600_000_000, is_shown_as_it_was=True)
+        quote = market.take(record(number), now, now.wall - 3_600_000_000, Arrival.PAST)
         assert quote is not None
         assert quote.is_live
-        assert market.expire(now, spared=[quote.book.key]) == []
+        assert market.expire(now) == []
+    market.catch_up([record().key])
     (quote,) = market.expire(now)
     assert (quote.status, quote.book.publish_seq) == (BookStatus.STALE, 1)
 
