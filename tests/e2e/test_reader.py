@@ -1,5 +1,6 @@
 """The reading API, as a program of somebody else would use it."""
 
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -70,6 +71,32 @@ async def test_a_producer_that_is_gone_leaves_no_book_live(tmp_path: Path) -> No
             # who comes later is not shown its last word as if it were news
             (first,) = await take(1, sandbox.settings, "latest", only)
             assert (first.status, first.publish_seq) == (BookStatus.STALE, last.publish_seq)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+async def test_a_second_producer_that_has_ended_leaves_the_first_ones_books_live(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with running_sandbox(tmp_path) as sandbox:
+        fast = ["book.heartbeat_seconds=0.5"]
+        command = ["app", "produce", "--env", "sandbox", "--config", str(sandbox.settings), "--set", *fast]
+        only = ["coinbase:BTC-USD"]
+        with running(command, tmp_path, "first"), anyio.fail_after(50):
+            async with read_books(
+                env="sandbox", config_files=[sandbox.settings], instruments=only, overrides=fast
+            ) as books:
+                while not (book := await anext(books)).is_live:
+                    pass
+                first = book.run
+                with running(command, tmp_path, "second") as second:
+                    while (book := await anext(books)).run == first or not book.is_live:
+                        pass
+                    second.stop(number)
+                while book.run != first or not book.is_live:
+                    book = await anext(books)
+            (proof,) = books.proof.keys.values()
+            assert (proof.is_proven, proof.returns) == (True, 1)
+            assert proof.foreign > 0
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_a_second_producer_that_has_ended_leaves_the_first_ones_books_live(
 ) -> None:
     options = (*world.options(topic), "--set", "book.heartbeat_seconds=0.5")
     with running("produce", *options, folder=tmp_path) as first:
-        first.wait_for_err("following")
+        first.wait_for_err('"producing"')
         with running("consume", *options, "--view", "json", folder=tmp_path) as consumer:
             consumer.wait_for(lambda: {_key(line) for line in consumer.out if '"live"' in line} == KEYS)
             with running("produce", *options, folder=tmp_path) as second:
