@@ -114,6 +114,14 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Change domain and application a little; a test must notice: ``nox -s mutants -- --sample N --seed S``."""
+    _install(session)
+    session.run("python", "-m", "tests.chaos.planted")
+    session.run("python", "-m", "tests.mutation", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Run for long under mixed faults, every record compared with the truth: ``nox -s soak -- --minutes 30``."""
     _install(session)

@@ -18,4 +18,5 @@ venues' real protocols as bytes, through the real dialects, and shares no code w
     report      what came of it
     found/      schedules that failed once, cut down: each shows a bug of its own, and is replayed by the default tests
     planted     bugs put into a copy of the program: each must be caught
+    bugs        what they are; mutants: small ones that no test noticed once
 """

@@ -1,0 +1,139 @@
+"""Bugs to be planted: each an exact replacement of text, as a person slips."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+__all__ = ["BUGS", "Bug", "plant"]
+
+_SPLICE = "domain/splice.py"
+_COUNTED = "domain/counted.py"
+_BOOK = "domain/book.py"
+_SYNC = "domain/sync.py"
+_COINBASE = "adapters/venues/coinbase.py"
+
+
+@attrs.frozen
+class Bug:
+    """One bug: a file below ``src/market_data``, the text that is right, and the text that is wrong."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    is_everywhere: bool = False
+    """The text stands more than once, and is wrong each time."""
+
+
+_GAP_CHECK = "        if change.first_id > local + 1:\n            self._miss_changes"
+_COUNT = "        if number != self.expected:\n            return False\n        self.expected += 1\n"
+
+BUGS: Sequence[Bug] = (
+    Bug("skip the gap check", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("change.first_id > local + 1", "False")),
+    Bug("splice off by one", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("local + 1", "local + 2")),
+    Bug(
+        "forget to clear on a new snapshot",
+        _BOOK,
+        "        fresh: dict[float, Level] = {}\n",
+        "        fresh: dict[float, Level] = dict(self._levels)\n",
+    ),
+    Bug(
+        "apply before buffer: what was buffered counts as applied",
+        _SPLICE,
+        "            self._take_book(snapshot)  # step 5\n",
+        "            self._take_book(snapshot)  # step 5\n"
+        "            if self._buffer:\n                self.sequence = max(sequence, self._buffer[-1].last_id)\n",
+    ),
+    Bug(
+        "per-product sequence: a hole is some other product's",
+        _COUNTED,
+        _COUNT,
+        "        if number < self.expected:\n            return False\n        self.expected = number + 1\n",
+    ),
+    Bug("ask for offer", _COINBASE, 'elif side in ("offer", "ask"):', 'elif side == "ask":'),
+    Bug(
+        "ask for offer, and other sides ignored",
+        _COINBASE,
+        'elif side in ("offer", "ask"):\n            asks.append(level)\n',
+        'elif side == "ask":\n            asks.append(level)\n        elif side == "offer":\n            continue\n',
+    ),
+    Bug(
+        "keep the book on reconnect",
+        _COUNTED,
+        "        self._awaited = None\n        self._stands = False\n        self._touched = False\n",
+        "        self._awaited = None\n        self._touched = False\n",
+    ),
+    Bug(
+        "ignore the heartbeat frame's number: it is not read",
+        _COINBASE,
+        "        events: list[Event] = [Numbered(number)]\n",
+        '        if outer.channel == "heartbeats":\n            return ()\n'
+        "        events: list[Event] = [Numbered(number)]\n",
+    ),
+    Bug(
+        "ignore the heartbeat frame's number: one missing is taken for a heartbeat",
+        _COUNTED,
+        _COUNT,
+        "        if number not in (self.expected, self.expected + 1):\n            return False\n"
+        "        self.expected = number + 1\n",
+    ),
+    Bug(
+        "status after levels",
+        _SPLICE,
+        "            self._tell_hole(local, change)\n            self._lose(Reason.SEQUENCE, now)\n",
+        "            self._tell_hole(local, change)\n            self._apply(change)\n            self._judge(now)\n"
+        "            self._lose(Reason.SEQUENCE, now)\n",
+    ),
+    Bug(
+        "ignore the known range",
+        _BOOK,
+        "        self._known_to = max(fresh) if limit is not None and fresh and len(levels) >= limit else inf\n",
+        "        self._known_to = inf\n",
+    ),
+    Bug(
+        "take a snapshot that is too old",
+        _SPLICE,
+        "        if sequence < oldest:  # step 4\n",
+        "        if sequence < oldest - 1_000_000:  # step 4\n",
+    ),
+    Bug(
+        "keep the levels of what is not live",
+        _SYNC,
+        "            self._bids = self._asks = ()\n",
+        "            pass\n",
+    ),
+    Bug(
+        "never probe a silent stream",
+        _SPLICE,
+        "self._begin_check(Purpose.PROBE, now)",
+        "None",
+        is_everywhere=True,
+    ),
+    Bug(
+        "never ask again for what the venue left out",
+        _COUNTED,
+        "        self._effects.append(Renew(self.instrument))\n",
+        "",
+    ),
+    Bug(
+        "trust a crossed book",
+        _SYNC,
+        "        if self._book.is_crossed:\n            self._crossed(now)\n            return\n",
+        "",
+    ),
+)
+
+
+def plant(bug: Bug, package: Path) -> None:
+    """Put a bug into a copy.
+
+    Raises:
+        LookupError: the text that is right is not there, or not only once where it must be.
+    """
+    path = package / bug.file
+    text = path.read_text()
+    count = text.count(bug.right)
+    if not count or (count > 1 and not bug.is_everywhere):
+        raise LookupError(f"{bug.name}: {bug.file} says {count} times: {bug.right!r}")
+    path.write_text(text.replace(bug.right, bug.wrong))
