@@ -31,6 +31,7 @@ from market_data.application.inputs import (
     Unopened,
 )
 from market_data.application.ports import Clock, Connection, Network, Telemetry, Venue
+from market_data.application.progress import FrameProgress
 from market_data.domain.effects import Fetch, Reconnect, Tell
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from market_data.domain.moment import Moment
@@ -186,8 +187,10 @@ class Feed:
         return retry_after
 
     async def _read(self, connection: Connection) -> None:
+        progress = FrameProgress(self._telemetry, self._venue.name)
         while True:
             received = await connection.receive()
+            progress.saw(received)
             self.give(Frames(received.frames), received.moment)
             if self._live_since is None and self._core.live:
                 self._live_since, self._forgiven = received.moment.mono, self._wait

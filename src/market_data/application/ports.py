@@ -54,11 +54,14 @@ class Clock(Protocol):
 
 @attrs.frozen
 class Request:
-    """A GET that a venue's REST interface answers. ``weight`` is what it costs of the venue's budget."""
+    """A GET that a venue's REST interface answers. ``weight`` is what it costs of the venue's budget; an answer of more
+    than ``max_bytes`` is none: a listing may be large, all else is to say how large.
+    """
 
     url: str
     weight: int = 1
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    max_bytes: int = 64 * 1024 * 1024
 
 
 @attrs.frozen
@@ -168,10 +171,15 @@ class Venue(Protocol):
 
 @attrs.frozen
 class Received:
-    """Whole text frames, oldest first, and when they were read; none where a part of a large one was."""
+    """Whole text frames, oldest first, and when they were read; none where a part of a large one was.
+
+    ``partial_bytes`` is how much of a frame that is not whole yet has come so far, 0 when there is none: while it
+    grows, the venue speaks.
+    """
 
     frames: Sequence[bytes]
     moment: Moment
+    partial_bytes: int = 0
 
 
 class Connection(Protocol):
@@ -210,10 +218,10 @@ class Network(Protocol):
 
     @abstractmethod
     async def get(self, request: Request) -> Response:
-        """Fetch one answer.
+        """Fetch one answer; asked once more where a connection that was kept alive ends without one.
 
         Raises:
-            RequestFailed: no answer with status 200 within the configured time.
+            RequestFailed: no answer with status 200 within the configured time, or not one that was asked for.
         """
         raise NotImplementedError
 

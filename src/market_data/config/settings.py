@@ -86,12 +86,14 @@ class ReconnectSettings:
 
     initial_backoff_seconds: Seconds
     max_backoff_seconds: Seconds
+    max_ban_seconds: Seconds
     backoff_multiplier: Factor
     jitter: Share
 
     def relations(self) -> Iterator[tuple[str, str]]:
-        """Require the first wait not to be above the longest."""
+        """Require waits in their order."""
         yield from _at_most(self, "initial_backoff_seconds", "max_backoff_seconds")
+        yield from _at_most(self, "max_backoff_seconds", "max_ban_seconds")
 
 
 @attrs.frozen

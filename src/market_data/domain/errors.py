@@ -97,7 +97,7 @@ class ConnectionFailed(VenueError):
     """A socket could not be opened."""
 
     def __init__(self, url: str, problem: str, *, reason: Reason, retry_after_seconds: float | None = None) -> None:
-        """``retry_after_seconds`` is the venue's own word on when to try again, where it gave one."""
+        """``retry_after_seconds`` is how long the venue wants us to wait, within our own bounds, where it said so."""
         super().__init__(f"{url}: {problem}")
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
@@ -116,7 +116,7 @@ class RequestFailed(VenueError):
     """A REST request was refused, failed or was not answered in time."""
 
     def __init__(self, url: str, problem: str, *, reason: Reason, retry_after_seconds: float | None = None) -> None:
-        """``reason`` is ``unavailable``, ``rate_limited`` or ``rejected``."""
+        """``reason`` is ``unavailable``, ``rate_limited`` or ``rejected``; the wait is as in ``ConnectionFailed``."""
         super().__init__(f"{url}: {problem}")
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds

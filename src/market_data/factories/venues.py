@@ -3,7 +3,8 @@
 from difflib import get_close_matches
 
 from market_data.adapters.kafka.partitioner import partition_of
-from market_data.adapters.transport.websocket import HttpTransport, TransportSettings
+from market_data.adapters.transport.network import HttpTransport
+from market_data.adapters.transport.settings import TransportSettings
 from market_data.adapters.venues import DIALECTS
 from market_data.adapters.venues.wire import Endpoint
 from market_data.application.listing import Listings
@@ -105,6 +106,8 @@ def make_transport(settings: Settings, clock: Clock) -> Transport:
             max_pending_bytes=transport.max_pending_bytes,
             ping_interval_seconds=transport.ping_interval_seconds,
             ping_timeout_seconds=transport.ping_timeout_seconds,
+            max_wait_seconds=settings.reconnect.max_backoff_seconds,
+            max_ban_seconds=settings.reconnect.max_ban_seconds,
         ),
         clock,
     )

@@ -7,7 +7,8 @@ import attrs
 import pytest
 
 from market_data.adapters.clock import SystemClock
-from market_data.adapters.transport.websocket import HttpTransport, TransportSettings
+from market_data.adapters.transport.network import HttpTransport
+from market_data.adapters.transport.settings import TransportSettings
 from market_data.application.ports import Transport
 
 SETTINGS = TransportSettings(
@@ -18,6 +19,8 @@ SETTINGS = TransportSettings(
     max_pending_bytes=32 * 1024 * 1024,
     ping_interval_seconds=30.0,
     ping_timeout_seconds=30.0,
+    max_wait_seconds=30.0,
+    max_ban_seconds=259_200.0,
 )
 
 MakeTransport = Callable[..., Transport]

@@ -87,7 +87,7 @@ def test_the_address_is_the_base_and_stream(base: str, expected: str) -> None:
 )
 def test_a_book_costs_what_the_venue_says(levels: int, weight: int) -> None:
     url = f"http://127.0.0.1:9/api/v3/depth?symbol=BTCUSDT&limit={levels}"
-    assert BINANCE.book_request(BTC, levels) == Request(url, weight)
+    assert BINANCE.book_request(BTC, levels) == Request(url, weight, max_bytes=512 * levels + 65_536)
 
 
 def test_a_list_of_what_is_traded_costs_twenty() -> None:

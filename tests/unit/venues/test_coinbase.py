@@ -66,7 +66,7 @@ def test_addresses_are_as_the_settings_have_them() -> None:
     assert venue.websocket_url() == "wss://host/path"
     assert venue.listings_request() == Request("https://api.coinbase.com/api/v3/brokerage/market/products", 1)
     url = "https://api.coinbase.com/api/v3/brokerage/market/product_book?product_id=BTC-USD&limit=20"
-    assert venue.book_request(BTC, 20) == Request(url, 1, {"cache-control": "no-cache"})
+    assert venue.book_request(BTC, 20) == Request(url, 1, {"cache-control": "no-cache"}, 512 * 20 + 65_536)
     assert venue.used_weight({"x-mbx-used-weight-1m": "3"}) is None
 
 

@@ -1,1 +1,1 @@
-"""Ways to the venues: the network now; recordings and their replay fit behind the same port."""
+"""The venues over the network: ``network`` joins ``websocket`` (httpx-ws) and ``rest`` (httpx) behind the port."""

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.wire import Endpoint, cut, decode
+from market_data.adapters.venues.wire import Endpoint, cut, decode, most_bytes
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
@@ -190,7 +190,8 @@ class Binance(Venue):
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         weight = next((weight for limit, weight in _WEIGHTS if levels <= limit), _WEIGHTS[-1][1])
-        return Request(f"{self._rest_url}/api/v3/depth?symbol={instrument.native}&limit={levels}", weight)
+        url = f"{self._rest_url}/api/v3/depth?symbol={instrument.native}&limit={levels}"
+        return Request(url, weight, max_bytes=most_bytes(levels))
 
     def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
         book = decode(_snapshot, body, native=instrument.native)
@@ -210,7 +211,7 @@ class Binance(Venue):
         ]
 
     def clock_request(self) -> Request:
-        return Request(f"{self._rest_url}/api/v3/time", 1)
+        return Request(f"{self._rest_url}/api/v3/time", 1, max_bytes=most_bytes(0))
 
     def read_clock(self, body: bytes) -> int:
         return decode(_time, body).serverTime * 1000

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from market_data.adapters.venues.wire import Endpoint, cut, decode, largest_time, time_of
+from market_data.adapters.venues.wire import Endpoint, cut, decode, largest_time, most_bytes, time_of
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot
@@ -192,7 +192,7 @@ class Coinbase(Venue):
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         url = f"{self._rest_url}/market/product_book?product_id={instrument.native}&limit={levels}"
-        return Request(url, 1, _NO_CACHE)
+        return Request(url, 1, _NO_CACHE, max_bytes=most_bytes(levels))
 
     def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
         book = decode(_product_book, body, native=instrument.native).pricebook
@@ -227,7 +227,7 @@ class Coinbase(Venue):
         )
 
     def clock_request(self) -> Request:
-        return Request(f"{self._rest_url}/time", 1)
+        return Request(f"{self._rest_url}/time", 1, max_bytes=most_bytes(0))
 
     def read_clock(self, body: bytes) -> int:
         text = decode(_time, body).epochMillis

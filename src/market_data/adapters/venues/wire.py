@@ -10,12 +10,15 @@ import msgspec
 from market_data.application.ports import Venue
 from market_data.domain.errors import MalformedFrame
 
-__all__ = ["Endpoint", "VenueFactory", "cut", "decode", "largest_time", "time_of"]
+__all__ = ["Endpoint", "VenueFactory", "cut", "decode", "largest_time", "most_bytes", "time_of"]
 
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 160
+_MOST_LEVEL_BYTES = 256
+"""Two texts of 40 characters and their names and signs take half of it."""
+_MOST_OTHER_BYTES = 65_536
 
 
 @attrs.frozen
@@ -47,6 +50,11 @@ def decode(decoder: msgspec.json.Decoder[T], payload: bytes | msgspec.Raw, *, na
         return decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedFrame(f"{error}, received {cut(payload)}", native=native) from error
+
+
+def most_bytes(levels: int) -> int:
+    """Say how large an answer of so many levels a side may be."""
+    return 2 * levels * _MOST_LEVEL_BYTES + _MOST_OTHER_BYTES
 
 
 def cut(payload: bytes | msgspec.Raw) -> str:
