@@ -23,6 +23,7 @@ class FakeConnection(Connection):
         self._frames: deque[bytes] = deque()
         self._said = anyio.Event()
         self._failure: ConnectionLost | None = None
+        self._partial_bytes = 0
         self.opened_at = clock.now().mono
         self.closed_at: float | None = None
         self.sent: list[tuple[float, str]] = []
@@ -30,6 +31,12 @@ class FakeConnection(Connection):
     def say(self, *frames: bytes) -> None:
         """Send frames to the client."""
         self._frames.extend(frames)
+        self._partial_bytes = 0
+        self._said.set()
+
+    def trickle(self, partial_bytes: int) -> None:
+        """Let so much of a large frame have come."""
+        self._partial_bytes = partial_bytes
         self._said.set()
 
     def drop(self, problem: str = "the peer closed the connection", reason: Reason = Reason.CONNECTION) -> None:
@@ -38,14 +45,15 @@ class FakeConnection(Connection):
         self._said.set()
 
     async def receive(self) -> Received:
-        while not self._frames:
-            if self._failure is not None:
-                raise self._failure
-            self._said = anyio.Event()
-            await self._said.wait()
+        await self._said.wait()
+        if not self._frames and self._failure is not None:
+            raise self._failure
+        self._said = anyio.Event()
         frames = list(self._frames)
         self._frames.clear()
-        return Received(frames, self._clock.now())
+        if self._failure is not None:
+            self._said.set()
+        return Received(frames, self._clock.now(), self._partial_bytes)
 
     async def send(self, message: str) -> None:
         if self._failure is not None:

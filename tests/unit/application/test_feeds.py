@@ -122,6 +122,19 @@ def says(*frames: bytes) -> Callable[[FakeConnection], None]:
 SNAPSHOT = coinbase_frame(0, [coinbase_event("snapshot", "BTC-USD", BIDS, ASKS)])
 
 
+async def test_a_large_frame_on_a_slow_line_is_told_while_it_comes() -> None:
+    bench = coinbase()
+    async with bench.running():
+        await until(lambda: bool(bench.network.connections), 10, 0.05)
+        for second in range(8):
+            bench.network.connection.trickle(100_000 * (second + 1))
+            await anyio.sleep(1)
+        bench.network.connection.say(SNAPSHOT)
+        await bench.until_live()
+    arriving = [fields for message, fields in bench.telemetry.notes if message == "a large frame is arriving"]
+    assert [(each["megabytes"], each["seconds"]) for each in arriving] == [(0.4, 3.0), (0.7, 6.0)]
+
+
 # waiting between attempts
 
 
