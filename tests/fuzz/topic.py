@@ -20,7 +20,7 @@ from market_data.adapters.kafka.records import decode, encode
 from market_data.adapters.kafka.subscription import KafkaSubscription
 from market_data.adapters.kafka.topics import make_or_check
 from market_data.application.ports import Clock, Reading, Start
-from market_data.application.proven import ProvenSubscription, quotes_of
+from market_data.application.proven import ProvenSubscription
 from market_data.domain.errors import BrokerError, MalformedRecord
 from market_data.domain.history import KeyHistory
 from market_data.domain.market import Market
@@ -72,9 +72,15 @@ def _consuming_keys() -> Iterator[Read]:
 
 def _messages(values: Sequence[bytes]) -> list[FakeMessage]:
     return [
-        FakeMessage(offset, b"binance:BTC-USDT", value, _NOW.wall // 1000)
-        for offset, value in enumerate(values, start=1)
+        FakeMessage(offset, _key_of(value), value, _NOW.wall // 1000) for offset, value in enumerate(values, start=1)
     ]
+
+
+def _key_of(value: bytes) -> bytes:
+    try:
+        return decode(value).key.encode()
+    except MalformedRecord:
+        return b"binance:BTC-USDT"
 
 
 async def _consume(messages: Sequence[FakeMessage]) -> None:
@@ -97,11 +103,11 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     table = TableDisplay("market", MessageBoard(io.StringIO()), _Clock(), drawn)
     with table.open():
         delivered = await proven.receive()
-        quotes = [quote for quote, _ in quotes_of(delivered, market, _NOW)]
+        quotes = [quote for quote, _ in proven.take(delivered, market, _NOW)]
         for display in (LinesDisplay(stream), JsonDisplay(stream), table):
             display.show(quotes, market, reading)
         table.refresh(market, reading)
-        market.expire(attrs.evolve(_NOW, mono=_NOW.mono + 100.0))
+        proven.pass_time(market, attrs.evolve(_NOW, mono=_NOW.mono + 100.0))
         table.refresh(market, reading)
     history = KeyHistory(15_000_000)
     for each in delivered:

@@ -32,8 +32,8 @@ SCHEMA_VERSION = 1
 
 LARGEST_NUMBER = 2**63 - 1
 """Counts and sequences have 64 bits, so that every language reads them."""
-LATEST_TIME = 253_402_300_799_000_000
-"""µs since 1970 UTC: 9999-12-31T23:59:59Z, the last second that every calendar can show."""
+LATEST_TIME = 253_402_300_799_999_999
+"""µs since 1970 UTC: the last before the year 10000, which calendars do not show."""
 MOST_KEYS = 20_000
 """A reader keeps in mind so many instruments: what a topic holds bounds no reader's memory."""
 

@@ -1,5 +1,6 @@
 """The record's bytes: what is written, what is read, and that the JSON Schema says the same."""
 
+import io
 import json
 from pathlib import Path
 
@@ -8,10 +9,15 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.bounds import HandClock
 
-from market_data.adapters.kafka.records import HEADERS, decode, encode, json_schema
+from market_data.adapters.console.lines import LinesDisplay
+from market_data.adapters.kafka.records import HEADERS, decode, encode, json_schema, read
+from market_data.application.ports import Reading
 from market_data.domain.errors import MalformedRecord
-from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.market import Market
+from market_data.domain.normalized import LATEST_TIME, BookStatus, NormalizedBook, Reason
+from market_data.domain.proof import OrderProof
 
 _GOLDEN = Path(__file__).parent / "golden"
 _V1 = sorted(_GOLDEN.glob("v1/*.json"))
@@ -193,6 +199,12 @@ def test_a_record_without_a_field_is_malformed_for_reader_and_schema(missing: st
         pytest.param({"received_time": 253_402_300_800_000_000}, id="a time after the year 9999"),
         pytest.param({"status_since": -1}, id="a time before 1970"),
         pytest.param({"publish_seq": -1}, id="a negative count"),
+        pytest.param({"sequence": -2}, id="a sequence below that of an empty book"),
+        *(
+            pytest.param({field: number}, id=f"{field} of {name}")
+            for field in ("publish_seq", "conflated", "epoch", "sequence", "schema_version")
+            for name, number in (("65 bits", 2**63), ("400 digits", 10**399), ("4300 digits", 10**4299))
+        ),
     ],
 )
 def test_a_record_against_the_contract_is_malformed_for_reader_and_schema(changes: dict[str, object]) -> None:
@@ -213,6 +225,33 @@ def test_a_record_against_the_contract_is_malformed_for_reader_and_schema(change
 )
 def test_the_schema_refuses_what_the_reader_leaves_to_it(changes: dict[str, object]) -> None:
     assert not _VALIDATOR.is_valid(json.loads(encode(LIVE)) | changes)
+
+
+def test_the_largest_numbers_are_read_and_shown() -> None:
+    largest = {"publish_seq": 2**63 - 1, "conflated": 2**63 - 1, "epoch": 2**63 - 1, "sequence": 2**63 - 1}
+    latest = dict.fromkeys(("status_since", "event_time", "received_time"), LATEST_TIME)
+    fields = json.loads(encode(LIVE)) | largest | latest
+    _VALIDATOR.validate(fields)
+    book = decode(json.dumps(fields).encode())
+    assert book.publish_seq == 2**63 - 1
+    stream, clock = io.StringIO(), HandClock()
+    display, market = LinesDisplay(stream), Market(15.0, 6)
+    quote = market.take(book, clock.now())
+    assert quote is not None
+    display.show([quote], market, Reading("", OrderProof(), clock.now()))
+    assert stream.getvalue().startswith("23:59:59.999")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [None, b"", b"binance:ETH-USDT", b"BINANCE:BTC-USDT", b"binance:BTC-USDT ", b"\xff" * 1000],
+    ids=["none", "empty", "another instrument", "other letters", "a space more", "no text"],
+)
+def test_a_record_whose_key_names_another_instrument_is_malformed(key: bytes | None) -> None:
+    assert read(b"binance:BTC-USDT", encode(LIVE)) == LIVE
+    with pytest.raises(MalformedRecord, match="expected the key binance:BTC-USDT") as caught:
+        read(key, encode(LIVE))
+    assert len(str(caught.value)) < 300
 
 
 def test_a_record_with_what_is_no_utf_8_is_malformed() -> None:

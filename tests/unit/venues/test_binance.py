@@ -282,6 +282,23 @@ def test_the_venues_time_is_in_microseconds() -> None:
     assert BINANCE.read_clock(b'{"serverTime":1770123456789}') == 1_770_123_456_789_000
 
 
+@pytest.mark.parametrize("number", ["-1", "9" * 5000, str(10**400), "253402300800000"], ids=lambda text: text[:20])
+def test_a_clock_that_tells_no_time_is_malformed(number: str) -> None:
+    with pytest.raises(MalformedFrame) as caught:
+        BINANCE.read_clock(f'{{"serverTime":{number}}}'.encode())
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("number", [2**63, 10**400, int("9" * 4000)], ids=["65 bits", "400 digits", "4000 digits"])
+def test_an_update_id_that_no_record_can_carry_is_malformed(number: int) -> None:
+    frame = REAL.replace(b'"u":50093239202', f'"u":{number}'.encode())
+    assert frame != REAL
+    with pytest.raises(MalformedFrame):
+        session("BTCUSDT").read(frame)
+    with pytest.raises(MalformedFrame):
+        BINANCE.read_book(BTC, 20, f'{{"lastUpdateId":{number},"bids":[],"asks":[]}}'.encode())
+
+
 # any bytes
 
 

@@ -232,7 +232,13 @@ def test_a_time_is_in_microseconds_and_1970_and_year_1_are_none(text: str, expec
     assert time_of(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "now", "2026-13-01T00:00:00Z", "13:00", "2026-08-24T25:00:00Z", "1e9"], ids=repr)
+BEYOND = "9999-12-31T23:59:59.999999-14:00"
+"""A time whose UTC is in the year 10000."""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "2026-13-01T00:00:00Z", "13:00", "2026-08-24T25:00:00Z", "1e9", BEYOND], ids=repr
+)
 def test_what_is_no_time_is_malformed(text: str) -> None:
     with pytest.raises(MalformedFrame) as damage:
         time_of(text, native="BTC-USD")
@@ -329,8 +335,16 @@ def test_the_venues_time_is_in_microseconds() -> None:
     assert COINBASE.clock_request().url.endswith("/api/v3/brokerage/time")
     body = b'{"iso":"2026-08-24T22:34:13Z","epochSeconds":"1787610853","epochMillis":"1787610853123"}'
     assert COINBASE.read_clock(body) == 1_787_610_853_123_000
-    with pytest.raises(MalformedFrame):
-        COINBASE.read_clock(b'{"epochMillis":"soon"}')
+
+
+@pytest.mark.parametrize(
+    "text", ["soon", "-1", "9" * 5000, str(10**400), "253402300800000"], ids=lambda text: text[:20]
+)
+def test_a_clock_that_tells_no_time_is_malformed(text: str) -> None:
+    for answer in (f'{{"epochMillis":"{text}"}}', f'{{"epochMillis":{text}}}'):
+        with pytest.raises(MalformedFrame) as caught:
+            COINBASE.read_clock(answer.encode())
+        assert len(str(caught.value)) < 400
 
 
 # any bytes

@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TextIO
 
 import msgspec
 
 from market_data.application.ports import Display, Reading
 from market_data.domain.market import Market, Quote
+from market_data.domain.moment import utc_of
 from market_data.domain.printable import printable
 from market_data.domain.top import plain
 
@@ -42,7 +42,7 @@ class LinesDisplay(_StreamDisplay):
 
     def _line(self, quote: Quote) -> str:
         book, top = quote.book, quote.top
-        time = datetime.fromtimestamp((book.received_time or book.status_since) / 1e6, UTC)
+        time = utc_of(book.received_time or book.status_since)
         head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}  {book.exchange:<10} {book.symbol:<10} "
         if not quote.is_live:
             reason = f" ({quote.reason})" if quote.reason else ""

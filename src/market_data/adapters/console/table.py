@@ -1,7 +1,6 @@
 """The table: a pure function from what is known to the lines of a screen."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 
 import attrs
@@ -11,7 +10,7 @@ from market_data.adapters.console.columns import COLUMNS, STATUS, Column, Row, a
 from market_data.adapters.console.plain import counted
 from market_data.application.ports import Reading
 from market_data.domain.market import Quote
-from market_data.domain.moment import Moment
+from market_data.domain.moment import Moment, utc_of
 
 __all__ = ["Picture", "draw"]
 
@@ -77,7 +76,7 @@ def _header(picture: Picture, width: int) -> list[Text]:
     if proof.foreign:
         said.append(f", {proof.foreign:,} of another producer", "yellow")
     style = "green" if live == len(picture.quotes) else "yellow"
-    time = datetime.fromtimestamp(picture.now.wall / 1e6, UTC)
+    time = utc_of(picture.now.wall)
     right = Text.assemble((f"{live}", style), f" of {len(picture.quotes)} live  {time:%H:%M:%S} UTC ")
     return [_ends(first, rate, width), _ends(said, right, width)]
 
@@ -185,7 +184,7 @@ def _why(quote: Quote, now: Moment) -> Text:
         since, reason = quote.book.status_since, quote.reason or ""
     else:
         since, reason = now.wall - int((now.mono - quote.seen_at) * 1e6), "silence of the producer"
-    time = datetime.fromtimestamp(since / 1e6, UTC)
+    time = utc_of(since)
     said = f"{reason}, since" if reason else "since"
     return Text.assemble(
         (str(quote.status).ljust(STATUS.least_width), _STATUS_STYLES.get(quote.status, _GREY)),

@@ -14,9 +14,18 @@ import msgspec
 from msgspec import Meta
 
 from market_data.domain.errors import MalformedRecord
-from market_data.domain.normalized import SCHEMA_NAME, SCHEMA_VERSION, BookStatus, Levels, NormalizedBook, Reason
+from market_data.domain.normalized import (
+    LARGEST_NUMBER,
+    LATEST_TIME,
+    SCHEMA_NAME,
+    SCHEMA_VERSION,
+    BookStatus,
+    Levels,
+    NormalizedBook,
+    Reason,
+)
 
-__all__ = ["HEADERS", "NAMELESS", "decode", "encode", "json_schema", "name_of"]
+__all__ = ["HEADERS", "NAMELESS", "decode", "encode", "json_schema", "name_of", "read"]
 
 HEADERS: list[tuple[str, bytes]] = [
     ("schema", SCHEMA_NAME.encode()),
@@ -31,9 +40,12 @@ _KEY = re.compile(rb"[\w.]{1,40}:[\w.-]{1,60}")
 _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
-_Count = Annotated[int, Meta(ge=0)]
-_Time = Annotated[int, Meta(ge=0, lt=253_402_300_800_000_000)]
-"""µs since 1970, before the year 10000."""
+_Count = Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)]
+_Version = Annotated[int, Meta(ge=SCHEMA_VERSION, le=LARGEST_NUMBER)]
+_Sequence = Annotated[int, Meta(ge=-1, le=LARGEST_NUMBER)]
+"""Binance gives -1 for a book that never had an order."""
+_Time = Annotated[int, Meta(ge=0, le=LATEST_TIME)]
+"""µs since 1970."""
 
 
 class _Value(msgspec.Struct, gc=False):
@@ -45,7 +57,7 @@ class _Value(msgspec.Struct, gc=False):
      "run":"20240808T000000Z-1f2e3d","publish_seq":17,"conflated":0}
     """
 
-    schema_version: int
+    schema_version: _Version
     exchange: _Name
     symbol: _Name
     status: BookStatus
@@ -55,7 +67,7 @@ class _Value(msgspec.Struct, gc=False):
     asks: Levels
     event_time: _Time | None
     received_time: _Time | None
-    sequence: int | None
+    sequence: _Sequence | None
     epoch: _Count
     run: _Name
     publish_seq: _Count
@@ -63,7 +75,7 @@ class _Value(msgspec.Struct, gc=False):
 
 
 _write = msgspec.json.Encoder().encode
-_read = msgspec.json.Decoder(_Value).decode
+_read_value = msgspec.json.Decoder(_Value).decode
 
 
 def encode(book: NormalizedBook) -> bytes:
@@ -100,11 +112,9 @@ def decode(value: bytes | None) -> NormalizedBook:
     if value is None:
         raise MalformedRecord("expected a JSON object, received no value")
     try:
-        read = _read(value)
+        read = _read_value(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
-    if read.schema_version < SCHEMA_VERSION:
-        raise MalformedRecord(f"expected schema_version {SCHEMA_VERSION} or above, received {read.schema_version}")
     if not f"{read.exchange}{read.symbol}{read.run}".isprintable():  # it will be: on somebody's terminal
         raise MalformedRecord("expected printable names, received others")
     if read.status is BookStatus.LIVE:
@@ -132,6 +142,19 @@ def decode(value: bytes | None) -> NormalizedBook:
         read.conflated,
         read.schema_version,
     )
+
+
+def read(key: bytes | None, value: bytes | None) -> NormalizedBook:
+    """Read a record: as ``decode``, and held against its key, which says in which partition and order it lies.
+
+    Raises:
+        MalformedRecord: as ``decode``, or it is of another instrument than its key.
+    """
+    book = decode(value)
+    if key != book.key.encode():
+        received = "none" if key is None else repr(key)[1:_MAX_PROBLEM_LENGTH]
+        raise MalformedRecord(f"expected the key {book.key}, received {received}")
+    return book
 
 
 def name_of(key: bytes | None) -> str:

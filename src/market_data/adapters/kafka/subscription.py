@@ -10,7 +10,7 @@ from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explai
 from market_data.adapters.kafka.consumer import Consumer, Message
 from market_data.adapters.kafka.failures import not_readable
 from market_data.adapters.kafka.reading import Beginning, Reading, find_beginnings
-from market_data.adapters.kafka.records import NAMELESS, decode, name_of
+from market_data.adapters.kafka.records import NAMELESS, name_of, read
 from market_data.application.ports import Delivered, Start, Subscription, Telemetry
 from market_data.domain.errors import AppError, BrokerError, MalformedRecord
 
@@ -266,7 +266,7 @@ class KafkaSubscription(Subscription):
         delivered = []
         for message in messages:
             try:
-                book = decode(message.value)
+                book = read(message.key, message.value)
             except MalformedRecord as error:
                 name = name_of(message.key)
                 is_counted = name in self._unreadable or len(self._unreadable) < _MOST_NAMES

@@ -8,12 +8,10 @@ streams differ from their words, as real streams do.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
-from market_data.adapters.venues.wire import Endpoint, cut, decode, most_bytes
+from market_data.adapters.venues.wire import Endpoint, Milliseconds, Number, cut, decode, most_bytes
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
@@ -33,9 +31,6 @@ _HEAD = 80
 _LONGEST_WEIGHT = 9
 """Digits."""
 
-_Milliseconds = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
-"""Since 1970, before the year 10000."""
-
 
 class _Depth(msgspec.Struct, gc=False):
     """``{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000",
@@ -44,10 +39,10 @@ class _Depth(msgspec.Struct, gc=False):
     """
 
     e: str
-    E: _Milliseconds
+    E: Milliseconds
     s: str
-    U: int
-    u: int
+    U: Number
+    u: Number
     b: list[Level]
     a: list[Level]
 
@@ -79,7 +74,7 @@ class _Body(msgspec.Struct):
 class _Snapshot(msgspec.Struct):
     """``{"lastUpdateId":1027024,"bids":[["4.00000000","431.00000000"]],"asks":[["4.00000200","12.00000000"]]}``."""
 
-    lastUpdateId: int
+    lastUpdateId: Number
     bids: list[Level]
     asks: list[Level]
 
@@ -96,7 +91,7 @@ class _ExchangeInfo(msgspec.Struct):
 
 
 class _Time(msgspec.Struct):
-    serverTime: int
+    serverTime: Milliseconds
 
 
 _combined = msgspec.json.Decoder(_Combined)

@@ -2,17 +2,34 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import attrs
 import msgspec
+from msgspec import Meta
 
 from market_data.application.ports import Venue
 from market_data.domain.errors import MalformedFrame
+from market_data.domain.normalized import LARGEST_NUMBER, LATEST_TIME
 
-__all__ = ["Endpoint", "VenueFactory", "cut", "decode", "largest_time", "most_bytes", "time_of"]
+__all__ = [
+    "Endpoint",
+    "Milliseconds",
+    "Number",
+    "VenueFactory",
+    "cut",
+    "decode",
+    "largest_time",
+    "most_bytes",
+    "time_of",
+]
 
 T = TypeVar("T")
+
+Number = Annotated[int, Meta(ge=-1, le=LARGEST_NUMBER)]
+"""A venue's own number of an update or a frame, as a record can carry it; Binance gives -1 for a book without one."""
+Milliseconds = Annotated[int, Meta(ge=0, le=LATEST_TIME // 1000)]
+"""Since 1970 UTC."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 160
@@ -66,7 +83,7 @@ def time_of(text: str, *, native: str | None = None) -> int | None:
     """Turn a venue's RFC 3339 time into µs since 1970 UTC, digits beyond µs cut; 1970 and year 1 mean none.
 
     Raises:
-        MalformedFrame: it is no such time.
+        MalformedFrame: it is no such time, or one after the year 9999 in UTC.
     """
     try:
         moment = datetime.fromisoformat(text)
@@ -76,6 +93,8 @@ def time_of(text: str, *, native: str | None = None) -> int | None:
     except (ValueError, OverflowError) as error:
         raise MalformedFrame(f"expected a time, received {text[:40]!r}", native=native) from error
     microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if microseconds > LATEST_TIME:
+        raise MalformedFrame(f"expected a time before the year 10000, received {text[:40]!r}", native=native)
     return microseconds if microseconds > 0 else None
 
 
