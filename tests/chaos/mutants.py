@@ -167,6 +167,11 @@ MUTANTS: Sequence[Bug] = (
         "self._status_since, self._published_at = standing.status_since, standing.published_at",
         "self._status_since = standing.status_since",
     ),
-    Bug("a record of before is seen now by the wall clock", _MARKET, "now.wall - int(age * 1e6))", "now.wall)"),
+    Bug(
+        "a record of before is seen now by the wall clock",
+        _MARKET,
+        "now.mono - age / 1e6, now.wall - age)",
+        "now.mono - age / 1e6, now.wall)",
+    ),
 )
 """By file, as the changes were listed."""
