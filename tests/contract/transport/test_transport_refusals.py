@@ -246,3 +246,16 @@ async def test_a_proxy_of_the_environment_is_used_and_its_refusal_told(
     assert heard[0].startswith(b"CONNECT venue.example:443 HTTP/1.1\r\n")
     assert failure.reason is refusal.reason is Reason.UNAVAILABLE
     assert "407" in str(failure)
+
+
+@pytest.mark.parametrize("location", ["ws:x", "http://[", "http://127.0.0.1:99999999/", "//\xe9:x"])
+async def test_a_redirection_to_what_is_no_address_is_a_refusal(make_transport: MakeTransport, location: str) -> None:
+    async with answering(http_answer("302 Found", Location=location)) as host:
+        assert await connect(make_transport, f"ws://{host}/stream")
+        assert await ask(make_transport, f"http://{host}/api")
+
+
+async def test_an_answer_that_is_none_is_quoted_in_short(make_transport: MakeTransport) -> None:
+    async with answering(b"HTTP/1.1 200 OK\r\n" + b"x" * 5000 + b"\r\n\r\n") as host:
+        assert len(str(await ask(make_transport, f"http://{host}/api"))) < 400
+        assert len(str(await connect(make_transport, f"ws://{host}/stream"))) < 400

@@ -13,12 +13,16 @@ import httpx
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.domain.normalized import Reason
 
-__all__ = ["Refusal", "refusal_of", "say"]
+__all__ = ["FAILED", "Refusal", "refusal_of", "say"]
+
+FAILED = (httpx.HTTPError, httpx.InvalidURL)
+"""What httpx raises where there is no answer: the second for a redirection to what is no address, followed or not."""
 
 _LEAST_TIME = 1_000_000_000
 """A larger number of seconds, 31 years, is meant as a time: in seconds since 1970, or in ms."""
 _LEAST_TIME_MILLISECONDS = 1_000_000_000_000
 _LONGEST_TEXT = 64
+_LONGEST_PROBLEM = 300
 
 
 @attrs.frozen
@@ -97,16 +101,18 @@ def _read_date(text: str) -> float | None:
 
 
 def say(error: BaseException) -> str:
-    """Say what went wrong in words: the innermost cause that has any."""
+    """Say what went wrong in words: the innermost cause that has any; cut short, as it may quote what was received."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return f"TLS certificate not trusted: {seen.verify_message}"
         if isinstance(seen, ssl.SSLError):
             return f"TLS failed: {seen.reason or seen}"
+        if isinstance(seen, httpx.InvalidURL):
+            return "it redirects to what is no address"
         if isinstance(seen, socket.gaierror):
             return "its name is not known"
         if isinstance(seen, OSError) and seen.errno:
             return os.strerror(seen.errno).lower()
         seen = seen.__cause__ or seen.__context__
-    return str(error) or type(error).__name__
+    return str(error)[:_LONGEST_PROBLEM] or type(error).__name__

@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 
-from market_data.adapters.transport.refusals import refusal_of, say
+from market_data.adapters.transport.refusals import FAILED, refusal_of, say
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.application.ports import Clock, Request, Response
 from market_data.domain.errors import RequestFailed
@@ -51,7 +51,7 @@ class Rest:
         except TimeoutError as error:
             problem = f"no answer within {self._settings.request_timeout_seconds:g} s"
             raise RequestFailed(url, problem, reason=Reason.UNAVAILABLE) from error
-        except httpx.HTTPError as error:
+        except FAILED as error:
             raise RequestFailed(url, say(error), reason=Reason.UNAVAILABLE) from error
         return Response(bytes(body), {name.lower(): value for name, value in response.headers.items()})
 

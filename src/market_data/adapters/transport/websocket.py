@@ -18,7 +18,7 @@ from httpx_ws import AsyncWebSocketClient, AsyncWebSocketSession, HTTPXWSExcepti
 from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
 
-from market_data.adapters.transport.refusals import refusal_of, say
+from market_data.adapters.transport.refusals import FAILED, refusal_of, say
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.application.ports import Clock, Connection, Received
 from market_data.domain.errors import AppError, ConnectionFailed, ConnectionLost
@@ -234,7 +234,7 @@ async def open_websocket(
         raise ConnectionFailed(
             url, refusal.problem, reason=refusal.reason, retry_after_seconds=refusal.retry_after_seconds
         ) from error
-    except httpx.HTTPError as error:
+    except FAILED as error:
         if is_open:
             raise ConnectionLost(f"the socket broke: {say(error)}") from error
         raise ConnectionFailed(url, say(error), reason=Reason.UNAVAILABLE) from error
