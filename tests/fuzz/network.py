@@ -8,15 +8,17 @@ import asyncio
 import base64
 import gzip
 import hashlib
-import math
+import os
 import struct
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from unittest.mock import patch
 
 import anyio
 import attrs
 import httpcore
+from httpcore._async import connection_pool
 from tests.contract.transport.conftest import SETTINGS
 from tests.contract.transport.transport_world import (
     BINARY,
@@ -32,7 +34,7 @@ from tests.fuzz.readers import Read, Reader
 from tests.support.venues import binance_book, binance_event
 
 from market_data.adapters.clock import SystemClock
-from market_data.adapters.transport.websocket import HttpTransport
+from market_data.adapters.transport.network import HttpTransport
 from market_data.application.ports import Network, Request
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 
@@ -153,10 +155,14 @@ class _Holding:
 
 @asynccontextmanager
 async def _network(backend: _Backend) -> AsyncIterator[Network]:
-    async with HttpTransport(_SETTINGS, SystemClock()).open() as network:
-        client = network._client
-        client._mounts.clear()  # no proxies of the environment
-        client._transport._pool._network_backend = backend
+    """Open the transport as it is, over sockets in memory and no proxies."""
+    surroundings = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    async with AsyncExitStack() as stack:
+        with (
+            patch.dict(os.environ, surroundings, clear=True),
+            patch.object(connection_pool, "AutoBackend", lambda: backend),
+        ):
+            network = await stack.enter_async_context(HttpTransport(_SETTINGS, SystemClock()).open())
         yield network
 
 
@@ -186,7 +192,8 @@ async def _listen(network: Network) -> None:
 
 
 def _is_wait(seconds: float | None) -> None:
-    assert seconds is None or (math.isfinite(seconds) and seconds >= 0), f"a wait of {seconds} s"
+    most = max(_SETTINGS.max_wait_seconds, _SETTINGS.max_ban_seconds)
+    assert seconds is None or 0 <= seconds <= most, f"a wait of {seconds} s"
 
 
 # what peers say
