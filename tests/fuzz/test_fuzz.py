@@ -25,7 +25,7 @@ _NOT_READERS = {
     "adapters/kafka/reading.py:_is_old": "compares two numbers that the client library has read",
 }
 """Functions that take such a type and read nothing of it, with the reason."""
-_BEING_MENDED = frozenset({"http answer", "retry after", "handshake", "topic configuration"})
+_BEING_MENDED = frozenset({"topic configuration"})
 
 
 @pytest.mark.timeout(120)
