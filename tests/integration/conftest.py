@@ -10,6 +10,7 @@ import docker
 import pytest
 from docker.errors import DockerException
 from testcontainers.community.kafka import RedpandaContainer
+from tests.support.brokers import NAMED
 
 REDPANDA_IMAGE = "docker.redpanda.com/redpandadata/redpanda:v24.3.1"
 _START_SECONDS = 120
@@ -25,7 +26,7 @@ def kafka_brokers() -> Iterator[str]:
         yield brokers
         return
     if not _has_docker():
-        pytest.skip("needs a broker: start Docker, or name a running broker in TEST_KAFKA_BROKERS")
+        pytest.skip(f"needs a broker: start Docker, or name a running one in TEST_KAFKA_BROKERS ({NAMED})")
     image = os.environ.get("REDPANDA_IMAGE") or REDPANDA_IMAGE
     container = RedpandaContainer(image)
     try:

@@ -13,21 +13,28 @@ import anyio
 import anyio.to_thread
 import attrs
 
-__all__ = ["ProcessBroker", "free_port", "missing", "process_broker"]
+__all__ = ["NAMED", "ProcessBroker", "free_port", "missing", "process_broker"]
 
-_TOOL = Path(__file__).resolve().parents[3] / "shared" / "tools" / "kafka-broker"
-"""Runs a real broker as a process, where it is there."""
+_SHARED = Path(__file__).resolve().parents[3] / "shared" / "tools" / "kafka-broker"
+_TOOL = Path(os.environ.get("KAFKA_BROKER_TOOL") or _SHARED)
+"""Runs a real broker as a process, where it is there: ``start [--port N] [--property K=V]``, ``stop``, ``kill``, …"""
 
 _BACK_SOON = ("broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500")
 """A broker that was killed is let in again once its last session is over: by default after nine seconds."""
 
 
+NAMED = "docker-compose up -d redpanda, then TEST_KAFKA_BROKERS=localhost:19092"
+"""How to get a broker for the tests that neither end, pause nor configure it."""
+
+_ADVICE = f"(set KAFKA_BROKER_TOOL; for the tests that need a broker and no more: {NAMED})"
+
+
 def missing() -> str | None:
-    """Say what is missing to run a broker as a process; None where all is there."""
+    """Say what is missing to run a broker as a process, and what to do without it; None where all is there."""
     if not _TOOL.is_file():
-        return "../shared/tools/kafka-broker, which runs a real broker as a process"
+        return f"a program that starts and ends one, as ../shared/tools/kafka-broker does {_ADVICE}"
     if shutil.which("java") is None:
-        return "java 17 or newer, for ../shared/tools/kafka-broker"
+        return f"java 17 or newer, for {_TOOL.name} {_ADVICE}"
     return None
 
 
