@@ -11,6 +11,7 @@
     │   └── RequestFailed       try again later: a REST request was refused or not answered
     └── BrokerError             say it, end with ``exit_status``
         ├── BrokerUnavailable   it may come back
+        │   └── BrokerMisadvertised  it sends its clients to an address where nobody answers
         ├── TopicMismatch       a setting and the broker disagree: status 2
         ├── DeliveryFailed      the broker refuses for good
         │   └── MessageTooLarge a setting and the topic disagree: status 2
@@ -24,6 +25,7 @@ from market_data.domain.normalized import Reason
 __all__ = [
     "AppError",
     "BrokerError",
+    "BrokerMisadvertised",
     "BrokerUnavailable",
     "ConnectionFailed",
     "ConnectionLost",
@@ -132,6 +134,20 @@ class BrokerUnavailable(BrokerError):
     def __init__(self, brokers: str, problem: str, *, hint: str = "") -> None:
         """``hint`` is what to do, as a sentence."""
         super().__init__(f"no Kafka broker answers at {brokers}: {problem}" + (f". {hint}" if hint else ""))
+        self.problem = problem
+
+
+class BrokerMisadvertised(BrokerUnavailable):
+    """A broker answers, and sends its clients to an address where they find nobody: the classic of Docker."""
+
+    def __init__(self, brokers: str, advertised: str, problem: str) -> None:
+        """``advertised`` is that address, ``problem`` what was found there."""
+        self.problem = f"it sends its clients to {advertised} (advertised.listeners), where they find: {problem}"
+        AppError.__init__(
+            self,
+            f"Kafka at {brokers} answers, but sends its clients to {advertised} (its advertised.listeners), where they "
+            f"find: {problem}. Let the broker advertise an address that this machine can reach",
+        )
 
 
 class TopicMismatch(BrokerError):

@@ -28,7 +28,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from market_data.adapters.kafka.security import PLAINTEXT, Security
 from market_data.application.ports import Telemetry
-from market_data.domain.errors import BrokerError, BrokerUnavailable
+from market_data.domain.errors import BrokerError, BrokerMisadvertised, BrokerUnavailable
 
 __all__ = ["HINT", "UNAUTHORIZED", "KafkaCluster", "explain"]
 
@@ -44,6 +44,8 @@ _RIGHTS = "give it Describe and Write on the topic to publish, Describe and Read
 
 UNAUTHORIZED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
 """What a missing permission looks like."""
+
+_MISADVERTISED = "the Kafka broker cannot be reached at the address that it advertises, trying again"
 
 _FINAL = (BrokerResponseError, IncompatibleBrokerVersion, UnsupportedCodecError)
 _REFUSED = (
@@ -86,22 +88,25 @@ class KafkaCluster:
 
         Raises:
             BrokerUnavailable: none answered within ``connect_timeout_seconds``.
+            BrokerMisadvertised: one did, and cannot be reached at the address that it advertises.
             BrokerError: one answered, and does not let us in.
             UsageError: a certificate or key can not be used.
         """
-        wait, told, problem = _FIRST_WAIT_SECONDS, False, "no answer"
+        wait, told, failure = _FIRST_WAIT_SECONDS, False, self.unavailable("no answer")
         with anyio.move_on_after(self.connect_timeout_seconds):
             while True:
-                found = await self.problem()
+                found = await self.look()
                 if found is None:
                     return
-                problem = found
+                failure = found
                 if not told:
-                    telemetry.warn("no Kafka broker answers, trying again", brokers=self.brokers, problem=problem)
+                    is_astray = isinstance(failure, BrokerMisadvertised)
+                    message = _MISADVERTISED if is_astray else "no Kafka broker answers, trying again"
+                    telemetry.warn(message, brokers=self.brokers, problem=failure.problem)
                     told = True
                 await anyio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
-        raise self.unavailable(problem)
+        raise failure
 
     async def attempt(self, step: Callable[[], Awaitable[T]]) -> T:
         """Take a step of connecting, again where that may help, for ``connect_timeout_seconds`` at most.
@@ -110,7 +115,7 @@ class KafkaCluster:
             BrokerUnavailable: it did not succeed in that time.
             BrokerError: the broker refuses it.
         """
-        problem = "it answers, but can not be reached at the address that it advertises"
+        problem = "no answer"
         with anyio.move_on_after(self.connect_timeout_seconds):
             while True:
                 try:
@@ -124,7 +129,10 @@ class KafkaCluster:
                     if isinstance(error, _FINAL) and not error.retriable:
                         raise BrokerError(f"Kafka at {self.brokers} refuses: {problem}") from error
                 await anyio.sleep(_FIRST_WAIT_SECONDS)
-        raise self.unavailable(problem)
+        # What the step met last says less than where the brokers can not be reached.
+        raise await self.look() or BrokerUnavailable(
+            self.brokers, f"it takes connections, but was not ready in {self.connect_timeout_seconds:g} s ({problem})"
+        )
 
     @property
     def user(self) -> str:
@@ -136,32 +144,66 @@ class KafkaCluster:
         return BrokerUnavailable(self.brokers, problem, hint=HINT)
 
     async def problem(self) -> str | None:
-        """Try every address once; None where one answers, else why the first does not.
+        """As ``look``, as part of a line."""
+        failure = await self.look()
+        return failure.problem if failure is not None else None
+
+    async def look(self) -> BrokerUnavailable | None:
+        """Try every address once, and those that are advertised there; None where a broker answers at one of these.
 
         Raises:
             BrokerError: one answers, and does not let us in.
         """
-        arguments = self.arguments()
-        del arguments["bootstrap_servers"]
-        arguments["request_timeout_ms"] = int(min(_PROBE_SECONDS, self.request_timeout_seconds) * 1000)
         problems = []
         for host, port, _ in collect_hosts(self.brokers, randomize=False):
             try:
-                connection = await create_conn(host, port, **arguments)
-                try:
-                    await connection.send(MetadataRequest([]))
-                finally:
-                    connection.close()
+                return await self._look_behind(host, port, await self._ask(host, port))
             except (OSError, KafkaError, TimeoutError) as error:
-                if (refusal := self._refusal(error)) is not None:
-                    raise BrokerError(f"Kafka at {host}:{port} {refusal}") from error
                 problems.append(self._describe(error))
+        return self.unavailable(problems[0])
+
+    async def _look_behind(
+        self, host: str, port: int, advertised: Sequence[tuple[str, int]]
+    ) -> BrokerUnavailable | None:
+        """Try what a broker sends its clients to; one of them is enough."""
+        failure = None
+        for address in advertised:
+            if address == (host, port):
+                return None
+            try:
+                await self._ask(*address)
+            except (OSError, KafkaError, TimeoutError) as error:
+                failure = failure or BrokerMisadvertised(
+                    f"{host}:{port}", "{}:{}".format(*address), self._describe(error)
+                )
             else:
                 return None
+        return failure
+
+    async def _ask(self, host: str, port: int) -> Sequence[tuple[str, int]]:
+        """Ask a broker for the addresses of all that there are.
+
+        Raises:
+            BrokerError: it does not let us in.
+            OSError, KafkaError, TimeoutError: it does not answer.
+        """
+        arguments = self.arguments()
+        del arguments["bootstrap_servers"]
+        arguments["request_timeout_ms"] = int(min(_PROBE_SECONDS, self.request_timeout_seconds) * 1000)
+        try:
+            connection = await create_conn(host, port, **arguments)
+            try:
+                answer = await connection.send(MetadataRequest([]))
             finally:
-                # What was closed is gone only a turn of the loop later, which may be its last.
-                await anyio.lowlevel.cancel_shielded_checkpoint()
-        return problems[0]
+                connection.close()
+        except (OSError, KafkaError, TimeoutError) as error:
+            if (refusal := self._refusal(error)) is not None:
+                raise BrokerError(f"Kafka at {host}:{port} {refusal}") from error
+            raise
+        finally:
+            # What was closed is gone only a turn of the loop later, which may be its last.
+            await anyio.lowlevel.cancel_shielded_checkpoint()
+        return [(broker[1], broker[2]) for broker in answer.brokers]
 
     def _refusal(self, error: BaseException) -> str | None:
         """Say why a broker that answers does not let us in, and what to do; None where waiting may help."""

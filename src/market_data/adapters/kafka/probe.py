@@ -37,8 +37,8 @@ class KafkaProbe(TopicProbe):
     @asynccontextmanager
     async def _looking(self) -> AsyncGenerator[tuple[Consumer, range]]:
         """Give a consumer to which all partitions are assigned, and their numbers."""
-        if (problem := await self.cluster.problem()) is not None:
-            raise self.cluster.unavailable(problem)
+        if (failure := await self.cluster.look()) is not None:
+            raise failure
         consumer = Consumer.of(self.cluster, self.topic)
         try:
             await self.cluster.attempt(consumer.open)
