@@ -1,6 +1,6 @@
 """A topic in memory, and what keeps records from it."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
@@ -45,6 +45,15 @@ class FakePublisher(Publisher, Publication):
             self.waiting.append(book)
             self._acknowledge()
         await anyio.lowlevel.checkpoint()
+
+    def admission(self) -> Callable[[str], bool]:
+        return self._has_room
+
+    def _has_room(self, _key: str) -> bool:
+        return True
+
+    async def until_freed(self) -> None:
+        await anyio.sleep_forever()
 
     async def flush(self) -> None:
         while self.waiting and self.failure is None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import anyio
 import attrs
 from tests.support.recovery import Attempt
 
@@ -73,6 +74,12 @@ class _MemoryPublication(Publication):
     async def publish(self, books: Sequence[NormalizedBook]) -> None:
         for book in books:
             self.take(book)
+
+    def admission(self) -> Callable[[str], bool]:
+        return lambda _key: True
+
+    async def until_freed(self) -> None:
+        await anyio.sleep_forever()
 
     async def flush(self) -> None:
         """Do nothing: all was delivered at once."""

@@ -10,10 +10,12 @@ The contract, in one place:
   the newest that is not live, and the newest live one after it. Those merged away are counted in the ``conflated`` of
   the record that follows them; ``epoch`` still shows that the book left ``live``.
 - ``publish_seq`` is given when a record is taken out: 0, 1, 2, … per key, without holes, whatever was merged.
-- What is taken out leaves in turns between the instruments, so that a busy one does not starve the others.
+- What is taken out leaves in turns between the instruments, so that a busy one does not starve the others; those that
+  have no room in flight stay.
 """
 
 from collections import deque
+from collections.abc import Callable
 from enum import StrEnum
 
 import anyio
@@ -115,24 +117,39 @@ class Outbox:
         self._is_closed = True
         self._filled.set()
 
-    async def take(self, at_most: int) -> list[NormalizedBook]:
+    async def take(
+        self, at_most: int, admission: Callable[[], Callable[[str], bool]] | None = None
+    ) -> list[NormalizedBook]:
         """Wait for records and take them out with their place in the stream; empty once closed and drained.
 
-        Safe to cancel: nothing is lost.
+        ``admission`` gives what says of each record, by its instrument, whether it may leave now; it is asked anew
+        whenever more comes, and by ``look_again``. Safe to cancel: nothing is lost.
         """
-        while not self._records:
-            if self._is_closed:
+        while True:
+            if taken := self._admitted(at_most, _admit_all if admission is None else admission()):
+                self._emptied.set()
+                return taken
+            if self._is_closed and not self._records:
                 return []
             self._filled = anyio.Event()
             await self._filled.wait()
+
+    def look_again(self) -> None:
+        """Let ``take`` ask again what may leave."""
+        self._filled.set()
+
+    def _admitted(self, at_most: int, admits: Callable[[str], bool]) -> list[NormalizedBook]:
         taken: list[NormalizedBook] = []
         turns, run = self._turns, self._run
-        while turns and len(taken) < at_most:
+        refused = 0
+        while refused < len(turns) and len(taken) < at_most:
             key = turns.popleft()
             waiting = self._waiting[key]
             records = waiting.records
             share = max(1, (at_most - len(taken)) // (len(turns) + 1))
-            while records and share > 0:
+            refused += 1
+            while records and share > 0 and admits(key):
+                refused = 0
                 share -= 1
                 state, size, conflated = records.popleft()
                 self._records -= 1
@@ -143,7 +160,6 @@ class Outbox:
                 turns.append(key)
             else:
                 waiting.is_listed = False
-        self._emptied.set()
         return taken
 
     def _merge(self, waiting: _Waiting) -> None:
@@ -165,3 +181,7 @@ class Outbox:
                 self._bytes -= size
                 self._merged += 1
         waiting.records = deque(kept)
+
+
+def _admit_all(_key: str) -> bool:
+    return True

@@ -6,7 +6,7 @@ manager, and what that yields is always usable.
 """
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -38,6 +38,7 @@ __all__ = [
     "Subscription",
     "Telemetry",
     "Transport",
+    "Trouble",
     "Venue",
     "VenueSession",
 ]
@@ -251,6 +252,24 @@ class Publication(Protocol):
         raise NotImplementedError
 
     @abstractmethod
+    def admission(self) -> Callable[[str], bool]:
+        """Give what says, of one instrument after the other, whether one more record of it has room in flight.
+
+        No partition takes the room of the others. What was admitted is counted, for one call of ``publish``, which
+        then does not wait.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
+    async def until_freed(self) -> None:
+        """Wait until there may be room again for what was not admitted. Safe to cancel.
+
+        Raises:
+            DeliveryFailed: as above.
+        """
+        raise NotImplementedError
+
+    @abstractmethod
     async def flush(self) -> None:
         """Wait until all that was taken over is delivered. Safe to cancel.
 
@@ -300,13 +319,23 @@ class Delivered:
     partition: int
     offset: int
     timestamp: int
-    """The record's Kafka timestamp, µs UTC: when it was published."""
+    """When it was published, µs UTC: by its producer's word, else by Kafka's."""
     reading: int = 0
     """Counts how often reading of the partition began: between two of them, another of the group may have read."""
     is_read_back: bool = False
     """It comes from before where reading begins, to show its instrument at once."""
     is_past: bool = False
     """It was there already when reading began."""
+
+
+@attrs.frozen
+class Trouble:
+    """What keeps records from coming, when it is not their producers."""
+
+    what: str
+    """In few words: ``broker unreachable``."""
+    seconds: float
+    """For how long."""
 
 
 class Subscription(Protocol):
@@ -340,6 +369,12 @@ class Subscription(Protocol):
     @abstractmethod
     def behind(self) -> Collection[int]:
         """Partitions of which we have not yet handed out all that was there when their reading began."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
+    def trouble(self) -> Trouble | None:
+        """What keeps records from coming now; None where nothing is known to."""
         raise NotImplementedError
 
     @abstractmethod
@@ -386,6 +421,7 @@ class Reading:
     started_at: Moment
     records: int = 0
     now: Moment | None = None
+    trouble: Trouble | None = None
 
 
 class Display(Protocol):

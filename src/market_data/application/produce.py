@@ -101,6 +101,7 @@ class Producer:
                 return 0
             async with anyio.create_task_group() as delivering:
                 delivering.start_soon(self._deliver, publication, name="delivery")
+                delivering.start_soon(self._look_for_room, publication, name="room in flight")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(self._beat, name="heartbeats of stand-ins")
                     for plan in self._plans:
@@ -120,11 +121,16 @@ class Producer:
             return self._count_undelivered(publication)
 
     async def _deliver(self, publication: Publication) -> None:
-        while books := await self._outbox.take(_BATCH):
+        while books := await self._outbox.take(_BATCH, publication.admission):
             self._handing, self._in_flight = len(books), publication.undelivered
             await publication.publish(books)
             self._handing = 0
         self._delivered.set()
+
+    async def _look_for_room(self, publication: Publication) -> None:
+        while True:
+            await publication.until_freed()
+            self._outbox.look_again()
 
     def _count_undelivered(self, publication: Publication) -> int:
         """Count what waits, what is in flight, and what was being handed over when the time was up."""

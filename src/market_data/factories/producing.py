@@ -62,6 +62,7 @@ def make_publisher(
         max_batch_bytes=kafka.max_batch_bytes,
         max_in_flight_records=kafka.max_in_flight_records,
         ride_out_seconds=kafka.ride_out_seconds,
+        max_clock_skew_seconds=settings.book.max_clock_skew_seconds,
     )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import anyio
+import anyio.lowlevel
 import attrs
 import pytest
 from hypothesis import given
@@ -285,3 +286,29 @@ async def test_a_source_that_can_wait_waits_for_room_and_nothing_is_merged() -> 
                 await anyio.lowlevel.checkpoint()
     assert [book.sequence for book in taken] == list(range(100))
     assert box.merged == 0
+
+
+@pytest.mark.anyio
+async def test_what_has_no_room_in_flight_stays_and_keeps_nobody_else_waiting() -> None:
+    box = outbox(max_records=100)
+    for number in range(3):
+        for symbol in ("A", "B", "C"):
+            box.put(state(symbol, number))
+    full = {"binance:B"}
+    first = await box.take(500, lambda: lambda key: key not in full)
+    assert Counter(book.symbol for book in first) == {"A": 3, "C": 3}
+    taken: list[NormalizedBook] = []
+
+    async def take() -> None:
+        taken.extend(await box.take(500, lambda: lambda key: key not in full))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take)
+        await anyio.lowlevel.checkpoint()
+        box.close()
+        await anyio.lowlevel.checkpoint()
+        assert not taken, "it is closed, and not drained"
+        full.clear()
+        box.look_again()
+    assert [(book.symbol, book.publish_seq) for book in taken] == [("B", 0), ("B", 1), ("B", 2)]
+    assert await box.take(500) == []

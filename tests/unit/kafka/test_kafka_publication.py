@@ -17,6 +17,7 @@ from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.producer import Acknowledgement, Batch, IdempotentProducer
 from market_data.adapters.kafka.publication import KafkaPublication
 from market_data.adapters.kafka.records import HEADERS, decode
+from market_data.adapters.kafka.stamps import published_at
 from market_data.adapters.kafka.topics import KafkaTopic
 from market_data.application.ports import Clock
 from market_data.domain.errors import DeliveryFailed
@@ -45,9 +46,10 @@ class FakeBatch(Batch):
     is_closed: bool = False
 
     def append(self, *, timestamp: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> object | None:
-        assert headers == HEADERS
+        assert headers[:-1] == HEADERS
         if len(self.records) == self.room:
             return None
+        assert published_at(headers) is not None
         self.records.append((timestamp, key, value))
         return True
 
@@ -60,9 +62,10 @@ class FakeBatch(Batch):
 
 @attrs.define
 class FakeAcknowledgement(Acknowledgement):
-    """Where a batch was written."""
+    """Where and, by the broker's clock, when a batch was written."""
 
     offset: int
+    timestamp: int = -1
 
 
 class FakeProducer(IdempotentProducer):
@@ -74,6 +77,7 @@ class FakeProducer(IdempotentProducer):
         self.taken: list[tuple[int, FakeBatch]] = []
         self.under_way: dict[int, tuple[FakeBatch, asyncio.Future[Acknowledgement]]] = {}
         self.refusals: deque[Exception] = deque()
+        self.taken_back: list[tuple[int, int]] = []
         self.offsets: dict[int, int] = {}
         self.tell: Callable[[int | None, bool], None] = lambda _partitions, _is_allowed: None
 
@@ -98,11 +102,14 @@ class FakeProducer(IdempotentProducer):
         self.under_way[partition] = batch, future
         return future
 
-    def acknowledge(self, partition: int) -> None:
+    def take_back(self, partition: int, records: int) -> None:
+        self.taken_back.append((partition, records))
+
+    def acknowledge(self, partition: int, timestamp: int = -1) -> None:
         batch, future = self.under_way.pop(partition)
         offset = self.offsets.get(partition, 0)
         self.offsets[partition] = offset + len(batch.records)
-        future.set_result(FakeAcknowledgement(offset))
+        future.set_result(FakeAcknowledgement(offset, timestamp))
 
     def acknowledge_all(self) -> None:
         for partition in tuple(self.under_way):
@@ -300,6 +307,10 @@ async def test_a_batch_that_was_not_taken_is_sent_again_before_its_successors() 
         (kafka.RecordListTooLargeError(), r"refuses \d+ bytes as too large"),
         (kafka.TopicAuthorizationFailedError("books"), "does not allow this user to write: give it Write"),
         (kafka.ClusterAuthorizationFailedError(), "does not allow this user to write"),
+        (
+            kafka.InvalidTimestampError(),
+            r"this machine's clock .* too far from the broker's: set both clocks by NTP, or",
+        ),
         (kafka.OutOfOrderSequenceNumber(), "has lost records that it had acknowledged"),
         (kafka.UnknownProducerId(), "has lost records that it had acknowledged"),
         (kafka.UnsupportedForMessageFormatError(), "refuses records for good .UnsupportedForMessageFormat"),
@@ -466,3 +477,110 @@ async def test_a_flush_can_be_cancelled_and_called_again() -> None:
         world.producer.acknowledge_all()
         with anyio.fail_after(1):
             await world.publication.flush()
+
+
+async def test_a_batch_that_is_too_large_is_split_and_those_that_follow_stay_as_small() -> None:
+    (symbol,) = symbols(1)
+    async with opened(partitions=1) as world:
+        await world.publication.publish([book(symbol, 0)])
+        await settle()
+        await world.publication.publish([book(symbol, number) for number in range(1, 9)])
+        world.producer.acknowledge(0)
+        await settle()
+        for _ in range(2):  # eight are too many, four are too many, two are not
+            world.producer.refuse(0, kafka.MessageSizeTooLargeError())
+            await settle()
+        await world.publication.publish([book(symbol, number) for number in range(9, 13)])
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.publication.flush)
+            while world.publication.undelivered:
+                world.producer.acknowledge_all()
+                await settle()
+    sizes = [len(batch.records) for _, batch in world.producer.taken]
+    assert sizes[:4] == [1, 8, 4, 2]
+    assert max(sizes[4:]) == 2
+    assert world.producer.taken_back == [(0, 8), (0, 4)], "what was refused gives its sequence numbers back"
+    written = [batch for _, batch in world.producer.taken if len(batch.records) < 4]
+    assert [decode(value).publish_seq for batch in written for _, _, value in batch.records] == list(range(13))
+    told = world.telemetry.warned("the topic takes smaller messages than before")
+    assert {fields["kafka_setting"] for fields in told} == {"max.message.bytes"}
+
+
+async def admitted(world: Opened, symbol: str, first: int) -> int:
+    """Publish of one instrument as much as is admitted; give the number that would come next."""
+    admits = world.publication.admission()
+    number = first
+    while admits(f"binance:{symbol}"):
+        number += 1
+    await world.publication.publish([book(symbol, each) for each in range(first, number)])
+    return number
+
+
+async def test_a_partition_that_takes_nothing_does_not_fill_the_room_of_the_others() -> None:
+    stuck, *others = symbols(4)
+    async with opened(partitions=4, brokers=4, in_flight=80) as world:
+        held = await admitted(world, stuck, 0)
+        await settle()
+        assert held == 50, "a quarter of one half, and the other half"
+        numbers = dict.fromkeys(others, 0)
+        for _ in range(20):
+            for at, symbol in enumerate(others, start=1):
+                numbers[symbol] = await admitted(world, symbol, numbers[symbol])
+                await settle()
+                world.producer.acknowledge(at)
+                await settle()
+        assert numbers == dict.fromkeys(others, 200)
+        assert world.publication.undelivered == 50
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(world.publication.until_freed)
+            assert not world.publication.admission()(f"binance:{stuck}")
+            await settle()
+            while world.publication.undelivered:
+                world.producer.acknowledge_all()
+                await settle()
+        assert world.publication.admission()(f"binance:{stuck}")
+
+
+async def test_who_waits_for_room_is_told_that_the_broker_refuses_for_good() -> None:
+    (symbol,) = symbols(1)
+    async with opened(partitions=1, in_flight=2) as world:
+        await admitted(world, symbol, 0)
+        await settle()
+
+        async def wait() -> None:
+            with pytest.raises(DeliveryFailed, match="does not allow"):
+                await world.publication.until_freed()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await settle()
+            world.producer.refuse(0, kafka.TopicAuthorizationFailedError("books"))
+
+
+async def test_clocks_that_differ_are_told_once_again_after_a_leap_and_once_that_they_agree() -> None:
+    (symbol,) = symbols(1)
+    hour = 3_600_000
+    async with opened(partitions=1) as world:
+        for number, ahead_ms in enumerate((2 * hour, 2 * hour, -30 * hour, 0, 0)):
+            await world.publication.publish([book(symbol, number)])
+            await settle()
+            world.producer.acknowledge(0, world.clock.wall // 1000 - ahead_ms)
+            await world.publication.flush()
+        told = world.telemetry.warned("this machine's clock and the Kafka broker's differ: set both by NTP")
+        assert [(fields["seconds"], fields["which"]) for fields in told] == [
+            (7200.0, "ours is ahead"),
+            (108000.0, "ours is behind"),
+        ]
+        assert len(world.telemetry.noted("this machine's clock and the Kafka broker's agree again")) == 1
+
+
+async def test_a_slow_acknowledgement_is_no_other_clock() -> None:
+    (symbol,) = symbols(1)
+    async with opened(partitions=1) as world:
+        await world.publication.publish([book(symbol, 0)])
+        await settle()
+        stamped = world.clock.wall // 1000 + 1
+        world.clock.wall += 3_600_000_000
+        world.producer.acknowledge(0, stamped)
+        await world.publication.flush()
+        assert not world.telemetry.warnings

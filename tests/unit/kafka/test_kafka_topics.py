@@ -87,7 +87,7 @@ async def test_a_missing_topic_is_made_with_every_setting() -> None:
         "min.insync.replicas": "1",
         "max.message.bytes": "5000",
         "compression.type": "producer",
-        "message.timestamp.type": "CreateTime",
+        "message.timestamp.type": "LogAppendTime",
     }
     assert taken == 5000
     assert [message for message, _ in telemetry.notes] == ["topic made"]

@@ -3,6 +3,7 @@
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
+    InvalidTimestampError,
     MessageSizeTooLargeError,
     OutOfOrderSequenceNumber,
     RecordListTooLargeError,
@@ -13,7 +14,10 @@ from aiokafka.errors import (
 from market_data.adapters.kafka.client import KafkaCluster, explain
 from market_data.domain.errors import BrokerError, DeliveryFailed, MessageTooLarge
 
-__all__ = ["given_up", "made_anew", "not_readable", "refused"]
+__all__ = ["TOO_LARGE", "given_up", "made_anew", "not_readable", "refused"]
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What the topic says of a batch that is too large, or of a record."""
 
 
 def refused(cluster: KafkaCluster, topic: str, error: BaseException, batch_bytes: int) -> DeliveryFailed:
@@ -25,6 +29,12 @@ def refused(cluster: KafkaCluster, topic: str, error: BaseException, batch_bytes
             return MessageTooLarge(f"topic {topic}: Kafka at {cluster.brokers} {what}")
         case TopicAuthorizationFailedError() | ClusterAuthorizationFailedError():
             what = f"does not allow {cluster.user} to write: give it Write and Describe on the topic"
+        case InvalidTimestampError():
+            what = (
+                "refuses the time that this machine's clock gives to records, which is too far from the broker's: set "
+                "both clocks by NTP, or let the topic keep the broker's time (message.timestamp.type=LogAppendTime), "
+                "then start again"
+            )
         case OutOfOrderSequenceNumber() | UnknownProducerId():
             what = "has lost records that it had acknowledged: see to its disks, then start again"
         case _:

@@ -36,6 +36,8 @@ class Acknowledgement(Protocol):
 
     offset: int
     """Of the first record; -1 where the broker knows only that it has written the batch before."""
+    timestamp: int
+    """Milliseconds since 1970 UTC by the broker's clock; -1 where the topic keeps the producer's time."""
 
 
 class Batch(Protocol):
@@ -156,6 +158,12 @@ class IdempotentProducer:
         """Name the broker that a partition's batches are sent to; None while there is none."""
         leader: int | None = self._producer.client.cluster.leader_for_partition(TopicPartition(self.topic, partition))
         return None if leader == -1 else leader
+
+    def take_back(self, partition: int, records: int) -> None:
+        """Give the sequence numbers of a batch that was refused, the last one of its partition, to what comes next."""
+        numbers = self._producer._txn_manager._sequence_numbers  # noqa: SLF001
+        at = TopicPartition(self.topic, partition)
+        numbers[at] = (numbers[at] - records) & _LAST_SEQUENCE_NUMBER
 
     def batch(self) -> Batch:
         """Start an empty batch."""

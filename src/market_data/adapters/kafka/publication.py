@@ -1,24 +1,26 @@
 """An open publication: records in lanes, one a partition, and the two tasks that send them and watch over them."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 
 import anyio
 import anyio.lowlevel
-import attrs
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
-from market_data.adapters.kafka.failures import given_up, made_anew, refused
+from market_data.adapters.kafka.clocks import BrokerClocks
+from market_data.adapters.kafka.failures import TOO_LARGE, given_up, made_anew, refused
+from market_data.adapters.kafka.lanes import Lane, Room, Waiting
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.producer import Acknowledgement, IdempotentProducer
 from market_data.adapters.kafka.records import HEADERS, encode
+from market_data.adapters.kafka.stamps import stamp
 from market_data.adapters.kafka.topics import KafkaTopic
 from market_data.application.ports import Clock, Publication, Telemetry
 from market_data.domain.errors import AppError, DeliveryFailed
+from market_data.domain.moment import Moment
 from market_data.domain.normalized import NormalizedBook
 
 __all__ = ["KafkaPublication"]
@@ -30,26 +32,12 @@ _HELD_SECONDS = 1.0
 """A request that takes longer than this holds up its own partitions only."""
 
 
-@attrs.define(eq=False)
-class _Lane:
-    """What waits for one partition, and what is under way to it: one batch at most, so that order is held."""
-
-    partition: int
-    waiting: deque[tuple[int, bytes, bytes]] = attrs.field(factory=deque)
-    """Timestamp in ms, key, value."""
-    waiting_bytes: int = 0
-    waiting_since: float = 0.0
-    in_flight: int = 0
-    moved: float = 0.0
-    """When a batch was last acknowledged, or the lane stopped being empty."""
-    last_offset: int = -1
-
-
 class KafkaPublication(Publication):
     """Sends one request at a time to each broker, with a batch for every partition that has something.
 
     What comes meanwhile makes up the next request, so that batches grow with the load. A partition that is not written
-    to (too few replicas, say) does not hold up the others for longer than a second.
+    to (too few replicas, say) does not hold up the others for longer than a second, nor take their room. A batch that
+    is too large for the topic is split, and those that follow stay as small.
     """
 
     def __init__(
@@ -64,6 +52,7 @@ class KafkaPublication(Publication):
         max_batch_bytes: int,
         max_in_flight_records: int,
         ride_out_seconds: float,
+        max_clock_skew_seconds: float = 10.0,
         stall_seconds: float = _STALL_SECONDS,
     ) -> None:
         self._cluster = cluster
@@ -77,9 +66,11 @@ class KafkaPublication(Publication):
         self._ride_out = ride_out_seconds
         self._stall = stall_seconds
         """How long nothing may happen before it is told, or a missing topic is believed."""
-        self._lanes = [_Lane(partition) for partition in range(topic.partitions)]
-        self._by_key: dict[str, tuple[bytes, _Lane]] = {}
-        self._ready: dict[_Lane, None] = {}
+        self._lanes = [Lane(partition) for partition in range(topic.partitions)]
+        self._by_key: dict[str, tuple[bytes, Lane]] = {}
+        self._room = Room(self._lanes, max_in_flight_records)
+        self._clocks = BrokerClocks(cluster.brokers, telemetry, max_clock_skew_seconds)
+        self._ready: dict[Lane, None] = {}
         """Lanes with something to send and nothing under way."""
         self._busy: dict[int | None, float] = {}
         """Brokers with a request under way, and since when."""
@@ -87,6 +78,9 @@ class KafkaPublication(Publication):
         self._failure: DeliveryFailed | None = None
         self._work = anyio.Event()
         self._progress = anyio.Event()
+        self._emptied = anyio.Event()
+        self._is_short_of_room = False
+        """Somebody was not admitted and waits for room."""
         self._stalled_since: float | None = None
         self._missing_since: float | None = None
         self._missing_last = 0.0
@@ -98,16 +92,34 @@ class KafkaPublication(Publication):
 
     async def publish(self, books: Sequence[NormalizedBook]) -> None:
         """Take records over. Cancelled while it waits for room, it has taken the first ones, in order."""
-        timestamp = self._clock.now().wall // 1000
+        time, headers = self._stamp()
         for book in books:
             if self._undelivered >= self._max_in_flight:
                 await self._until(lambda: self._undelivered < self._max_in_flight)
-                timestamp = self._clock.now().wall // 1000
+                time, headers = self._stamp()
             if self._failure is not None:
                 raise self._failure
-            self._take(timestamp, book)
+            self._take(time, headers, book)
         # A task that never waits would keep the batches from being sent.
         await anyio.lowlevel.cancel_shielded_checkpoint()
+
+    def admission(self) -> Callable[[str], bool]:
+        admission = self._room.admission()
+
+        def admits(key: str) -> bool:
+            if admission.admits(self._lane(key)[1]):
+                return True
+            self._is_short_of_room = True
+            return False
+
+        return admits
+
+    async def until_freed(self) -> None:
+        if self._failure is None:
+            self._emptied = anyio.Event()
+            await self._emptied.wait()
+        if self._failure is not None:
+            raise self._failure
 
     async def flush(self) -> None:
         await self._until(lambda: not self._undelivered)
@@ -118,12 +130,19 @@ class KafkaPublication(Publication):
         if self._failure is not None:
             raise self._failure
 
-    def _take(self, timestamp: int, book: NormalizedBook) -> None:
-        name = book.key
-        if name not in self._by_key:
+    def _stamp(self) -> tuple[int, list[tuple[str, bytes]]]:
+        now = self._clock.now().wall
+        return now // 1000, [*HEADERS, stamp(now)]
+
+    def _lane(self, name: str) -> tuple[bytes, Lane]:
+        found = self._by_key.get(name)
+        if found is None:
             key = name.encode()
-            self._by_key[name] = key, self._lanes[partition_of(key, len(self._lanes))]
-        key, lane = self._by_key[name]
+            found = self._by_key[name] = key, self._lanes[partition_of(key, len(self._lanes))]
+        return found
+
+    def _take(self, time_ms: int, headers: list[tuple[str, bytes]], book: NormalizedBook) -> None:
+        key, lane = self._lane(book.key)
         value = encode(book)
         if not lane.waiting:
             lane.waiting_since = anyio.current_time()
@@ -131,8 +150,7 @@ class KafkaPublication(Publication):
                 lane.moved = lane.waiting_since
                 self._ready[lane] = None
                 self._work.set()
-        lane.waiting.append((timestamp, key, value))
-        lane.waiting_bytes += len(value)
+        lane.put(Waiting(time_ms, key, value, headers))
         if lane.waiting_bytes >= self._max_batch_bytes > lane.waiting_bytes - len(value):
             self._work.set()
         self._undelivered += 1
@@ -151,7 +169,7 @@ class KafkaPublication(Publication):
     async def _send_ready(self) -> float | None:
         """Send to every broker that has nothing under way; give the seconds until the next has lingered enough."""
         now = anyio.current_time()
-        by_leader: dict[int | None, list[_Lane]] = {}
+        by_leader: dict[int | None, list[Lane]] = {}
         for lane in self._ready:
             by_leader.setdefault(self._producer.leader(lane.partition), []).append(lane)
         pause: float | None = None
@@ -168,19 +186,23 @@ class KafkaPublication(Publication):
                 await self._send(lane, leader)
         return pause
 
-    async def _send(self, lane: _Lane, leader: int | None) -> None:
+    async def _send(self, lane: Lane, leader: int | None) -> None:
         batch = self._producer.batch()
         del self._ready[lane]
+        loaded = 0
         while lane.waiting:
-            timestamp, key, value = lane.waiting[0]
-            if batch.append(timestamp=timestamp, key=key, value=value, headers=HEADERS) is None:
+            record = lane.waiting[0]
+            if loaded and loaded + len(record.value) > self._max_batch_bytes:
                 break
-            lane.waiting.popleft()
-            lane.waiting_bytes -= len(value)
-            lane.in_flight += 1
+            if (
+                batch.append(timestamp=record.time_ms, key=record.key, value=record.value, headers=record.headers)
+                is None
+            ):
+                break
+            loaded += len(lane.load().value)
         # An open batch would linger once more in the client library.
         batch.close()
-        size = batch.size()
+        size, sent = batch.size(), self._clock.now()
         while True:
             try:
                 acknowledged = await self._producer.send(batch, lane.partition)
@@ -195,28 +217,57 @@ class KafkaPublication(Publication):
                 await anyio.sleep(_RETRY_SECONDS)
             else:
                 break
-        acknowledged.add_done_callback(partial(self._settle, lane, leader, size))
+        acknowledged.add_done_callback(partial(self._settle, lane, leader, size, sent))
 
-    def _settle(self, lane: _Lane, leader: int | None, size: int, answer: "asyncio.Future[Acknowledgement]") -> None:
+    def _settle(
+        self, lane: Lane, leader: int | None, size: int, sent: Moment, answer: "asyncio.Future[Acknowledgement]"
+    ) -> None:
         if answer.cancelled():
             return
         if (error := answer.exception()) is not None:
-            self._fail(refused(self._cluster, self._topic.name, error, size))
+            if not isinstance(error, TOO_LARGE) or len(lane.in_flight) == 1:
+                self._fail(refused(self._cluster, self._topic.name, error, size))
+                return
+            self._split(lane, size)
+        elif not self._acknowledge(lane, leader, sent, answer.result()):
             return
-        offset = answer.result().offset
-        if 0 <= offset <= lane.last_offset:
-            self._fail(made_anew(self._topic.name, f"partition {lane.partition} went back to offset {offset}"))
-            return
-        lane.last_offset = max(offset, lane.last_offset)
-        self._undelivered -= lane.in_flight
-        lane.in_flight = 0
-        lane.moved = anyio.current_time()
         if lane.waiting:
             self._ready[lane] = None
         self._busy.pop(leader, None)
         self._work.set()
         self._progress.set()
         self._progress = anyio.Event()
+        if self._is_short_of_room:
+            self._is_short_of_room = False
+            self._emptied.set()
+
+    def _acknowledge(self, lane: Lane, leader: int | None, sent: Moment, answer: Acknowledgement) -> bool:
+        """Take it that a batch is written; False where that shows another topic."""
+        offset = answer.offset
+        if 0 <= offset <= lane.last_offset:
+            self._fail(made_anew(self._topic.name, f"partition {lane.partition} went back to offset {offset}"))
+            return False
+        lane.last_offset = max(offset, lane.last_offset)
+        self._undelivered -= len(lane.in_flight)
+        lane.in_flight = []
+        lane.moved = anyio.current_time()
+        if offset >= 0 and answer.timestamp > 0:
+            self._clocks.compare(leader, sent, self._clock.now(), answer.timestamp)
+        return True
+
+    def _split(self, lane: Lane, size: int) -> None:
+        """Send again, in smaller batches, what is too large for the topic: it was made to take less meanwhile."""
+        self._producer.take_back(lane.partition, len(lane.in_flight))
+        loaded = sum(len(record.value) for record in lane.in_flight)
+        self._max_batch_bytes = max(1, min(self._max_batch_bytes, loaded // 2))
+        lane.unload()
+        self._telemetry.warn(
+            "the topic takes smaller messages than before, splitting batches",
+            topic=self._topic.name,
+            refused_bytes=size,
+            setting="kafka.max_message_bytes",
+            kafka_setting="max.message.bytes",
+        )
 
     async def watch(self) -> None:
         """Tell a stall and its end, and give up when it is too long, for ever."""
@@ -278,3 +329,4 @@ class KafkaPublication(Publication):
             self._failure = failure
             self._work.set()
             self._progress.set()
+            self._emptied.set()

@@ -42,6 +42,8 @@ class KafkaPublisher(Publisher):
     max_in_flight_records: int = 20000
     """Taken over and not yet acknowledged; above, ``publish`` waits."""
     ride_out_seconds: float = 300.0
+    max_clock_skew_seconds: float = 10.0
+    """Between the broker's clock and ours, above which there is a warning."""
 
     def open(self) -> AbstractAsyncContextManager[Publication]:
         """Connect, see to the topic, and start delivering.
@@ -76,6 +78,7 @@ class KafkaPublisher(Publisher):
                 max_batch_bytes=max_batch_bytes,
                 max_in_flight_records=self.max_in_flight_records,
                 ride_out_seconds=self.ride_out_seconds,
+                max_clock_skew_seconds=self.max_clock_skew_seconds,
             )
             raised: Exception | None = None
             async with anyio.create_task_group() as tasks:

@@ -24,6 +24,8 @@ __all__ = ["Admin", "KafkaTopic", "make_or_check", "see_to"]
 
 _POLL_SECONDS = 0.1
 _APPEAR_SECONDS = 5.0
+_BROKER_TIME = "LogAppendTime"
+"""The broker gives the time of a record, which retention goes by: no clock of ours makes records expire early."""
 _UNSUPPORTED = (IncompatibleBrokerVersion, NotImplementedError)
 
 
@@ -55,7 +57,7 @@ class KafkaTopic:
             "min.insync.replicas": (str(self.min_insync_replicas), "kafka.min_insync_replicas"),
             "max.message.bytes": (str(self.max_message_bytes), "kafka.max_message_bytes"),
             "compression.type": ("producer" if self.compression == "none" else self.compression, "kafka.compression"),
-            "message.timestamp.type": ("CreateTime", "kafka.topics.books"),
+            "message.timestamp.type": (_BROKER_TIME, "kafka.topics.books"),
         }
 
 
@@ -184,7 +186,16 @@ async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int
     for name, (expected, setting) in topic.configuration.items():
         received = found.get(name, expected)
         is_enough = (name == "max.message.bytes" and int(received) >= int(expected)) or received == "producer"
-        if received != expected and not is_enough:
+        if received != expected and name == "message.timestamp.type":
+            telemetry.warn(
+                "the topic keeps the time of the producer's clock: where that is wrong, records are refused or deleted "
+                "early, untold. Alter the topic to the broker's time",
+                topic=topic.name,
+                kafka_setting=name,
+                expected=expected,
+                received=received,
+            )
+        elif received != expected and not is_enough:
             telemetry.warn(
                 "the topic is not as configured, and stays so",
                 topic=topic.name,

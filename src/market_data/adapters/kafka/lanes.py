@@ -1,0 +1,98 @@
+"""What waits for each partition and is under way to it, in a bounded room that no partition takes from the others."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+import attrs
+
+__all__ = ["Admission", "Lane", "Room", "Waiting"]
+
+
+@attrs.frozen
+class Waiting:
+    """A record that was taken over."""
+
+    time_ms: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+@attrs.define(eq=False)
+class Lane:
+    """One partition: what waits, and what is under way, which is one batch at most, so that order is held."""
+
+    partition: int
+    waiting: deque[Waiting] = attrs.field(factory=deque)
+    waiting_bytes: int = 0
+    waiting_since: float = 0.0
+    in_flight: list[Waiting] = attrs.field(factory=list)
+    moved: float = 0.0
+    """When a batch was last acknowledged, or the lane stopped being empty."""
+    last_offset: int = -1
+
+    @property
+    def held(self) -> int:
+        """How many records were taken over and not yet acknowledged."""
+        return len(self.waiting) + len(self.in_flight)
+
+    def put(self, record: Waiting) -> None:
+        """Take a record over."""
+        self.waiting.append(record)
+        self.waiting_bytes += len(record.value)
+
+    def load(self) -> Waiting:
+        """Put the next record under way."""
+        record = self.waiting.popleft()
+        self.waiting_bytes -= len(record.value)
+        self.in_flight.append(record)
+        return record
+
+    def unload(self) -> None:
+        """Let what is under way wait again, before all else."""
+        self.waiting.extendleft(reversed(self.in_flight))
+        self.waiting_bytes += sum(len(record.value) for record in self.in_flight)
+        self.in_flight = []
+
+
+class Room:
+    """Room for so many records: one half is shared out to the lanes, the other is whoever's needs it first.
+
+    A lane that is not emptied fills its own share and the common half; every other lane still has its share.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], max_records: int) -> None:
+        self._lanes = lanes
+        self._max_records = max_records
+        self._share = max(1, max_records // (2 * len(lanes)))
+        self._common = max_records - self._share * len(lanes)
+
+    @property
+    def records(self) -> int:
+        """How many there are."""
+        return sum(lane.held for lane in self._lanes)
+
+    def admission(self) -> "Admission":
+        """Judge what may come next."""
+        beyond = sum(max(0, lane.held - self._share) for lane in self._lanes)
+        return Admission(self._share, self._common - beyond, self._max_records - self.records)
+
+
+@attrs.define
+class Admission:
+    """Says of one record after the other whether there is room for it, those admitted before counted."""
+
+    _share: int
+    _common: int
+    _left: int
+    _admitted: Counter[Lane] = attrs.field(factory=Counter)
+
+    def admits(self, lane: Lane) -> bool:
+        """Tell, and count it where there is room."""
+        is_beyond = lane.held + self._admitted[lane] >= self._share
+        if self._left <= 0 or (is_beyond and self._common <= 0):
+            return False
+        self._left -= 1
+        self._common -= is_beyond
+        self._admitted[lane] += 1
+        return True
