@@ -9,6 +9,7 @@ from tests.contract.kafka.kafka_world import World, book, read, sequences
 from market_data.adapters.kafka.client import KafkaCluster
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.records import HEADERS, decode
+from market_data.adapters.kafka.stamps import published_at
 from market_data.adapters.kafka.topics import KafkaTopic
 from market_data.application.ports import Start
 from market_data.domain.errors import TopicMismatch
@@ -60,8 +61,9 @@ async def test_a_plain_client_finds_key_headers_partition_and_time_as_documented
         found = decode(record.value)
         assert record.key.decode() == found.key
         assert record.partition == partition_of(record.key, 12)
-        assert list(record.headers) == HEADERS
-        assert record.timestamp_type == 0
+        assert list(record.headers[:-1]) == HEADERS
+        assert published_at(record.headers) is not None
+        assert record.timestamp_type == 1, "set by the broker"
         assert found.received_time is not None
         assert -1000 <= record.timestamp * 1000 - found.received_time < 60_000_000
         assert found.publish_seq == last.get(record.key, -1) + 1

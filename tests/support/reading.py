@@ -1,13 +1,13 @@
 """A topic to read from and a display to show it on, in memory."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 
 import anyio
 import attrs
 
-from market_data.application.ports import Delivered, Display, Reading, Start, Subscriber, Subscription
+from market_data.application.ports import Delivered, Display, Reading, Start, Subscriber, Subscription, Trouble
 from market_data.domain.errors import BrokerError
 from market_data.domain.market import Market, Quote
 from market_data.domain.normalized import NormalizedBook
@@ -25,6 +25,8 @@ class FakeSubscriber(Subscriber, Subscription):
     reading: int = 1
     asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
     unreadable: Mapping[str, int] = attrs.field(factory=dict)
+    troubled_since: Callable[[], float] | None = None
+    """Gives the seconds that the broker is away."""
     unused: list[Delivered] = attrs.field(factory=list)
     """What was said to be unused at the end."""
     _waiting: deque[Delivered] = attrs.field(factory=deque)
@@ -52,6 +54,10 @@ class FakeSubscriber(Subscriber, Subscription):
     @property
     def behind(self) -> Collection[int]:
         return ()
+
+    @property
+    def trouble(self) -> Trouble | None:
+        return None if self.troubled_since is None else Trouble("broker unreachable", self.troubled_since())
 
     @property
     def positions(self) -> Mapping[int, int]:

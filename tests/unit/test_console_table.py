@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from market_data.adapters.console.columns import aligned, span
 from market_data.adapters.console.table import Picture, draw
-from market_data.application.ports import Reading
+from market_data.application.ports import Reading, Trouble
 from market_data.domain.market import Market
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Reason
@@ -221,3 +221,20 @@ def test_numbers_are_aligned_on_the_point_and_texts_without_one_before_it() -> N
 )
 def test_a_span_is_short(seconds: float | None, said: str) -> None:
     assert span(seconds) == said
+
+
+def test_with_the_broker_away_rows_and_header_say_so_and_since_when() -> None:
+    """Who fell silent before is still the producer's matter."""
+    market, reading = Market(15.0, 6), Reading("broker:9092 market.books.v1", OrderProof(), Moment(NOON, 0.0))
+    market.take(_book("binance", "BTC-USDT"), Moment(NOON, 0.0))
+    market.expire(Moment(NOON + 16_000_000, 16.0))
+    market.take(_book("coinbase", "BTC-USD"), Moment(NOON + 40_000_000, 40.0))
+    now = Moment(NOON + 60_000_000, 60.0)
+    reading.trouble = Trouble("broker unreachable", 19.0)
+    market.expire(now)
+    picture = Picture("Market data", market.quotes(), market.rates(now), reading, now)
+    lines = _lines(picture, 140)
+    assert ", broker unreachable since 12:00:41 UTC" in lines[1]
+    coinbase, binance = lines[4:6]
+    assert coinbase.endswith("stale   broker unreachable, since 12:00:41 UTC (19 s)")
+    assert binance.endswith("stale   silence of the producer, since 12:00:00 UTC (1 m)")

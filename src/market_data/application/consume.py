@@ -89,7 +89,7 @@ class Consumer:
         while True:
             await anyio.sleep(self._refresh_seconds)
             now = self._clock.now()
-            self.reading.now = now
+            self.reading.now, self.reading.trouble = now, reader.trouble
             _, expired = reader.pass_time(self._market, now)
             if expired:
                 self._display.show(expired, self._market, self.reading)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from market_data.application.bounded import ReadingEnd
-from market_data.application.ports import Delivered, Subscription, Telemetry
+from market_data.application.ports import Delivered, Subscription, Telemetry, Trouble
 from market_data.domain.market import Arrival, Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.proof import OrderProof, Verdict
@@ -73,6 +73,11 @@ class ProvenSubscription:
             if verdict is not Verdict.REREAD or each.is_read_back:
                 handed.append(each)
         return handed
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """As ``Subscription.trouble``."""
+        return self._subscription.trouble
 
     def take(self, delivered: Sequence[Delivered], market: Market, now: Moment) -> list[tuple[Quote, Delivered]]:
         """Take records into the market, and give what is news to it, each with the record that it is of.

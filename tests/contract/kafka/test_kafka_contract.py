@@ -11,6 +11,7 @@ from tests.contract.kafka.kafka_world import RUN, World, batches, book, publish,
 
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.records import HEADERS, decode, encode
+from market_data.adapters.kafka.stamps import published_at
 from market_data.application.ports import Start
 from market_data.domain.errors import BrokerUnavailable, TopicMismatch
 
@@ -37,7 +38,7 @@ async def test_records_arrive_once_in_order_and_as_they_were(world: World) -> No
     assert len(offsets) == len(books)
 
 
-async def test_a_record_has_key_headers_time_and_partition_as_documented(world: World) -> None:
+async def test_a_record_has_key_headers_time_and_partition_as_documented(world: World, embedded_brokers: str) -> None:
     async with world.publisher().open() as publication:
         await publish(publication, SYMBOLS, range(1))
     consumer = AIOKafkaConsumer(bootstrap_servers=world.cluster.brokers)
@@ -54,9 +55,14 @@ async def test_a_record_has_key_headers_time_and_partition_as_documented(world: 
         found = decode(record.value)
         assert record.key == f"binance:{found.symbol}".encode()
         assert record.partition == partition_of(record.key, world.partitions)
-        assert list(record.headers) == HEADERS
-        assert record.timestamp_type == 0  # set by the producer
+        assert list(record.headers[:-1]) == HEADERS
+        published = published_at(record.headers)
+        assert published is not None
+        assert record.headers[-1] == ("published_at", str(published).encode())
+        # The broker sets the time where a topic could be made so, which the embedded one can not.
+        assert record.timestamp_type == (0 if world.cluster.brokers == embedded_brokers else 1)
         assert found.received_time is not None
+        assert 0 <= published - found.received_time < 5_000_000
         assert 0 <= record.timestamp * 1000 - found.received_time + 1000 < 5_000_000
 
 

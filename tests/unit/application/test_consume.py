@@ -13,7 +13,7 @@ from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
 
 from market_data.application.consume import Consumer, ConsumeRequest
-from market_data.application.ports import Start
+from market_data.application.ports import Start, Trouble
 from market_data.domain.errors import BrokerError
 from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, Reason
@@ -214,3 +214,12 @@ async def test_a_run_that_is_stopped_before_the_topic_is_open_ends_at_once() -> 
     with anyio.fail_after(1):
         await bench.consumer.run(bench.request, bench.stop)
     assert not bench.display.is_open
+
+
+async def test_what_keeps_records_from_coming_is_there_for_the_display_to_say() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.troubled_since = lambda: 7.5
+        await until(lambda: bench.consumer.reading.trouble == Trouble("broker unreachable", 7.5))
+        bench.subscriber.troubled_since = None
+        await until(lambda: bench.consumer.reading.trouble is None)

@@ -29,6 +29,7 @@ class FakeMessage:
     key: bytes | None = b"binance:A-USD"
     value: bytes | None = b""
     timestamp: int = 1
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class FakeConsumer(Consumer):
@@ -42,6 +43,8 @@ class FakeConsumer(Consumer):
         self.starts = {0: 0, 1: 0}
         self.stops = {0: 10, 1: 10}
         self.kept: dict[int, int] = {}
+        self.began_with: int | None = None
+        self.tell: Callable[[int], None]
         self.asked_committed = 0
         self.commits: list[dict[int, int]] = []
         self.commit_errors: deque[Exception] = deque()
@@ -71,12 +74,16 @@ class FakeConsumer(Consumer):
     async def ends(self, partitions: Iterable[int]) -> Mapping[int, int]:
         return {each: self.stops[each] for each in partitions}
 
-    async def committed(self, partitions: Iterable[int]) -> Mapping[int, int | None]:
+    def watch(self, on_metadata: Callable[[int], None]) -> None:
+        self.tell = on_metadata
+
+    async def committed(self, partitions: Iterable[int]) -> tuple[Mapping[int, int], int | None]:
         self.asked_committed += 1
         self.on_committed()
-        return {each: self.kept.get(each) for each in partitions}
+        return {each: self.kept[each] for each in partitions if each in self.kept}, self.began_with
 
-    async def commit(self, offsets: Mapping[int, int]) -> None:
+    async def commit(self, offsets: Mapping[int, int], partitions: int) -> None:
+        self.began_with = partitions
         if self.commit_errors:
             raise self.commit_errors.popleft()
         self.kept |= offsets
@@ -125,6 +132,9 @@ class Opened:
                 pass
             return [(one.partition, one.offset) for one in handed]
 
+    async def receive_nothing(self) -> None:
+        assert not await self.subscription.receive()
+
     async def idle(self, seconds: float) -> None:
         """Let time pass in which nothing is handed out."""
         until = anyio.current_time() + seconds
@@ -134,7 +144,12 @@ class Opened:
 
 @asynccontextmanager
 async def opened(
-    *, start: str = "earliest", group: bool = False, warm: int = 0, consumer: FakeConsumer | None = None
+    *,
+    start: str = "earliest",
+    group: bool = False,
+    warm: int = 0,
+    consumer: FakeConsumer | None = None,
+    partitions: int = 2,
 ) -> AsyncIterator[Opened]:
     consumer, telemetry = consumer or FakeConsumer(), FakeTelemetry()
     subscription = KafkaSubscription(
@@ -147,8 +162,8 @@ async def opened(
         warm_records=warm,
         stall_seconds=STALL_SECONDS,
     )
-    await subscription.begin(range(2))
-    if group:
+    await subscription.begin(range(partitions))
+    if group and partitions == 2:
         consumer.give(frozenset({0, 1}))
     yield Opened(subscription, consumer, telemetry)
 
@@ -290,6 +305,7 @@ async def test_an_offset_beyond_the_end_is_told_and_reading_begins_anew() -> Non
         assert consumer.sought[0] == 0
         ((_, fields),) = world.telemetry.warnings
         assert (fields["partition"], fields["offset"], fields["end"]) == (0, 5000, 10)
+        assert consumer.sought[1] == 0, "where one ends before what was read, all are others"
 
 
 async def test_what_was_being_read_back_when_the_group_met_is_read_back_again() -> None:
@@ -371,14 +387,133 @@ class AnsweringCluster(KafkaCluster):
 async def test_a_stall_with_a_broker_that_answers_is_told_as_such(count: int | Exception, problem: str) -> None:
     async with opened() as world:
         world.consumer.count = count
-        world.subscription._cluster = AnsweringCluster("127.0.0.1:1")
+        world.subscription._silence._cluster = AnsweringCluster("127.0.0.1:1")
         await world.idle(2 * STALL_SECONDS)
         assert world.telemetry.warnings[0][1]["problem"] == problem
 
 
-async def test_a_topic_that_was_deleted_ends_reading() -> None:
-    async with opened() as world:
+async def test_a_topic_that_was_deleted_is_waited_for_and_read_from_its_first_record() -> None:
+    async with opened(start="latest") as world:
+        world.consumer.given.append({0: [record(10)]})
+        await world.receive()
         world.consumer.count = 0
-        world.subscription._cluster = AnsweringCluster("127.0.0.1:1")
-        with pytest.raises(BrokerError, match="topic books was deleted while it was read"):
+        world.subscription._silence._cluster = AnsweringCluster("127.0.0.1:1")
+        world.consumer.tell(0)
+        await world.idle(2 * STALL_SECONDS)
+        ((message, fields),) = world.telemetry.warnings
+        assert message == "the topic was deleted, waiting for a producer to make it anew"
+        assert fields["problem"] == "topic books is not there any more"
+        assert world.subscription.trouble is not None
+        assert world.subscription.trouble.what == "topic deleted"
+        assert world.subscription.trouble.seconds >= STALL_SECONDS
+        world.consumer.stops = {0: 3, 1: 20}
+        world.consumer.tell(2)
+        world.consumer.given.append({0: [record(0)], 1: [record(0)]})
+        assert await world.receive() == [(0, 0), (1, 0)]
+        assert world.consumer.sought == {0: 0, 1: 0}
+        assert world.subscription.trouble is None
+        assert len(world.telemetry.warned("the topic ends before what was read of it")) == 1
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["alone", "member"])
+async def test_records_from_before_where_we_were_show_another_topic(group: bool) -> None:  # noqa: FBT001
+    """It was deleted and made anew between two requests, so that the library went back to its first record."""
+    async with opened(group=group) as world:
+        world.consumer.given.extend([{0: [record(0), record(7)], 1: [record(3)]}, {0: [record(0), record(1)]}])
+        await world.receive()
+        world.consumer.given.append({0: [record(0), record(1)], 1: [record(0)]})
+        assert await world.receive() == [(0, 0), (0, 1), (1, 0)]
+        assert world.subscription.positions == {0: 2, 1: 1}
+        assert len(world.telemetry.warned("the topic was made anew, reading all of it")) == 1
+        if group:
+            await world.receive_nothing()
+            await world.subscription.commit()
+            assert world.consumer.kept == {0: 2, 1: 1}
+
+
+@pytest.mark.parametrize("start", ["earliest", "latest"])
+async def test_partitions_that_come_later_are_read_from_their_first_record(start: str) -> None:
+    async with opened(start=start) as world:
+        world.consumer.given.append({0: [record(10)]})
+        await world.receive()
+        world.consumer.starts |= {2: 0, 3: 0}
+        world.consumer.stops |= {0: 11, 2: 5, 3: 0}
+        world.consumer.tell(4)
+        world.consumer.given.append({0: [record(11)], 2: [record(0)]})
+        assert await world.receive() == [(0, 11), (2, 0)]
+        assert world.consumer.ours == frozenset(range(4))
+        assert world.consumer.sought == {0: 11, 1: 0 if start == "earliest" else 10, 2: 0, 3: 0}
+
+
+async def test_what_is_read_back_when_partitions_come_later_is_read_back_again() -> None:
+    async with opened(start="latest", warm=5) as world:
+        world.consumer.given.append({0: [record(5)]})
+        await world.idle(0.05)
+        world.consumer.starts[2], world.consumer.stops = 0, {0: 15, 1: 10, 2: 5}
+        world.consumer.tell(3)
+        world.consumer.given.append({0: [record(number) for number in range(5, 12)], 2: [record(0)]})
+        assert await world.receive() == [(0, 9), (0, 10), (0, 11), (2, 0)]
+
+
+@pytest.mark.parametrize("was_there_before", [True, False])
+async def test_a_member_reads_partitions_that_came_after_its_group_from_their_first_record(
+    was_there_before: bool,  # noqa: FBT001
+) -> None:
+    """A member that joins later knows by what the group has committed how many there were."""
+    consumer = FakeConsumer()
+    consumer.starts |= {2: 0, 3: 0}
+    consumer.stops |= {2: 5, 3: 5}
+    if not was_there_before:
+        consumer.kept, consumer.began_with = {0: 10, 1: 10}, 2
+    async with opened(start="latest", group=True, consumer=consumer, partitions=2 if was_there_before else 4) as world:
+        if was_there_before:
+            consumer.given.append({0: [record(10)]})
             await world.receive()
+        consumer.give(frozenset({1, 2, 3}))
+        consumer.given.append({2: [record(0)]})
+        assert await world.receive() == [(2, 0)]
+        assert (consumer.sought[1], consumer.sought[2], consumer.sought[3]) == (10, 0, 0)
+        assert consumer.began_with == 2
+
+
+async def test_two_first_members_of_a_group_both_begin_where_they_shall() -> None:
+    """The other one has committed its own partitions already, of as many as there are now."""
+    consumer = FakeConsumer()
+    consumer.starts |= {2: 0, 3: 0}
+    consumer.stops |= {2: 5, 3: 5}
+    consumer.kept, consumer.began_with = {0: 10, 1: 10}, 4
+    async with opened(start="latest", group=True, consumer=consumer, partitions=4) as world:
+        consumer.give(frozenset({2, 3}))
+        consumer.given.append({2: [record(5)]})
+        assert await world.receive() == [(2, 5)]
+        assert (consumer.sought[2], consumer.sought[3]) == (5, 5)
+
+
+async def test_the_time_of_publishing_is_the_producers_where_it_is_told() -> None:
+    async with opened() as world:
+        value = encode(book("A-USD", 0))
+        theirs = FakeMessage(0, value=value, headers=(("published_at", b"1723075200123456"),))
+        absurd = FakeMessage(1, value=value, headers=(("published_at", b"9" * 5000),))
+        world.consumer.given.append({0: [theirs, absurd, FakeMessage(2, value=value)]})
+        times = [one.timestamp for one in await world.subscription.receive()]
+        assert times == [1723075200123456, 1000, 1000]
+
+
+async def test_a_member_whose_topic_is_gone_keeps_its_partitions_until_others_may_have_them() -> None:
+    """What was shown of them falls silent, and is not left as it was."""
+    async with opened(group=True) as world:
+        await world.receive_nothing()
+        world.consumer.count = 0
+        world.subscription._silence._cluster = AnsweringCluster("127.0.0.1:1")
+        world.consumer.ours = frozenset()
+        world.consumer.give(frozenset())
+        await world.receive_nothing()
+        assert world.subscription.partitions == {0, 1}
+        world.consumer.tell(0)
+        await world.idle(2 * STALL_SECONDS)
+        assert world.subscription.partitions == {0, 1}
+        assert len(world.telemetry.warned("the topic was deleted, waiting for a producer to make it anew")) == 1
+        world.consumer.tell(2)
+        await world.receive_nothing()
+        assert world.subscription.partitions == frozenset()
+        assert world.subscription.trouble is None

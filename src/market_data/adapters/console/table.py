@@ -8,7 +8,7 @@ from rich.text import Text
 
 from market_data.adapters.console.columns import COLUMNS, STATUS, Column, Row, aligned, span
 from market_data.adapters.console.plain import counted
-from market_data.application.ports import Reading
+from market_data.application.ports import Reading, Trouble
 from market_data.domain.market import Quote
 from market_data.domain.moment import Moment, utc_of
 
@@ -75,6 +75,9 @@ def _header(picture: Picture, width: int) -> list[Text]:
         said.append(f"{counted(proof.holes, 'hole')}, {proof.doubles:,} doubled, {proof.disorder:,} out of order")
     if proof.foreign:
         said.append(f", {proof.foreign:,} of another producer", "yellow")
+    if reading.trouble is not None:
+        since = datetime.fromtimestamp(_began(reading.trouble, picture.now) / 1e6, UTC)
+        said.append(f", {reading.trouble.what} since {since:%H:%M:%S} UTC", "bold red")
     style = "green" if live == len(picture.quotes) else "yellow"
     time = utc_of(picture.now.wall)
     right = Text.assemble((f"{live}", style), f" of {len(picture.quotes)} live  {time:%H:%M:%S} UTC ")
@@ -111,7 +114,7 @@ def _rows(picture: Picture, width: int) -> tuple[Text, list[list[Text]]]:
     gap = _gap(sum(_width(cells[column.title]) for column in columns), len(columns), width - _MARGIN)
     titles = _joined([Text(cells[column.title][0], _GREY) for column in columns], gap)
     lines = iter(
-        _drawn(row, [(column, cells[column.title][at]) for column in columns], gap, picture.now)
+        _drawn(row, [(column, cells[column.title][at]) for column in columns], gap, picture)
         for at, row in enumerate(rows, start=1)
     )
     return titles, [[next(lines) for _ in group] for group in groups]
@@ -167,7 +170,7 @@ def _joined(parts: Sequence[Text], gap: int) -> Text:
     return Text(" " * _MARGIN).append_text(Text(" " * gap).join(parts))
 
 
-def _drawn(row: Row, cells: Sequence[tuple[Column, str]], gap: int, now: Moment) -> Text:
+def _drawn(row: Row, cells: Sequence[tuple[Column, str]], gap: int, picture: Picture) -> Text:
     if row.quote.is_live:
         return _joined([Text(text, column.style) for column, text in cells], gap)
     names: list[Text] = []
@@ -175,12 +178,19 @@ def _drawn(row: Row, cells: Sequence[tuple[Column, str]], gap: int, now: Moment)
         if column is STATUS:
             break
         names.append(Text(text, "bold" if column.title == "asset" else _GREY))
-    return _joined([*names, _why(row.quote, now)], gap)
+    return _joined([*names, _why(row.quote, picture.now, picture.reading.trouble)], gap)
 
 
-def _why(quote: Quote, now: Moment) -> Text:
+def _began(trouble: Trouble, now: Moment) -> int:
+    return now.wall - int(trouble.seconds * 1e6)
+
+
+def _why(quote: Quote, now: Moment, trouble: Trouble | None) -> Text:
     """Say what a row that is not live is, why, and since when."""
-    if not quote.is_expired:
+    if trouble is not None and quote.is_expired and quote.book.status_since >= _began(trouble, now):
+        # It fell silent only after nothing could be read any more.
+        since, reason = _began(trouble, now), trouble.what
+    elif not quote.is_expired:
         since, reason = quote.book.status_since, quote.reason or ""
     else:
         since, reason = now.wall - int((now.mono - quote.seen_at) * 1e6), "silence of the producer"

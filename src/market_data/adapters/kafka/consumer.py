@@ -4,6 +4,8 @@ Closing is bounded: ``stop()`` alone says goodbye to a broker that may not liste
 """
 
 import asyncio
+import random
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,8 +13,9 @@ import anyio
 import anyio.lowlevel
 import attrs
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import OffsetAndMetadata
 
@@ -22,6 +25,12 @@ __all__ = ["Consumer", "Message"]
 
 _CLOSE_SECONDS = 2.0
 _HEARTBEATS_A_SESSION = 3
+_METADATA_SECONDS = 5.0
+"""How soon it is seen that the topic has other partitions."""
+_METADATA_PAUSE_SECONDS = 0.1
+_NOTE = "partitions when the group began: "
+"""What is committed beside an offset."""
+_COUNT = re.compile("[0-9]{1,9}")
 
 
 class Message(Protocol):
@@ -32,10 +41,47 @@ class Message(Protocol):
     """Milliseconds since 1970 UTC."""
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+class _Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
+    """Asks for a topic without making it, which a broker may do for who asks as the library does."""
+
+    _asked_at = 0.0
+
+    async def _metadata_update(self, cluster_metadata: Any, topics: Any) -> bool:  # noqa: ANN401
+        if not topics:
+            found: bool = await super()._metadata_update(cluster_metadata, topics)
+            return found
+        # Where a topic is gone, the library asks again at once, without end.
+        await asyncio.sleep(self._asked_at + _METADATA_PAUSE_SECONDS - self._loop.time())
+        self._asked_at = self._loop.time()
+        request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
+        nodes = [broker.nodeId for broker in self.cluster.brokers()]
+        random.shuffle(nodes)
+        for node in nodes:
+            try:
+                if (connection := await self._get_conn(node)) is None:
+                    continue
+                answer = await connection.send(request)
+            except (KafkaError, TimeoutError):
+                continue
+            if not answer.brokers:
+                return False
+            cluster_metadata.update_metadata(answer)
+            return True
+        return False
 
 
 class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
     """Can be left without waiting for the broker, and looks for a topic without making it."""
+
+    def __init__(self, connecting: Mapping[str, object], **named: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(**connecting, **named)
+        self._client = _Client(**connecting, metadata_max_age_ms=int(_METADATA_SECONDS * 1000))
+
+    def watch(self, topic: str, on_metadata: Callable[[int], None]) -> None:
+        self._client.cluster.add_listener(lambda cluster: on_metadata(len(cluster.partitions_for_topic(topic) or ())))
 
     async def find(self, topic: str) -> int:
         everything = await self._client.fetch_all_metadata()
@@ -47,14 +93,14 @@ class _Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no type
             raise error
         return 0
 
-    async def kept(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    async def kept(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, OffsetAndMetadata]:
         """Ask for what is committed, all in one request."""
-        found = await self._coordinator.fetch_committed_offsets(partitions)
-        return {partition: kept.offset for partition, kept in found.items()}
+        found: Mapping[TopicPartition, OffsetAndMetadata] = await self._coordinator.fetch_committed_offsets(partitions)
+        return found
 
-    async def keep(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def keep(self, offsets: Mapping[TopicPartition, int], note: str) -> None:
         """Commit once. ``commit()`` tries without end and, cancelled, leaves a task behind."""
-        kept = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items()}
+        kept = {partition: OffsetAndMetadata(offset, note) for partition, offset in offsets.items()}
         await self._coordinator.ensure_coordinator_known()
         await self._coordinator._do_commit_offsets(self._subscription.subscription.assignment, kept)  # noqa: SLF001
 
@@ -109,13 +155,14 @@ class Consumer:
         fetch_wait_milliseconds: float = 500.0,
     ) -> "Consumer":
         """Make one; it must be opened before, and closed after use."""
-        arguments: dict[str, Any] = cluster.arguments()
         consumer = _Consumer(
-            **arguments,
+            cluster.arguments(),
             group_id=group,
             enable_auto_commit=False,
             # Where retention has overtaken a reader, it goes on with the oldest record there is.
             auto_offset_reset="earliest",
+            # What a producer took back was never published.
+            isolation_level="read_committed",
             fetch_max_wait_ms=int(fetch_wait_milliseconds),
             session_timeout_ms=int(session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(session_timeout_seconds * 1000 / _HEARTBEATS_A_SESSION),
@@ -144,6 +191,10 @@ class Consumer:
         """Count the topic's partitions; 0 where there is no such topic. Does not make it."""
         return await self._consumer.find(self.topic)
 
+    def watch(self, on_metadata: Callable[[int], None]) -> None:
+        """Be told, on each word from the cluster, how many partitions the topic has; 0 where it is not there."""
+        self._consumer.watch(self.topic, on_metadata)
+
     def assign(self, partitions: Iterable[int]) -> None:
         """Read these, without a group."""
         self._consumer.assign([self._of(partition) for partition in partitions])
@@ -167,15 +218,20 @@ class Consumer:
         found = await self._consumer.offsets_for_times({self._of(partition): time_ms for partition in partitions})
         return {partition.partition: None if at is None else at.offset for partition, at in found.items()}
 
-    async def committed(self, partitions: Iterable[int]) -> Mapping[int, int | None]:
-        """Give the group's offset of each; None where it has none."""
-        wanted = [self._of(partition) for partition in partitions]
-        kept = await self._consumer.kept(wanted)
-        return {partition.partition: kept.get(partition) for partition in wanted}
+    async def committed(self, partitions: Iterable[int]) -> tuple[Mapping[int, int], int | None]:
+        """Give the group's offsets, of those that have one, and of how many partitions the topic was when it began.
 
-    async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Keep the offsets of the group's next records; tried once. Safe to cancel."""
-        await self._consumer.keep({self._of(partition): offset for partition, offset in offsets.items()})
+        None where that was not kept.
+        """
+        kept = await self._consumer.kept([self._of(partition) for partition in partitions])
+        notes = [each.metadata.removeprefix(_NOTE) for each in kept.values() if each.metadata.startswith(_NOTE)]
+        offsets = {partition.partition: each.offset for partition, each in kept.items()}
+        return offsets, min((int(note) for note in notes if _COUNT.fullmatch(note)), default=None)
+
+    async def commit(self, offsets: Mapping[int, int], partitions: int) -> None:
+        """Keep the offsets of the group's next records, and that of the partitions; tried once. Safe to cancel."""
+        at = {self._of(partition): offset for partition, offset in offsets.items()}
+        await self._consumer.keep(at, f"{_NOTE}{partitions}")
 
     def seek(self, partition: int, offset: int) -> None:
         """Go on from there."""

@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import anyio
+import attrs
 from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 
-from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster, explain
+from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
 from market_data.adapters.kafka.consumer import Consumer, Message
 from market_data.adapters.kafka.failures import not_readable
 from market_data.adapters.kafka.reading import Beginning, Reading, find_beginnings
 from market_data.adapters.kafka.records import NAMELESS, name_of, read
-from market_data.application.ports import Delivered, Start, Subscription, Telemetry
-from market_data.domain.errors import AppError, BrokerError, MalformedRecord
+from market_data.adapters.kafka.silence import BrokerSilence
+from market_data.adapters.kafka.stamps import published_at
+from market_data.application.ports import Delivered, Start, Subscription, Telemetry, Trouble
+from market_data.domain.errors import BrokerError, MalformedRecord
 
 __all__ = ["KafkaSubscription"]
 
@@ -22,6 +25,7 @@ _STALL_SECONDS = 5.0
 _COMMIT_SECONDS = 1.0
 _COMMIT_TIMEOUT_SECONDS = 2.0
 _RETRY_SECONDS = 0.1
+_EARLIEST = Start("earliest")
 _MOST_NAMES = 1000
 """Of instruments with unreadable records; the others are counted together."""
 
@@ -48,13 +52,25 @@ class KafkaSubscription(Subscription):
         self._is_member = is_member
         self._max_poll_records = max_poll_records
         self._warm_records = warm_records
-        self._stall = stall_seconds
+        self._silence = BrokerSilence(cluster, consumer, telemetry, stall_seconds)
+        self._count = 0
+        """Partitions that the topic has."""
+        self._seen: int | None = None
+        """The same, as the cluster last said; 0: it is not there."""
+        self._base = 0
+        """The same, when reading began. What has a higher number came later, and is read from its first record."""
+        self._ours: frozenset[int] = frozenset()
+        """Partitions that were given to us last, while there is a topic."""
+        self._is_anew = False
+        """All that we know of places was in another topic of that name."""
         self._readings: dict[int, Reading] = {}
         """By partition; only of these is handed out."""
         self._unplaced: frozenset[int] = frozenset()
         """Partitions that are ours, and not yet read from where they shall be."""
-        self._held: dict[int, int] = {}
-        """Where we were in the partitions that were ours before the group met last, and still are."""
+        self._beginnings: dict[int, Beginning] = {}
+        """Of the readings, by partition."""
+        self._held: dict[int, Beginning] = {}
+        """Where we were in the partitions that were ours before they were shared out last, and still are."""
         self._numbers: dict[int, int] = {}
         """Of the readings, by partition."""
         self._began = 0
@@ -63,14 +79,11 @@ class KafkaSubscription(Subscription):
         self._committed: dict[int, int] = {}
         self._committed_at = anyio.current_time()
         self._unreadable: Counter[str] = Counter()
-        self._answered_ms = 0
-        self._answered_at = anyio.current_time()
-        self._is_stalled = False
         self._has_left = False
 
     @property
     def partitions(self) -> Collection[int]:
-        return self._readings.keys() | self._unplaced
+        return self._ours
 
     @property
     def positions(self) -> Mapping[int, int]:
@@ -88,16 +101,23 @@ class KafkaSubscription(Subscription):
     def behind(self) -> Collection[int]:
         return [partition for partition, reading in self._readings.items() if reading.is_behind]
 
+    @property
+    def trouble(self) -> Trouble | None:
+        return self._silence.trouble
+
     async def begin(self, partitions: Iterable[int]) -> None:
         """Join the group, or find where every partition begins.
 
         Raises:
             BrokerError: the broker does not say.
         """
+        numbers = frozenset(partitions)
+        self._count = self._base = len(numbers)
+        self._consumer.watch(self._on_metadata)
         if self._is_member:
             self._consumer.subscribe(self._on_revoked, self._on_assigned)
             return
-        self._unplaced = frozenset(partitions)
+        self._ours = self._unplaced = numbers
         self._consumer.assign(self._unplaced)
         await self._cluster.attempt(self._place)
 
@@ -106,10 +126,11 @@ class KafkaSubscription(Subscription):
         if anyio.current_time() - self._committed_at >= _COMMIT_SECONDS:
             await self.commit()
         try:
+            self._look_at_topic()
             with anyio.move_on_after(_PLACE_SECONDS) as placing:
                 await self._place()
             if placing.cancelled_caught:
-                await self._look_for_stall()
+                await self._silence.look(is_topic_there=self._seen != 0)
                 return []
             if delivered := self._read_back(await self._passed()):
                 return delivered
@@ -121,7 +142,10 @@ class KafkaSubscription(Subscription):
             if not error.retriable and not isinstance(error, (IllegalStateError, KafkaTimeoutError)):
                 raise not_readable(self._cluster, self._consumer.topic, error) from error
             await anyio.sleep(_RETRY_SECONDS)
-            await self._look_for_stall()
+            await self._silence.look(is_topic_there=self._seen != 0)
+            return []
+        if any(self._has_gone_back(partition, messages) for partition, messages in taken.items()):
+            self._begin_anew()
             return []
         # Nothing waits from here on: what was taken is handed out.
         for partition, messages in taken.items():
@@ -129,9 +153,9 @@ class KafkaSubscription(Subscription):
             if (reading := self._readings.get(partition)) is not None:
                 delivered += self._decoded(partition, reading, reading.hand_out(messages))
         if taken:
-            self._tell_flowing()
+            self._silence.end()
         if not delivered:
-            await self._look_for_stall()
+            await self._silence.look(is_topic_there=self._seen != 0)
         return delivered
 
     def come_back(self) -> None:
@@ -163,7 +187,7 @@ class KafkaSubscription(Subscription):
             return
         with anyio.move_on_after(_COMMIT_TIMEOUT_SECONDS, shield=True):
             try:
-                await self._consumer.commit(offsets)
+                await self._consumer.commit(offsets, self._base)
             except KafkaError as error:
                 if isinstance(error, UNAUTHORIZED):
                     raise not_readable(self._cluster, self._consumer.topic, error) from error
@@ -177,27 +201,81 @@ class KafkaSubscription(Subscription):
             self._telemetry.warn("the group's offsets can not be committed", problem=str(error))
 
     def _on_assigned(self, partitions: frozenset[int]) -> None:
-        # What was still being read back is read back again.
-        placed = {each: reading.position for each, reading in self._readings.items() if not reading.is_reading_back}
-        held = self._held | placed
-        self._held = {each: at for each, at in held.items() if each in partitions}
-        self._done = {each: at for each, at in self._done.items() if each in partitions}
-        self._unplaced, self._readings, self._committed = partitions, {}, {}
-        self._answered_at = anyio.current_time()
+        self._share(partitions)
         numbers = ", ".join(map(str, sorted(partitions))) or "none"
         self._telemetry.note("the group shared out the partitions", topic=self._consumer.topic, ours=numbers)
+
+    def _share(self, partitions: frozenset[int]) -> None:
+        """Read these from now on: those that were ours go on where they were."""
+        # What was still being read back is read back again.
+        placed = {
+            each: beginning
+            if (reading := self._readings[each]).is_reading_back
+            else attrs.evolve(beginning, offset=reading.position, is_warm=False)
+            for each, beginning in self._beginnings.items()
+        }
+        self._held = {each: at for each, at in (self._held | placed).items() if each in partitions}
+        self._done = {each: at for each, at in self._done.items() if each in partitions}
+        self._unplaced, self._readings, self._beginnings, self._committed = partitions, {}, {}, {}
+        if partitions:
+            self._ours = partitions
+        else:
+            self._seen = None  # others have them, or there is no topic any more: the cluster will say
+        self._silence.begin()
+
+    # the topic as it is now
+
+    def _on_metadata(self, partitions: int) -> None:
+        self._seen = partitions
+
+    def _look_at_topic(self) -> None:
+        """Read all partitions that there are now; a group shares them out by itself."""
+        seen = self._seen
+        if seen and not (self._readings or self._unplaced):
+            self._ours = frozenset()
+        if seen is None or seen == self._count:
+            return
+        if seen < self._count:
+            self._base = 0  # whatever is there later is another topic
+        if seen:
+            self._telemetry.note(
+                "the topic has another number of partitions", topic=self._consumer.topic, before=self._count, now=seen
+            )
+        if seen and not self._is_member:
+            partitions = frozenset(range(seen))
+            self._consumer.assign(partitions)
+            self._share(partitions)
+        self._count = seen
+
+    def _has_gone_back(self, partition: int, messages: Sequence[Message]) -> bool:
+        reading = self._readings.get(partition)
+        if reading is None or reading.is_reading_back or not messages:
+            return False
+        return messages[0].offset < reading.position
+
+    def _begin_anew(self) -> None:
+        """Read all from the first record on: the topic was deleted and made anew."""
+        self._telemetry.warn("the topic was made anew, reading all of it", topic=self._consumer.topic)
+        self._share(frozenset(self._readings) | self._unplaced)
+        self._base, self._is_anew, self._held, self._done = 0, True, {}, {}
+
+    # where reading begins
 
     async def _place(self) -> None:
         """Find where reading begins, of the partitions where it is not known yet."""
         while unplaced := self._unplaced:
-            beginnings = await self._resumed(unplaced) if self._is_member else {}
+            beginnings = await self._resumed(unplaced)
             fresh = unplaced - beginnings.keys()
-            if fresh:
-                beginnings |= await find_beginnings(self._consumer, fresh, self._start)
+            later = frozenset(each for each in fresh if each >= self._base)
+            if first := fresh - later:
+                beginnings |= await find_beginnings(self._consumer, first, self._start)
+            if later:
+                start = self._start if isinstance(self._start.at, int) else _EARLIEST
+                beginnings |= await find_beginnings(self._consumer, later, start)
             ends = await self._consumer.ends(unplaced)
             oldest = await self._consumer.beginnings(unplaced) if self._warm_records else {}
             if unplaced is not self._unplaced:
-                continue  # the group met again meanwhile
+                continue  # they were shared out again meanwhile
             for partition, beginning in beginnings.items():
                 back = None
                 if self._warm_records and beginning.is_warm:
@@ -205,38 +283,53 @@ class KafkaSubscription(Subscription):
                 number = self._number(partition, beginning)
                 reading = Reading(beginning, number, reads_back_from=back, behind_until=ends[partition])
                 self._consumer.seek(partition, reading.seek_to)
-                self._readings[partition] = reading
-            self._unplaced = frozenset()
+                self._readings[partition], self._beginnings[partition] = reading, beginning
+            self._unplaced, self._is_anew = frozenset(), False
             if fresh and self._is_member:
                 # Where the group has no offset yet, the next member would begin at another one.
                 self._done |= {partition: beginnings[partition].offset for partition in fresh}
                 await self.commit()
 
     def _number(self, partition: int, beginning: Beginning) -> int:
-        if beginning.offset != self._held.get(partition):
+        if not self._is_member:
+            return 1  # nobody else reads for us
+        held = self._held.get(partition)
+        if held is None or beginning.offset != held.offset:
             self._began += 1
             self._numbers[partition] = self._began
         return self._numbers[partition]
 
     async def _resumed(self, partitions: frozenset[int]) -> dict[int, Beginning]:
-        beginnings = {}
-        kept, ends = await self._consumer.committed(partitions), await self._consumer.ends(partitions)
-        for partition in partitions:
-            committed, held = kept[partition], self._held.get(partition)
-            if committed is None and held is None:
-                continue
-            # What we have handed out ourselves is not handed out again, unless another member went further.
-            offset = max(committed or 0, held or 0)
-            if offset > ends[partition]:
+        """Find where the group or we were, of the partitions where either was."""
+        if self._is_anew:
+            return {}
+        beginnings = dict(self._held)
+        if self._is_member:
+            # What the group has of others too says whether a partition without an offset is new.
+            kept, base = await self._consumer.committed(partitions | frozenset(range(self._count)))
+            if base is not None:
+                self._base = min(base, self._base)
+            for partition in partitions & kept.keys():
+                held, offset = self._held.get(partition), kept[partition]
+                # What we have handed out ourselves is not handed out again, unless another member went further.
+                if held is None:
+                    beginnings[partition] = Beginning(offset, is_warm=True)
+                elif offset > held.offset:
+                    beginnings[partition] = attrs.evolve(held, offset=offset)
+        if not beginnings:
+            return {}
+        ends = await self._consumer.ends(beginnings)
+        for partition, beginning in beginnings.items():
+            if beginning.offset > ends[partition]:
                 self._telemetry.warn(
-                    "the group's offset is beyond the end of the partition, beginning anew",
+                    "the topic ends before what was read of it, so it was made anew: reading all of it",
                     topic=self._consumer.topic,
                     partition=partition,
-                    offset=offset,
+                    offset=beginning.offset,
                     end=ends[partition],
                 )
-                continue
-            beginnings[partition] = Beginning(offset, is_warm=held is None)
+                self._base, self._held = 0, {}
+                return {}
         return beginnings
 
     async def _catch_up(self) -> None:
@@ -280,50 +373,16 @@ class KafkaSubscription(Subscription):
                     problem=str(error),
                 )
             else:
+                published = published_at(message.headers)
                 delivered.append(
                     Delivered(
                         book,
                         partition,
                         message.offset,
-                        message.timestamp * 1000,
+                        message.timestamp * 1000 if published is None else published,
                         reading.number,
                         message.offset < reading.begins_at,
                         message.offset < reading.behind_until,
                     )
                 )
         return delivered
-
-    async def _look_for_stall(self) -> None:
-        """Tell once that no broker answers, and once that it does again; it is waited for without a bound."""
-        answered_ms = self._consumer.last_answer_ms
-        if answered_ms != self._answered_ms or not self._consumer.assigned:
-            self._answered_ms = answered_ms
-            self._tell_flowing()
-        elif anyio.current_time() - self._answered_at >= self._stall and not self._is_stalled:
-            problem = await self._problem()
-            self._is_stalled = True
-            self._telemetry.warn(
-                "Kafka does not answer, waiting for it", brokers=self._cluster.brokers, problem=problem
-            )
-
-    def _tell_flowing(self) -> None:
-        now = anyio.current_time()
-        if self._is_stalled:
-            self._telemetry.note("Kafka answers again", seconds=round(now - self._answered_at, 1))
-        self._answered_at, self._is_stalled = now, False
-
-    async def _problem(self) -> str:
-        try:
-            if problem := await self._cluster.problem():
-                return problem
-            is_there = await self._consumer.partitions() > 0
-        except AppError as error:
-            return str(error)
-        except KafkaError as error:
-            return explain(error)
-        if not is_there:
-            name = self._consumer.topic
-            raise BrokerError(
-                f"topic {name} was deleted while it was read: start again when a producer has made it anew"
-            )
-        return "it answers, but gives no records"
