@@ -319,13 +319,20 @@ class Delivered:
     partition: int
     offset: int
     timestamp: int
-    """When it was published, µs UTC: by its producer's word, else by Kafka's."""
+    """The record's Kafka timestamp, µs UTC: when it was published, by the broker's clock if the topic keeps that."""
     reading: int = 0
     """Counts how often reading of the partition began: between two of them, another of the group may have read."""
     is_read_back: bool = False
     """It comes from before where reading begins, to show its instrument at once."""
     is_past: bool = False
     """It was there already when reading began."""
+    stamp: int | None = None
+    """When it was published by its producer's clock, µs UTC; None where it does not say."""
+
+    @property
+    def published_at(self) -> int:
+        """When it was published, µs UTC, by the clock that its other times are of, as far as is known."""
+        return self.timestamp if self.stamp is None else self.stamp
 
 
 @attrs.frozen

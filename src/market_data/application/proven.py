@@ -66,7 +66,7 @@ class ProvenSubscription:
             if each.is_past:
                 self._behind.add(each.partition)
             verdict = self.proof.check(
-                book, each.offset, each.timestamp, partition=each.partition, reading=each.reading
+                book, each.offset, each.published_at, partition=each.partition, reading=each.reading
             )
             if verdict in _TROUBLE:
                 self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)

@@ -132,11 +132,13 @@ class Verification:
     def _take(self, delivered: Delivered) -> None:
         book = delivered.book
         is_whole = delivered.partition in self._whole
-        self._proof.check(book, delivered.offset, delivered.timestamp, partition=delivered.partition, is_whole=is_whole)
+        self._proof.check(
+            book, delivered.offset, delivered.published_at, partition=delivered.partition, is_whole=is_whole
+        )
         history = self._histories.get(book.key)
         if history is None:
             history = self._histories[book.key] = KeyHistory(self._stale_after)
-        history.add(book, delivered.timestamp)
+        history.add(book, delivered.published_at)
 
     def _report(self, key: str) -> KeyReport:
         proof = self._proof.keys.get(key, KeyProof())

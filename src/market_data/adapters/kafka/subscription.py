@@ -373,16 +373,16 @@ class KafkaSubscription(Subscription):
                     problem=str(error),
                 )
             else:
-                published = published_at(message.headers)
                 delivered.append(
                     Delivered(
                         book,
                         partition,
                         message.offset,
-                        message.timestamp * 1000 if published is None else published,
+                        message.timestamp * 1000,
                         reading.number,
                         message.offset < reading.begins_at,
                         message.offset < reading.behind_until,
+                        published_at(message.headers),
                     )
                 )
         return delivered
