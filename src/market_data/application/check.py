@@ -8,7 +8,7 @@ import anyio
 import attrs
 
 from market_data.application.ports import Clock, Connection, Network, Transport, Venue
-from market_data.application.probe import TopicProbe
+from market_data.application.probe import Newest, TopicProbe
 from market_data.application.produce import VenuePlan
 from market_data.domain.errors import (
     BrokerError,
@@ -185,7 +185,7 @@ class Check:
         broker = Finding("broker", is_ok=True, said=f"{settings.brokers} answers")
         if report.partitions == settings.partitions:
             said = f"{settings.topic} has {report.partitions} partitions and up to {report.records:,} records"
-            return [broker, Finding("topic", is_ok=True, said=said)]
+            return [broker, Finding("topic", is_ok=True, said=said), *self._broker_clock(report.newest)]
         if report.partitions:
             said = (
                 f"{settings.topic} has {report.partitions} partitions, kafka.partitions says {settings.partitions}: "
@@ -196,6 +196,23 @@ class Check:
             return [broker, Finding("topic", is_ok=True, said=f"{settings.topic} does not exist yet: produce makes it")]
         said = f"{settings.topic} does not exist: create it, or set kafka.create_topic to true"
         return [broker, Finding("topic", is_ok=False, said=said)]
+
+    def _broker_clock(self, newest: Newest | None) -> list[Finding]:
+        """Compare the broker's clock with the producer's and with ours, as far as the newest record shows them."""
+        if newest is None:
+            return []
+        limit, subject = self._settings.max_clock_skew_seconds, "broker clock"
+        ours = (self._clock.now().wall - newest.appended) / 1e6
+        theirs = None if newest.published is None else (newest.published - newest.appended) / 1e6
+        advice = f"more than {limit:g} s (book.max_clock_skew_seconds): set both clocks by NTP"
+        if ours < -limit:
+            said = f"the newest record is {-ours:.1f} s ahead of this machine's clock, {advice}"
+        elif theirs is not None and abs(theirs) > limit:
+            way = "ahead of" if theirs > 0 else "behind"
+            said = f"the producer's clock was {abs(theirs):.1f} s {way} the broker's at the newest record, {advice}"
+        else:
+            return [Finding(subject, is_ok=True, said="no difference shows in the newest record")]
+        return [Finding(subject, is_ok=False, said=said)]
 
 
 @attrs.define

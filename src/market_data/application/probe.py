@@ -6,7 +6,17 @@ from typing import Protocol
 
 import attrs
 
-__all__ = ["TopicProbe", "TopicReport"]
+__all__ = ["Newest", "TopicProbe", "TopicReport"]
+
+
+@attrs.frozen
+class Newest:
+    """The times of the newest record, µs since 1970 UTC."""
+
+    appended: int
+    """By the broker's clock."""
+    published: int | None
+    """By its producer's clock, some time before; None where it does not say."""
 
 
 @attrs.frozen
@@ -17,6 +27,8 @@ class TopicReport:
     """Offset of the oldest record."""
     ends: Mapping[int, int]
     """Offset after the newest record."""
+    newest: Newest | None = None
+    """None where there is no record, or the topic does not keep the broker's time."""
 
     @property
     def partitions(self) -> int:

@@ -242,6 +242,16 @@ class WrongClock(Clock):
         return Moment(right.wall + self.ahead, right.mono)
 
 
+async def test_check_is_told_the_clocks_of_the_newest_record(broker_world: World) -> None:
+    async with broker_world.publisher(clock=WrongClock(2 * HOUR)).open() as publication:
+        await publish(publication, SYMBOLS, range(2))
+    newest = (await KafkaProbe(broker_world.cluster, broker_world.topic).look()).newest
+    assert newest is not None
+    assert newest.published is not None
+    assert abs(newest.appended - SystemClock().now().wall) < 60_000_000
+    assert abs(newest.published - newest.appended - 2 * HOUR) < 5_000_000
+
+
 @pytest.mark.parametrize(("hours", "which"), [(2, "ahead"), (-30, "behind")])
 async def test_a_producer_whose_clock_is_wrong_loses_nothing_and_is_told(
     broker_world: World, hours: int, which: str

@@ -42,6 +42,8 @@ class Message(Protocol):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]
+    timestamp_type: int
+    """1 where the timestamp is the broker's, 0 where it is the producer's."""
 
 
 class _Client(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
