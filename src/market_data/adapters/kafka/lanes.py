@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["Admission", "Lane", "Room", "Waiting"]
+__all__ = ["Admission", "Headers", "Lane", "Room", "Waiting"]
+
+Headers = list[tuple[str, bytes]]
+"""Of a record, names and values."""
 
 
 @attrs.frozen
@@ -15,7 +18,7 @@ class Waiting:
     time_ms: int
     key: bytes
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: Headers
 
 
 @attrs.define(eq=False)

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
 from market_data.adapters.kafka.clocks import BrokerClocks
 from market_data.adapters.kafka.failures import TOO_LARGE, given_up, made_anew, refused
-from market_data.adapters.kafka.lanes import Lane, Room, Waiting
+from market_data.adapters.kafka.lanes import Headers, Lane, Room, Waiting
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.producer import Acknowledgement, IdempotentProducer
 from market_data.adapters.kafka.records import HEADERS, encode
@@ -130,7 +130,7 @@ class KafkaPublication(Publication):
         if self._failure is not None:
             raise self._failure
 
-    def _stamp(self) -> tuple[int, list[tuple[str, bytes]]]:
+    def _stamp(self) -> tuple[int, Headers]:
         now = self._clock.now().wall
         return now // 1000, [*HEADERS, stamp(now)]
 
@@ -141,7 +141,7 @@ class KafkaPublication(Publication):
             found = self._by_key[name] = key, self._lanes[partition_of(key, len(self._lanes))]
         return found
 
-    def _take(self, time_ms: int, headers: list[tuple[str, bytes]], book: NormalizedBook) -> None:
+    def _take(self, time_ms: int, headers: Headers, book: NormalizedBook) -> None:
         key, lane = self._lane(book.key)
         value = encode(book)
         if not lane.waiting:
