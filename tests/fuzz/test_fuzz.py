@@ -22,6 +22,7 @@ _NOT_READERS = {
     "adapters/inputlog.py:_text_of": "writes the log",
     "adapters/kafka/partitioner.py:partition_of": "is given our own keys",
     "adapters/kafka/producer.py:append": "is given our own records",
+    "adapters/kafka/publication.py:_take": "is given our own records",
     "adapters/kafka/reading.py:_is_old": "compares two numbers that the client library has read",
 }
 """Functions that take such a type and read nothing of it, with the reason."""

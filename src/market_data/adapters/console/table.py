@@ -76,7 +76,7 @@ def _header(picture: Picture, width: int) -> list[Text]:
     if proof.foreign:
         said.append(f", {proof.foreign:,} of another producer", "yellow")
     if reading.trouble is not None:
-        since = datetime.fromtimestamp(_began(reading.trouble, picture.now) / 1e6, UTC)
+        since = utc_of(_began(reading.trouble, picture.now))
         said.append(f", {reading.trouble.what} since {since:%H:%M:%S} UTC", "bold red")
     style = "green" if live == len(picture.quotes) else "yellow"
     time = utc_of(picture.now.wall)
