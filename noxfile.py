@@ -71,6 +71,15 @@ def package(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """Run examples/ against the sandbox: the scripts, the notebook, and Go where it is installed."""
+    session.install("-q", "-r", "requirements-examples.lock")
+    session.install("-q", "--no-deps", "-e", ".")
+    session.run("mypy", "examples/async_strategy.py", "examples/dataframe.py")
+    session.run("pytest", "-m", "examples", "tests/examples", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure the branches that the default tests reach; the floor is in pyproject.toml and only rises."""
     _install(session)
@@ -92,7 +101,12 @@ def bench(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Pin every requirement anew, with hashes, for Python 3.11 and newer."""
     session.install("-q", "uv")
-    for extra, name in (([], "requirements.lock"), (["--group", "dev"], "requirements-dev.lock")):
+    dev, examples = ("--group", "dev"), ("--group", "examples")
+    for extra, name in (
+        ((), "requirements.lock"),
+        (dev, "requirements-dev.lock"),
+        (dev + examples, "requirements-examples.lock"),
+    ):
         session.run(
             *("uv", "pip", "compile", "pyproject.toml", *extra, "--universal", "--python-version", "3.11"),
             *("--generate-hashes", "--no-emit-index-url", "--upgrade", "-q", "-o", name),
