@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -97,7 +98,7 @@ func read(ctx context.Context, brokers, topic string, count int, proof *Proof) e
 			if err != nil {
 				return fmt.Errorf("offset %d of partition %d: %w", record.Offset, record.Partition, err)
 			}
-			isFollowed, err := proof.Take(book, record.Partition, record.Timestamp, now)
+			isFollowed, err := proof.Take(book, record.Partition, publishedAt(record), now)
 			if err != nil {
 				return fmt.Errorf("offset %d of partition %d: %w", record.Offset, record.Partition, err)
 			}
@@ -110,6 +111,19 @@ func read(ctx context.Context, brokers, topic string, count int, proof *Proof) e
 		}
 	}
 	return nil
+}
+
+// publishedAt is when the producer published a record by its own clock, as its header says; Kafka's timestamp is the
+// broker's. A run's name is of the producer's clock too.
+func publishedAt(record *kgo.Record) time.Time {
+	for _, header := range record.Headers {
+		if header.Key == "published_at" {
+			if microseconds, err := strconv.ParseInt(string(header.Value), 10, 64); err == nil {
+				return time.UnixMicro(microseconds)
+			}
+		}
+	}
+	return record.Timestamp
 }
 
 func ping(ctx context.Context, client *kgo.Client) error {

@@ -46,7 +46,8 @@ func NewProof() *Proof { return &Proof{instruments: map[string]*instrument{}} }
 func (p *Proof) Instruments() int { return len(p.instruments) }
 
 // Take checks the next record of a partition. It tells whether the record is of the run to follow; an error says that
-// the order does not hold. now is this program's clock, published Kafka's time of the record.
+// the order does not hold. now is this program's clock, published when the record was,
+// by its producer's clock.
 //
 //  1. Per key and run, publish_seq counts 0, 1, 2, … without holes, in one partition, and the epoch never falls.
 //  2. A run that began, by its name, after the first record of its key that was read must be seen from 0 on.
