@@ -19,7 +19,7 @@ from market_data.domain.errors import (
     UnknownInstrument,
     UsageError,
 )
-from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
+from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument, find_listing
 
 __all__ = ["Check", "CheckSettings", "Finding"]
@@ -241,5 +241,7 @@ class _Hearing:
                 self.is_accepted = True
             case Refused(message):
                 self.refusal = message
+            case Unreadable(problem):
+                raise MalformedFrame(problem)
             case Numbered() | Departing():
                 pass

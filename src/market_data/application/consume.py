@@ -8,6 +8,7 @@ import attrs
 from market_data.application.opening import opened_unless
 from market_data.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
 from market_data.application.proven import ProvenSubscription
+from market_data.application.stalls import watch_stalls
 from market_data.domain.market import Market
 from market_data.domain.proof import OrderProof
 
@@ -66,6 +67,7 @@ class Consumer:
                 async with anyio.create_task_group() as tasks:
                     reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
                     tasks.start_soon(self._refresh, reader, name="refresh")
+                    tasks.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
                     if request.keys is not None and request.group is None:
                         tasks.start_soon(self._miss, request.keys, name="miss")
                     tasks.start_soon(_cancel_when, stop, tasks.cancel_scope.cancel, name="stop")

@@ -5,9 +5,10 @@ time passing, the program stopping) and gives the effects: states to publish, bo
 connection to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import inf
 
+from market_data.application.clocks import ClockWatch
 from market_data.application.inputs import (
     Closed,
     Fetched,
@@ -26,7 +27,7 @@ from market_data.application.ports import Venue, VenueSession
 from market_data.domain.counted import CountedSync, FrameCounter
 from market_data.domain.effects import Effect, Reconnect, Renew, Tell
 from market_data.domain.errors import MalformedFrame
-from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot
+from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
@@ -34,9 +35,6 @@ from market_data.domain.splice import SplicedSync
 from market_data.domain.sync import BookSync, Standing, SyncSettings
 
 __all__ = ["FeedCore"]
-
-_MICROSECONDS = 1e6
-_SKEW_PERIOD_SECONDS = 300.0
 
 
 class FeedCore:
@@ -61,7 +59,13 @@ class FeedCore:
         self._effects: list[Effect] = []
         rule = CountedSync if venue.numbers_frames else SplicedSync
         self._syncs: tuple[BookSync, ...] = tuple(
-            rule(instrument, settings, self._effects, may_cross=instrument.native in auctions)
+            rule(
+                instrument,
+                settings,
+                self._effects,
+                may_cross=instrument.native in auctions,
+                shares_connection=len(self._instruments) > 1,
+            )
             for instrument in instruments
         )
         self._by_native: dict[str, tuple[BookSync, ...]] = {}
@@ -71,12 +75,14 @@ class FeedCore:
         self._by_key: Mapping[str, BookSync] = {sync.instrument.key: sync for sync in self._syncs}
         self._session: VenueSession | None = None
         self._counter = FrameCounter()
-        self._heard_at = 0.0
+        self._clocks = ClockWatch(settings, self._effects)
+        self._heard_at = -inf
+        self._busy_since = inf
+        """Since when bytes have come of a frame that is not whole yet."""
         self._renewed_at = inf
-        self._settings = settings
-        self._last: Moment | None = None
-        self._behind = 0
-        self._skew_told_at = -inf
+        self._to_renew: dict[str, None] = {}
+        self._sending_until = -inf
+        """When all messages given so far are sent, at the venue's pace."""
 
     @property
     def instruments(self) -> Sequence[Instrument]:
@@ -106,7 +112,7 @@ class FeedCore:
 
     def handle(self, given: Input, now: Moment) -> list[Output]:
         """Take one input and say what is to be done, in order."""
-        self._watch_clocks(now)
+        self._watch_leaps(now)
         match given:
             case Frames():
                 self._read(given.frames, now)
@@ -138,11 +144,18 @@ class FeedCore:
     def _open(self, now: Moment) -> list[Output]:
         self._session = self._venue.session(self._instruments)
         self._counter = FrameCounter()
+        self._clocks.opened(now)
         self._heard_at = now.mono
-        self._renewed_at = inf
+        self._busy_since = self._renewed_at = inf
+        self._to_renew.clear()
+        messages = self._session.opening()
+        self._count_sending(messages, now)
         for sync in self._syncs:
             sync.opened(now)
-        return [*self._drain(now), Send(self._session.opening())]
+        return [*self._drain(now), Send(messages)]
+
+    def _count_sending(self, messages: Sequence[str], now: Moment) -> None:
+        self._sending_until = now.mono + len(messages) / self._venue.messages_per_second
 
     def _close(self, given: Closed, now: Moment) -> None:
         self._session = None
@@ -153,66 +166,55 @@ class FeedCore:
                 sync.detached(now)
 
     def _tick(self, now: Moment) -> None:
-        self._watch_skew(now)
+        self._clocks.watch_skew(now)
         if self._session is not None and now.mono - self._expected_since >= self._silence:
             self._session = None
             self._effects.append(Tell("the connection is silent", {"seconds": round(now.mono - self._heard_at, 1)}))
             for sync in self._syncs:
                 sync.closed(Reason.SILENCE, now)
             self._effects.append(Reconnect(Reason.SILENCE))
+        is_busy = self._session is not None and self._busy_since < inf
         for sync in self._syncs:
-            sync.tick(now)
+            if is_busy:
+                sync.beat(now)
+            else:
+                sync.tick(now)
         if self._session is not None and all(sync.is_refused for sync in self._syncs):
             self._effects.append(Reconnect(Reason.REJECTED))
 
     @property
     def _expected_since(self) -> float:
-        """Since when some frame should have come: heartbeats are promised, or a renewal must be acknowledged."""
-        return self._heard_at if self._venue.sends_heartbeats else self._renewed_at
+        """Since when something should have come: heartbeats are promised, a renewal must be acknowledged, or a frame
+        has begun.
+        """
+        is_owed = self._venue.sends_heartbeats or self._busy_since < inf
+        return self._heard_at if is_owed else self._renewed_at
 
-    def _watch_clocks(self, now: Moment) -> None:
-        """Notice that the wall clock leapt against the monotonic one, or that we were not running."""
-        last, self._last = self._last, now
-        if last is None:
-            return
-        passed = now.mono - last.mono
-        step = (now.wall - last.wall) / _MICROSECONDS - passed
-        if abs(step) >= self._settings.clock_step_seconds:
-            self._effects.append(Tell("the wall clock stepped", {"seconds": round(step, 3)}))
-        elif passed >= self._settings.pause_seconds:
-            self._effects.append(Tell("the program was not running", {"seconds": round(passed, 1)}))
-        else:
-            return
-        if self._session is None:
+    def _watch_leaps(self, now: Moment) -> None:
+        """Take nothing for live that may have waited while the clocks leapt."""
+        if not self._clocks.have_leapt(now) or self._session is None:
             return
         for sync in self._syncs:
             sync.doubt(now)
         if any(isinstance(effect, Reconnect) for effect in self._effects):
             self._session = None
 
-    def _watch_skew(self, now: Moment) -> None:
-        """Notice that the venue's clock is far from ours."""
-        skew = self._behind / _MICROSECONDS
-        if abs(skew) > self._settings.max_clock_skew_seconds and now.mono - self._skew_told_at >= _SKEW_PERIOD_SECONDS:
-            self._skew_told_at = now.mono
-            self._effects.append(Tell("the venue's clock is far from ours", {"seconds_behind": round(skew, 3)}))
-
     # frames
 
-    def _read(self, frames: Iterable[bytes], now: Moment) -> None:
-        self._heard_at = now.mono
-        self._renewed_at = inf
+    def _read(self, frames: Sequence[bytes], now: Moment) -> None:
+        self._hear(now, is_whole=bool(frames))
         for frame in frames:
             session = self._session
             if session is None:
                 return
             try:
                 events = session.read(frame)
-            except MalformedFrame as error:
-                self._malformed(error, now)
+            except MalformedFrame as error:  # what was not numbered may have been anybody's
+                native = None if self._venue.numbers_frames else error.native
+                self._refuse_content(str(error), None if native is None else (native,), now)
                 continue
             if self._venue.numbers_frames and events and not _is_numbered(events):
-                self._malformed(MalformedFrame("expected a numbered frame, received a book without a number"), now)
+                self._refuse_content("expected a numbered frame, received a book without a number", None, now)
                 return
             for event in events:
                 if type(event) is Change:
@@ -226,13 +228,26 @@ class FeedCore:
                 for sync in self._by_native.get(events[0].native, ()):
                     sync.settle(now)
 
+    def _hear(self, now: Moment, *, is_whole: bool) -> None:
+        """Note that bytes came; while those of a large frame come, nobody is late for what may be behind it."""
+        self._heard_at = now.mono
+        self._renewed_at = inf
+        if not is_whole:
+            self._busy_since = min(self._busy_since, now.mono)
+            self._clocks.was_busy(now)
+        elif self._busy_since < inf:
+            for sync in self._syncs:
+                sync.extend(now.mono - self._busy_since)
+            self._busy_since = inf
+            self._clocks.was_busy(now)
+
     def _change(self, change: Change, now: Moment) -> None:
         syncs = self._by_native.get(change.native)
         if syncs is None:
             self._stranger(change.native)
             return
         if change.event_time is not None:
-            self._behind = now.wall - change.event_time
+            self._clocks.behind = now.wall - change.event_time
         for sync in syncs:
             sync.change(change, now)
 
@@ -241,7 +256,7 @@ class FeedCore:
         return [sync for native in natives for sync in self._by_native.get(native, ())]
 
     def _mean(self, event: Event, frame: Sequence[Event], now: Moment) -> bool:
-        """Act on what is rarer than a change; False when the connection can not be used any more."""
+        """Act on what is rarer than a change; False when the connection cannot be used any more."""
         match event:
             case Numbered(number):
                 if not self._counter.is_next(number):
@@ -252,12 +267,10 @@ class FeedCore:
                     self._stranger(event.native)
                 for sync in self._by_native.get(event.native, ()):
                     sync.snapshot(event, now)
-            case Accepted(natives):
-                for sync in self._syncs:
-                    if natives is None or sync.instrument.native in natives:
-                        sync.accepted(now)
-                    elif natives:
-                        sync.denied(now)
+            case Accepted():
+                self._accept(event, now)
+            case Unreadable(problem, natives):
+                return self._refuse_content(problem, natives, now)
             case Refused():
                 self._refused(event, now)
             case Departing():
@@ -266,6 +279,13 @@ class FeedCore:
             case Change():
                 self._change(event, now)
         return True
+
+    def _accept(self, event: Accepted, now: Moment) -> None:
+        for sync in self._syncs:
+            if sync.instrument.native in event.natives:
+                sync.accepted(now)
+            elif event.is_all and event.natives:  # of none, something else was acknowledged
+                sync.denied(now)
 
     def _stranger(self, native: str) -> None:
         self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
@@ -278,15 +298,20 @@ class FeedCore:
         for sync in self._syncs:
             sync.refuse(Reason.SEQUENCE, now, was_depth=sync in named)
 
-    def _malformed(self, error: MalformedFrame, now: Moment) -> None:
-        """Refute the book that the frame belongs to, or all of the connection where nobody can tell."""
-        self._effects.append(Tell("a frame could not be read", {"problem": str(error)}))
-        named = self._by_native.get(error.native, ()) if error.native is not None else ()
+    def _refuse_content(self, problem: str, natives: Collection[str] | None, now: Moment) -> bool:
+        """Refute the books that what could not be read belongs to, or all of the connection where nobody can tell, or
+        names only who was not asked for; False when the connection cannot be used any more.
+        """
+        self._effects.append(Tell("a frame could not be read", {"problem": problem}))
+        if natives is not None and not natives:
+            return True
+        named = [sync for native in natives or () for sync in self._by_native.get(native, ())]
         for sync in named or self._syncs:
             sync.refuse(Reason.MALFORMED, now, was_depth=bool(named))
-        if self._venue.numbers_frames or not named:
+        if not named:
             self._session = None
             self._effects.append(Reconnect(Reason.MALFORMED))
+        return bool(named)
 
     def _refused(self, event: Refused, now: Moment) -> None:
         named = self._by_native.get(event.native, ()) if event.native is not None else ()
@@ -311,11 +336,11 @@ class FeedCore:
         sync.fetched(fetch.serial, snapshot, now)
 
     def _drain(self, now: Moment) -> list[Output]:
-        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages.
+        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages when it is their turn.
 
         A connection that is being closed is not read any more: nothing of it stays live.
         """
-        if not self._effects:
+        if not self._effects and not self._to_renew:
             return []
         if any(isinstance(effect, Reconnect) for effect in self._effects):
             self._session = None
@@ -328,18 +353,35 @@ class FeedCore:
         is_closing = False
         for effect in self._effects:
             if isinstance(effect, Renew):
-                if self._session is not None:
-                    outputs.append(Send(self._session.renewing(effect.instrument.native)))
-                    self._renewed_at = min(self._renewed_at, now.mono)
+                self._to_renew[effect.instrument.native] = None
             elif not isinstance(effect, Reconnect):
                 outputs.append(effect)
             elif not is_closing:
                 is_closing = True
                 outputs.append(effect)
         self._effects.clear()
+        if self._session is not None and self._to_renew and now.mono >= self._sending_until:
+            outputs += self._renew(self._session, now)
         return outputs
+
+    def _renew(self, session: VenueSession, now: Moment) -> Sequence[Send]:
+        """Have the streams renewed that wait for it, in as few messages as the dialect needs, once those before are
+        sent: so the messages that wait are bounded by those of one opening. What has come to life meanwhile is left.
+        """
+        natives = [
+            native
+            for native in self._to_renew
+            if any(sync.status is not BookStatus.LIVE for sync in self._by_native[native])
+        ]
+        self._to_renew.clear()
+        if not natives:
+            return ()
+        messages = session.renewing(natives)
+        self._count_sending(messages, now)
+        self._renewed_at = min(self._renewed_at, now.mono)
+        return (Send(messages),)
 
 
 def _is_numbered(events: Sequence[Event]) -> bool:
     """Tell whether what a frame says of books can be held against the connection's count."""
-    return type(events[0]) is Numbered or not any(isinstance(event, (Change, Snapshot)) for event in events)
+    return type(events[0]) is Numbered or not any(isinstance(each, (Change, Snapshot, Unreadable)) for each in events)

@@ -6,6 +6,7 @@ batch of frames, so neither a slow broker nor a slow REST answer can stall a rea
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from random import Random
 from typing import TypeVar
 
@@ -42,7 +43,8 @@ E = TypeVar("E", bound=Exception)
 __all__ = ["Feed", "ReconnectSettings"]
 
 _TICK_SECONDS = 0.1
-_MAX_QUEUED_MESSAGES = 1000
+_SAY_CONNECTED_SECONDS = 10.0
+"""A connection that is lost again and again is said to be open again no more often."""
 
 
 @attrs.frozen
@@ -93,7 +95,8 @@ class Feed:
         self._random = random
         self._recorder = recorder
         self._probe_patience = probe_patience_seconds
-        self._messages: deque[str] = deque(maxlen=_MAX_QUEUED_MESSAGES)
+        self._messages: deque[str] = deque()
+        """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
         self._message_queued = anyio.Event()
         self._wait = self._forgiven = reconnect.initial_backoff_seconds
         self._live_since: float | None = None
@@ -101,6 +104,11 @@ class Feed:
         self._connection_scope: anyio.CancelScope | None = None
         self._fetch_scopes: dict[str, anyio.CancelScope] = {}
         self._is_closing_ourselves = False
+        self._is_open = False
+        self._is_open_said = False
+        self._said_open_at = -inf
+        self._losses = 0
+        """How many open connections have ended since one was said to be open."""
 
     async def run(self) -> None:
         """Keep the connection open until cancelled; the last record of every instrument is given by ``stop``."""
@@ -165,10 +173,10 @@ class Feed:
         try:
             with anyio.CancelScope() as self._connection_scope:
                 async with self._network.connect(url) as connection, anyio.create_task_group() as tasks:
-                    if self._wait == self._reconnect.initial_backoff_seconds:
-                        self._telemetry.note("connected", exchange=self._venue.name, url=url)
                     self._messages.clear()
                     self.give(Opened(), self._clock.now())
+                    self._is_open, self._is_open_said = True, False
+                    self._say_open()
                     tasks.start_soon(self._send, connection, name=f"{self._venue.name} sends")
                     await self._read(connection)
         except* ConnectionFailed as failed:
@@ -182,9 +190,20 @@ class Feed:
             self.give(Closed(loss.reason), self._clock.now())
         finally:
             self._connection_scope = None
+            self._losses += self._is_open
+            self._is_open = False
         if self._is_closing_ourselves:
             self.give(Closed(Reason.CONNECTION, is_ours=True), self._clock.now())
         return retry_after
+
+    def _say_open(self) -> None:
+        """Say of each connection that it is open, at once or as soon as the last saying is long enough ago."""
+        now = self._clock.now().mono
+        if not self._is_open or self._is_open_said or now - self._said_open_at < _SAY_CONNECTED_SECONDS:
+            return
+        lost = {"lost_before": self._losses} if self._losses else {}
+        self._telemetry.note("connected", exchange=self._venue.name, url=self._venue.websocket_url(), **lost)
+        self._is_open_said, self._said_open_at, self._losses = True, now, 0
 
     async def _read(self, connection: Connection) -> None:
         progress = FrameProgress(self._telemetry, self._venue.name)
@@ -246,6 +265,7 @@ class Feed:
         while True:
             await anyio.sleep(_TICK_SECONDS)
             self.give(Ticked(), self._clock.now())
+            self._say_open()
 
 
 def _first(group: ExceptionGroup[E]) -> E:

@@ -82,16 +82,18 @@ class VenueSession(Protocol):
         raise NotImplementedError
 
     @abstractmethod
-    def renewing(self, native: str) -> Sequence[str]:
-        """Messages that make the venue send one instrument's stream, anew or at last."""
+    def renewing(self, natives: Sequence[str]) -> Sequence[str]:
+        """Messages that make the venue send these instruments' streams, anew or at last; as few as it takes."""
         raise NotImplementedError
 
     @abstractmethod
     def read(self, frame: bytes) -> Sequence[Event]:
         """Say what one text frame means, in the frame's order; what is unknown but legal means nothing.
 
+        Where a part of it breaks the venue's protocol and the rest stands, that part is an ``Unreadable``.
+
         Raises:
-            MalformedFrame: the frame breaks the venue's protocol.
+            MalformedFrame: the whole frame breaks it; where frames are numbered, not even the number can be read.
         """
         raise NotImplementedError
 

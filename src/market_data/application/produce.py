@@ -20,10 +20,12 @@ from market_data.application.inputs import Started, Stopped, Ticked, Unopened
 from market_data.application.opening import opened_unless
 from market_data.application.outbox import Outbox
 from market_data.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport, Venue
+from market_data.application.stalls import watch_stalls
 from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument, UsageError
 from market_data.domain.instrument import Instrument, Listing, find_listing
 from market_data.domain.normalized import BookState, Reason
-from market_data.domain.sync import Backoff, SyncSettings
+from market_data.domain.sync import SyncSettings
+from market_data.domain.waits import Backoff
 
 __all__ = ["ProduceSettings", "Producer", "VenuePlan"]
 
@@ -104,6 +106,7 @@ class Producer:
                 delivering.start_soon(self._look_for_room, publication, name="room in flight")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(self._beat, name="heartbeats of stand-ins")
+                    feeding.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
                     for plan in self._plans:
                         feeding.start_soon(self._run_venue, plan, network, feeding, name=f"{plan.venue.name} feeds")
                     await stop.wait()

@@ -9,7 +9,8 @@ does not: it counts every frame of the connection, acknowledgements and heartbea
     3. A snapshot replaces the book of its instrument, whatever was known before, and makes it live.
     4. Changes before the first snapshot mean nothing; later ones are applied.
     5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect. The others of the
-       connection pay for it: a book that fails alone, again and again, waits longer and longer for the next try.
+       connection pay for it: a book whose own events can not be read waits longer and longer for that, from the first
+       time on, and so does one that falls silent alone again and again; the others stay live meanwhile.
     6. An instrument that the venue refuses, or leaves out when it acknowledges others, is asked for again on the same
        connection, after growing waits; where all are refused, on another.
 
@@ -27,14 +28,12 @@ from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import TRUSTED_AFTER_SECONDS, Backoff, BookSync, SyncSettings
+from market_data.domain.sync import BookSync, SyncSettings
+from market_data.domain.waits import FREE_REBUILDS, Backoff
 
 __all__ = ["CountedSync", "FrameCounter"]
 
 _PROBE_LEVELS = 20
-_FREE_REBUILDS = 2
-"""So often in a row a book may be rebuilt at once for a trouble of its own."""
-_FIRST_REBUILD_WAIT_SECONDS = 10.0
 
 
 @attrs.define
@@ -55,9 +54,15 @@ class CountedSync(BookSync):
     """The rule of venues that number their frames; the steps are those of the module's docstring."""
 
     def __init__(
-        self, instrument: Instrument, settings: SyncSettings, effects: list[Effect], *, may_cross: bool = False
+        self,
+        instrument: Instrument,
+        settings: SyncSettings,
+        effects: list[Effect],
+        *,
+        may_cross: bool = False,
+        shares_connection: bool = False,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross)
+        super().__init__(instrument, settings, effects, may_cross=may_cross, shares_connection=shares_connection)
         self._is_accepted = False
         self._snapshot_by = inf
         self._accepted_by = inf
@@ -68,9 +73,7 @@ class CountedSync(BookSync):
         self._probe_at = inf
         self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._differs_until = inf
-        self._rebuilds = 0
         self._rebuild_at = inf
-        self._rebuild_wait = Backoff(min(_FIRST_REBUILD_WAIT_SECONDS, longest), longest)
 
     # inputs
 
@@ -99,7 +102,7 @@ class CountedSync(BookSync):
             return
         self._stands = True
         self.is_refused = False
-        self._snapshot_by = inf
+        self._snapshot_by = self._rebuild_at = inf
         self._snapshot_wait.reset()
 
     def change(self, change: Change, now: Moment) -> None:
@@ -164,6 +167,12 @@ class CountedSync(BookSync):
 
     # time
 
+    def extend(self, seconds: float) -> None:
+        self._snapshot_by += seconds
+        self._accepted_by += seconds
+        self._probe_at += seconds
+        self._differs_until += seconds
+
     def _watch(self, now: Moment) -> None:
         if self._snapshot_by <= now.mono:
             self._miss_snapshot(now)
@@ -171,7 +180,7 @@ class CountedSync(BookSync):
             self._fetch(Purpose.PROBE, _PROBE_LEVELS)
         if self._differs_until <= now.mono:
             self._become(BookStatus.STALE, Reason.SILENCE, now)
-            self._rebuild_alone(Reason.SILENCE, now)
+            self._rebuild_alone(Reason.SILENCE, FREE_REBUILDS, now)
         if self._rebuild_at <= now.mono:
             self._rebuild(self.reason or Reason.CONNECTION, now)
 
@@ -200,24 +209,22 @@ class CountedSync(BookSync):
         if reason in (Reason.SEQUENCE, Reason.CROSSED):  # everybody's trouble; what crosses for long is kept
             self._rebuild(reason, now)
         else:
-            self._rebuild_alone(reason, now)
+            self._rebuild_alone(reason, 0 if self._shares_connection else FREE_REBUILDS, now)
 
     def _rebuild(self, reason: Reason, now: Moment) -> None:  # step 5
         self._forget(now)
         self._effects.append(Reconnect(reason))
 
-    def _rebuild_alone(self, reason: Reason, now: Moment) -> None:  # step 5, for a trouble of this book only
-        if self._live_since and now.mono - self._live_since >= TRUSTED_AFTER_SECONDS:
-            self._rebuilds = 0
-            self._rebuild_wait.reset()
-        self._rebuilds += 1
-        if self._rebuilds <= _FREE_REBUILDS:
+    def _rebuild_alone(self, reason: Reason, free: int, now: Moment) -> None:  # step 5, for a trouble of this book only
+        if self._rebuild_at < inf:  # what it says while it waits neither hastens nor delays it
+            return
+        wait = self._rebuild_waits.advance(free)
+        if not wait:
             self._rebuild(reason, now)
             return
         self._forget(now)
-        wait = self._rebuild_wait.advance()
         self._rebuild_at = now.mono + wait
-        self._tell("a book fails again and again, and waits", reason=reason, seconds=wait)
+        self._tell("a book waits before it is rebuilt", reason=reason, seconds=wait)
 
     def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
         self._awaited = None

@@ -4,13 +4,13 @@
 absolute and a size of zero removes the level.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import attrs
 
 from market_data.domain.normalized import Level
 
-__all__ = ["Accepted", "Change", "Departing", "Event", "Numbered", "Refused", "Snapshot"]
+__all__ = ["Accepted", "Change", "Departing", "Event", "Numbered", "Refused", "Snapshot", "Unreadable"]
 
 
 @attrs.frozen
@@ -53,9 +53,24 @@ class Numbered:
 
 @attrs.frozen
 class Accepted:
-    """The venue acknowledged a subscription. ``natives`` is all it now sends; None: all that was asked for."""
+    """The venue acknowledged that it sends ``natives``. ``is_all``: it sends no others; else it has just not named
+    them, as where several subscriptions are acknowledged one by one.
+    """
 
-    natives: frozenset[str] | None
+    natives: frozenset[str]
+    is_all: bool
+
+
+@attrs.frozen
+class Unreadable:
+    """A part of a frame that is not what the venue's protocol promises; the rest of the frame stands.
+
+    ``natives`` are those whose books it can have touched: none where it speaks of no book, as an acknowledgement; None
+    where nobody can tell.
+    """
+
+    problem: str
+    natives: Collection[str] | None
 
 
 @attrs.frozen
@@ -71,4 +86,4 @@ class Departing:
     """The venue is about to close this connection: a replacement is wanted now."""
 
 
-Event = Change | Snapshot | Numbered | Accepted | Refused | Departing
+Event = Change | Snapshot | Numbered | Accepted | Refused | Departing | Unreadable

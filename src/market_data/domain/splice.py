@@ -36,7 +36,8 @@ from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import Backoff, BookSync, SyncSettings
+from market_data.domain.sync import BookSync, SyncSettings
+from market_data.domain.waits import FREE_REBUILDS, Backoff
 
 __all__ = ["SplicedSync"]
 
@@ -63,8 +64,8 @@ class _Check:
 
     purpose: Purpose
     asked_at_id: int
-    asked_at: float
     changes: list[Change] = attrs.field(factory=list)
+    """What the stream has said since, and so answered for itself."""
     book: OrderBook | None = None
     sequence: int = -1
     deadline: float = inf
@@ -76,9 +77,15 @@ class SplicedSync(BookSync):
     """The rule of venues whose changes carry id ranges; the steps are those of the module's docstring."""
 
     def __init__(
-        self, instrument: Instrument, settings: SyncSettings, effects: list[Effect], *, may_cross: bool = False
+        self,
+        instrument: Instrument,
+        settings: SyncSettings,
+        effects: list[Effect],
+        *,
+        may_cross: bool = False,
+        shares_connection: bool = False,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross)
+        super().__init__(instrument, settings, effects, may_cross=may_cross, shares_connection=shares_connection)
         self._phase = _Phase.IDLE
         self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
         self._check: _Check | None = None
@@ -97,6 +104,8 @@ class SplicedSync(BookSync):
         """The last id that stood here; nothing older is taken without an event that joins it."""
         self._stream_id: int | None = None
         """The last id that this stream gave, as long as nothing of it was applied."""
+        self._has_followed = False
+        """An event of the stream was applied to the book that stands."""
         self._stale_events = 0
         self._lead = 0.0
         """How long changes are collected before a book is asked for that it can be compared with."""
@@ -175,6 +184,7 @@ class SplicedSync(BookSync):
             self._lose(Reason.MALFORMED, now)
             self._shown_id = change.last_id
             return
+        self._has_followed = True
         if self._phase is _Phase.JOINING:  # step 7
             self._join(now)
         elif self.status is not BookStatus.LIVE:
@@ -190,7 +200,7 @@ class SplicedSync(BookSync):
         if self._phase is _Phase.JOINING:
             self._stream_id = change.last_id
             self._quiet_at = now.mono + self._settings.join_quiet_seconds
-        elif self._event_time is None:  # it joined for being quiet, and was not
+        elif not self._has_followed:  # it joined for being quiet, and was not
             self._tell("the stream is behind the snapshot", snapshot=local, received=change.last_id)
             self._lose(Reason.SEQUENCE, now)
             self._shown_id = -1
@@ -284,6 +294,7 @@ class SplicedSync(BookSync):
         self._speak_by = inf
         try:
             self._take_book(snapshot)  # step 5
+            self._has_followed = False
         except InvalidLevel as error:
             self._tell("a snapshot could not be read", problem=str(error))
             self._lose(Reason.MALFORMED, now)
@@ -305,7 +316,7 @@ class SplicedSync(BookSync):
     def _begin_check(self, purpose: Purpose, now: Moment) -> None:
         if self.sequence is None or self._is_busy(purpose) or self._is_too_soon(purpose, now):
             return
-        self._check = _Check(purpose, self.sequence, now.mono)
+        self._check = _Check(purpose, self.sequence)
         if purpose is Purpose.PROBE or not self._lead:
             self._fetch_check(self._check)
         else:
@@ -410,7 +421,7 @@ class SplicedSync(BookSync):
             return
         if self.status is not BookStatus.LIVE:
             self.explain(reason, now)
-        elif self._heard_at <= check.asked_at:  # else the stream has answered for itself
+        elif not check.changes:
             self._become(BookStatus.STALE, Reason.SILENCE, now)
 
     def _prove(self, now: Moment) -> None:
@@ -438,6 +449,14 @@ class SplicedSync(BookSync):
             self._miss_check(self._check, reason, retry_after, now)
 
     # time
+
+    def extend(self, seconds: float) -> None:
+        self._speak_by += seconds
+        self._quiet_at += seconds
+        self._join_by += seconds
+        self._heard_at += seconds
+        if self._check is not None:
+            self._check.deadline += seconds
 
     def _watch(self, now: Moment) -> None:
         if self._fetch_at <= now.mono and self._awaited is None:
@@ -481,15 +500,20 @@ class SplicedSync(BookSync):
 
     def _lose(self, reason: Reason, now: Moment) -> None:
         self._become(BookStatus.GAP, reason, now)
-        self._restart(now)
+        is_own_trouble = reason is Reason.MALFORMED and self._fetch_at == inf
+        self._restart(now, self._rebuild_waits.advance(FREE_REBUILDS) if is_own_trouble else 0.0)
 
-    def _restart(self, now: Moment) -> None:
-        """Go back to step 2: nothing that stands is used again."""
-        was_idle = self._phase is _Phase.IDLE
+    def _restart(self, now: Moment, at_least: float = 0.0) -> None:
+        """Go back to step 2: nothing that stands is used again. A fetch that is due later stays due then."""
+        was_idle, due = self._phase is _Phase.IDLE, self._fetch_at
         self._forget(now)
-        if not was_idle:
-            self._phase = _Phase.BUFFERING
-            self._ask_snapshot(now)
+        if was_idle:
+            return
+        self._phase = _Phase.BUFFERING
+        if due < inf:
+            self._fetch_at = due
+        else:
+            self._ask_snapshot(now, at_least)
 
     def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
         if self._phase is _Phase.JOINED and self.sequence is not None:

@@ -26,8 +26,9 @@ from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Levels, Reason
+from market_data.domain.waits import RebuildWaits
 
-__all__ = ["TRUSTED_AFTER_SECONDS", "Backoff", "BookSync", "Standing", "SyncSettings"]
+__all__ = ["BookSync", "Standing", "SyncSettings"]
 
 TRUSTED_AFTER_SECONDS = 60.0
 """A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
@@ -87,33 +88,21 @@ class Standing:
     """When its last record was given, seconds of the monotonic clock."""
 
 
-class Backoff:
-    """Growing waits between attempts, back to the first after a success."""
-
-    def __init__(self, initial: float, limit: float) -> None:
-        """Seconds; each wait is twice the one before."""
-        self._initial = initial
-        self._limit = limit
-        self._next = initial
-
-    def reset(self) -> None:
-        """Forget all failures."""
-        self._next = self._initial
-
-    def advance(self) -> float:
-        """Give the wait before the next attempt."""
-        wait = self._next
-        self._next = min(self._next * 2, self._limit)
-        return wait
-
-
 class BookSync(ABC):
     """One instrument's book, status and record stream."""
 
     def __init__(
-        self, instrument: Instrument, settings: SyncSettings, effects: list[Effect], *, may_cross: bool = False
+        self,
+        instrument: Instrument,
+        settings: SyncSettings,
+        effects: list[Effect],
+        *,
+        may_cross: bool = False,
+        shares_connection: bool = False,
     ) -> None:
-        """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on."""
+        """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on;
+        ``shares_connection``: other books lose theirs when it is closed for the sake of this one.
+        """
         self.instrument = instrument
         self.status = BookStatus.SYNCING
         self.reason: Reason | None = None
@@ -133,6 +122,8 @@ class BookSync(ABC):
         self._serial = 0
         self._awaited: Purpose | None = None
         self._may_cross = may_cross
+        self._shares_connection = shares_connection
+        self._rebuild_waits = RebuildWaits(settings.rebuild_max_seconds)
         self._crossed_in_a_row = 0
         self._live_since = 0.0
         self._touched = False
@@ -260,8 +251,16 @@ class BookSync(ABC):
     def tick(self, now: Moment) -> None:
         """Time has passed."""
         self._watch(now)
+        self.beat(now)
+
+    def beat(self, now: Moment) -> None:
+        """Time has passed in which nothing of this connection can be late: only say that the state goes on."""
         if now.mono - self._published_at >= self._settings.heartbeat_seconds:
             self._publish(now)
+
+    @abstractmethod
+    def extend(self, seconds: float) -> None:
+        """Move by so much what the connection must have said by some time: it was busy with a large frame."""
 
     @abstractmethod
     def _watch(self, now: Moment) -> None:
@@ -338,6 +337,8 @@ class BookSync(ABC):
         if status is self.status and reason is self.reason:
             return
         if status is not self.status:
+            if self.status is BookStatus.LIVE and now.mono - self._live_since >= TRUSTED_AFTER_SECONDS:
+                self._rebuild_waits.reset()
             self.status = status
             self._status_since = now.wall
         self.reason = reason

@@ -205,15 +205,76 @@ def test_offers_are_asks_by_either_name(bench: Bench, side: str) -> None:
     assert bench.last(BTC).bids[0] == ("100", "1")
 
 
-def test_a_side_that_is_none_refutes_that_book_and_ends_the_connection(bench: Bench) -> None:
-    frame = bench.frame(update(BTC, [], [("100.5", "7")], ask_side="buy"))
+ODD_EVENTS = {
+    "a side that is none": update(BTC, [], [("100.5", "7")], ask_side="buy"),
+    "updates that are null": update(BTC) | {"updates": None},
+    "an empty time": update(BTC, [("100", "7")], time=""),
+    "a type that is none": update(BTC) | {"type": "auction"},
+    "a price that is no number": update(BTC, [("ten", "7")]),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_EVENTS.values(), ids=ODD_EVENTS)
+def test_an_event_that_can_not_be_read_refutes_its_own_book_and_the_others_stay_live(
+    bench: Bench, odd: dict[str, Any]
+) -> None:
+    frame = bench.frame(update(ETH, [("100", "6")]), odd, update(ETH, [], [("101", "6")]))
     outputs = bench.give(Frames([frame, bench.frame(update(ETH, [("100.5", "7")]))]))
-    assert bench.statuses[f"coinbase:{BTC}"] == (BookStatus.GAP, Reason.MALFORMED)
-    assert reconnects(outputs) == [Reason.MALFORMED]
-    assert bench.statuses[f"coinbase:{ETH}"] == (BookStatus.DISCONNECTED, Reason.CONNECTION), "not read any more"
+    refuted = {f"coinbase:{BTC}": (BookStatus.GAP, Reason.MALFORMED), f"coinbase:{ETH}": (BookStatus.LIVE, None)}
+    assert bench.statuses == refuted
+    assert bench.last(BTC).received_time == bench.clock.moment.wall
+    assert (bench.last(ETH).bids[0], bench.last(ETH).asks[0]) == (("100.5", "7"), ("101", "6"))
+    assert reconnects(outputs) == []
+    outputs = spend(bench, 9.875, update(ETH, [("100", "2")]), odd)
+    assert (bench.statuses, reconnects(outputs)) == (refuted, []), "the next odd events neither hasten nor delay it"
+    assert reconnects(spend(bench, 0.125, update(ETH, [("100", "2")]))) == [Reason.MALFORMED]
     bench.give(Closed(Reason.CONNECTION, is_ours=True))
-    assert bench.statuses[f"coinbase:{BTC}"] == (BookStatus.GAP, Reason.MALFORMED)
-    assert bench.statuses[f"coinbase:{ETH}"] == (BookStatus.DISCONNECTED, Reason.CONNECTION)
+    bench.open()
+    snapshots = [bench.frame(coinbase_event("snapshot", native, BIDS, ASKS)) for native in (BTC, ETH)]
+    bench.give(Frames([*snapshots, bench.frame(odd)]))
+    assert bench.statuses == refuted
+    assert reconnects(spend(bench, 19.875, update(ETH, [("100", "2")]))) == [], "longer and longer"
+    assert reconnects(spend(bench, 0.125, update(ETH, [("100", "2")]))) == [Reason.MALFORMED]
+
+
+def spend(bench: Bench, seconds: float, *events: dict[str, Any]) -> list[Output]:
+    """Let time pass in which the connection says the same again and again."""
+    outputs: list[Output] = []
+    for _ in range(round(seconds * 8)):
+        bench.clock.advance(0.125)
+        outputs += bench.give(Frames([bench.frame(*events)]))
+        outputs += bench.give(Ticked())
+    return outputs
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"type": "update", "updates": []}, id="no name"),
+        pytest.param(update("XRP-USD") | {"updates": None}, id="the name of who was not asked for"),
+    ],
+)
+def test_an_event_that_names_nobody_refutes_every_book_and_ends_the_connection(
+    bench: Bench, odd: dict[str, Any]
+) -> None:
+    outputs = bench.give(Frames([bench.frame(odd), bench.frame(update(ETH, [("100.5", "7")]))]))
+    assert bench.statuses == dict.fromkeys(bench.rules.keys, (BookStatus.GAP, Reason.MALFORMED))
+    assert reconnects(outputs) == [Reason.MALFORMED]
+
+
+def test_an_acknowledgement_of_nulls_touches_nothing(bench: Bench) -> None:
+    odd = [{"subscriptions": {"level2": None}}, {"subscriptions": {"level2": 5}}, {"subscriptions": None}]
+    outputs = bench.give(Frames([bench.frame(event, channel="subscriptions") for event in odd]))
+    outputs += bench.give(Frames([bench.frame(update(BTC, [("100", "3")]))]))
+    assert bench.core.live == 2
+    assert reconnects(outputs) == []
+    assert bench.last(BTC).bids[0] == ("100", "3")
+
+
+def test_a_book_alone_on_its_connection_is_rebuilt_at_once_for_nobody_pays_for_it() -> None:
+    bench = Bench(keys=("coinbase:BTC-USD",))
+    bench.go_live()
+    assert reconnects(bench.give(Frames([bench.frame(ODD_EVENTS["an empty time"])]))) == [Reason.MALFORMED]
 
 
 @pytest.mark.parametrize("frame", [b"", b"{", b"[]", b"\xff", b'{"channel":"l2_data"}'], ids=repr)

@@ -22,7 +22,7 @@ class Unnumbered(VenueSession):
     def opening(self) -> Sequence[str]:
         return ()
 
-    def renewing(self, native: str) -> Sequence[str]:  # noqa: ARG002
+    def renewing(self, natives: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
         return ()
 
     def read(self, frame: bytes) -> Sequence[Event]:  # noqa: ARG002

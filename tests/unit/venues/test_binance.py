@@ -59,13 +59,26 @@ def test_one_market_under_two_names_is_subscribed_once() -> None:
 def test_a_stream_is_renewed_by_leaving_and_subscribing_again() -> None:
     opened = session("BTCUSDT", "ETHUSDT")
     opened.opening()
-    messages = [json.loads(message) for message in opened.renewing("ETHUSDT")]
+    messages = [json.loads(message) for message in opened.renewing(["ETHUSDT"])]
     assert [(message["method"], message["params"], message["id"]) for message in messages] == [
         ("UNSUBSCRIBE", ["ethusdt@depth@100ms"], 2),
         ("SUBSCRIBE", ["ethusdt@depth@100ms"], 3),
     ]
     assert opened.read(b'{"result":null,"id":2}') == ()
-    assert opened.read(b'{"result":null,"id":3}') == (Accepted(frozenset({"ETHUSDT"})),)
+    assert opened.read(b'{"result":null,"id":3}') == (Accepted(frozenset({"ETHUSDT"}), is_all=False),)
+
+
+def test_many_streams_are_renewed_in_few_messages() -> None:
+    natives = [f"COIN{number}USDT" for number in range(250)]
+    messages = [json.loads(message) for message in session(*natives).renewing(natives)]
+    assert [(message["method"], len(message["params"])) for message in messages] == [
+        ("UNSUBSCRIBE", 100),
+        ("SUBSCRIBE", 100),
+        ("UNSUBSCRIBE", 100),
+        ("SUBSCRIBE", 100),
+        ("UNSUBSCRIBE", 50),
+        ("SUBSCRIBE", 50),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +161,8 @@ def test_keys_in_another_order_and_keys_that_are_new_change_nothing() -> None:
         pytest.param('{"result":null,"id":99}', id="answer to nothing we asked"),
         pytest.param('{"result":["btcusdt@aggTrade"],"id":"three"}', id="answer with a name"),
         pytest.param('{"result":true,"id":null}', id="answer to nobody"),
+        pytest.param('{"result":null,"id":{"odd":1},"code":null,"msg":null,"error":null}', id="answer of nulls"),
+        pytest.param('{"stream":null,"data":null,"result":null,"id":1.5}', id="answer with an odd number"),
         pytest.param("{}", id="nothing"),
         pytest.param('{"something":"new"}', id="something new"),
     ],
@@ -159,7 +174,7 @@ def test_what_was_not_asked_for_means_nothing(frame: str) -> None:
 def test_an_acknowledgement_names_what_was_asked_for_with_its_id() -> None:
     opened = session("BTCUSDT", "ETHUSDT")
     opened.opening()
-    assert list(opened.read(b'{"result":null,"id":1}')) == [Accepted(frozenset({"BTCUSDT", "ETHUSDT"}))]
+    assert list(opened.read(b'{"result":null,"id":1}')) == [Accepted(frozenset({"BTCUSDT", "ETHUSDT"}), is_all=False)]
     assert list(opened.read(b'{"result":null,"id":1}')) == []
 
 
@@ -170,6 +185,8 @@ def test_an_acknowledgement_names_what_was_asked_for_with_its_id() -> None:
         pytest.param('{"code":1,"msg":"Invalid value type: expected Boolean"}', {None}, id="without an id"),
         pytest.param('{"code":3,"msg":"Invalid JSON: no","id":77}', {None}, id="with another id"),
         pytest.param('{"error":{"code":2,"msg":"Invalid request"},"id":1}', {"BTCUSDT"}, id="nested"),
+        pytest.param('{"code":"Invalid","msg":null,"error":null,"id":1}', {"BTCUSDT"}, id="nulls"),
+        pytest.param('{"code":2,"msg":["Invalid"],"id":[1]}', {None}, id="a message and an id that are lists"),
     ],
 )
 def test_an_error_refuses_what_it_answers(frame: str, natives: set[str | None]) -> None:
@@ -201,6 +218,13 @@ DAMAGES = {
     "U is text": REAL.replace(b'"U":50093239189', b'"U":"50093239189"'),
     "U after u": REAL.replace(b'"U":50093239189', b'"U":50093239203'),
     "U below zero": REAL.replace(b'"U":50093239189', b'"U":-1'),
+    "u beyond 64 bits": REAL.replace(b'"u":50093239202', b'"u":9223372036854775808'),
+    "u without end": REAL.replace(b'"u":50093239202', b'"u":' + b"9" * 5000),
+    "E is null": REAL.replace(b'"E":1723161255208', b'"E":null'),
+    "E is empty": REAL.replace(b'"E":1723161255208', b'"E":""'),
+    "levels are null": REAL.replace(
+        b'"b":[["61737.63000000","0.00000000"],["61730.17000000","0.00000000"]]', b'"b":null'
+    ),
     "a level of three": REAL.replace(b'"1.54698000"]', b'"1.54698000","1"]'),
     "a level of one": REAL.replace(b',"1.54698000"]', b"]"),
     "numbers, not text": REAL.replace(b'"61837.64000000"', b"61837.64000000"),
@@ -217,6 +241,21 @@ def test_a_damaged_frame_says_whose_it_is_as_long_as_its_head_is_whole(frame: by
     assert damage.value.native == "BTCUSDT"
     assert "\n" not in str(damage.value)
     assert len(str(damage.value)) < 400
+
+
+@pytest.mark.parametrize("is_escaped", [False, True], ids=["as it is", "escaped"])
+def test_a_damaged_frame_of_a_name_beyond_ascii_says_whose_it_is(is_escaped: bool) -> None:  # noqa: FBT001
+    native = "币安人生USDT"
+    frame = json.dumps({"stream": f"{native.lower()}@depth@100ms", "data": {"s": native}}, ensure_ascii=is_escaped)
+    with pytest.raises(MalformedFrame) as damage:
+        session(native).read(frame.encode())
+    assert damage.value.native == native
+
+
+def test_a_time_of_zero_is_none() -> None:
+    (event,) = session().read(REAL.replace(b'"E":1723161255208', b'"E":0'))
+    assert isinstance(event, Change)
+    assert event.event_time is None
 
 
 @pytest.mark.parametrize("frame", [b"", b"nonsense", b"[]", b"null", b"1", REAL[30:], b"\xff" * 10], ids=repr)

@@ -15,7 +15,7 @@ from market_data.adapters.venues.coinbase import Coinbase
 from market_data.adapters.venues.wire import Endpoint, largest_time, time_of
 from market_data.application.ports import Request, VenueSession
 from market_data.domain.errors import AppError, MalformedFrame, UnknownInstrument
-from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot
+from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument, find_listing
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
@@ -57,7 +57,7 @@ def test_one_market_under_two_names_is_subscribed_once() -> None:
 
 
 def test_an_instrument_that_was_left_out_is_asked_for_alone() -> None:
-    (message,) = session("BTC-USD", "ETH-USD").renewing("ETH-USD")
+    (message,) = session("BTC-USD", "ETH-USD").renewing(["ETH-USD"])
     assert json.loads(message) == {"type": "subscribe", "product_ids": ["ETH-USD"], "channel": "level2"}
 
 
@@ -139,13 +139,32 @@ def test_every_frame_that_has_a_number_gives_it(frame: bytes) -> None:
         pytest.param({"heartbeats": ["heartbeats"]}, set(), id="heartbeats only"),
         pytest.param({}, set(), id="empty"),
         pytest.param({"level2": ["A-B", "C-D"], "new": []}, {"A-B", "C-D"}, id="several"),
+        pytest.param({"level2": None, "heartbeats": None}, set(), id="nulls"),
+        pytest.param({"level2": [None, "A-B"], "user": 7}, {"A-B"}, id="a null among them"),
+        pytest.param(None, set(), id="null"),
     ],
 )
 def test_an_acknowledgement_names_what_the_connection_now_has(
-    subscriptions: dict[str, list[str]], natives: set[str]
+    subscriptions: dict[str, Any] | None, natives: set[str]
 ) -> None:
     frame = coinbase_frame(6, [{"subscriptions": subscriptions}], "subscriptions")
-    assert read(frame) == [Numbered(6), Accepted(frozenset(natives))]
+    assert read(frame) == [Numbered(6), Accepted(frozenset(natives), is_all=True)]
+
+
+@pytest.mark.parametrize("subscriptions", [5, {"level2": 5}, {"level2": [5]}, "all"], ids=repr)
+def test_an_acknowledgement_that_can_not_be_read_counts_and_touches_no_book(subscriptions: object) -> None:
+    number, unread = read(coinbase_frame(6, [{"subscriptions": subscriptions}], "subscriptions"))
+    assert number == Numbered(6)
+    assert isinstance(unread, Unreadable)
+    assert unread.natives == ()
+
+
+@pytest.mark.parametrize("events", [b"null", b"5", b'[{"subscriptions":{"level2":["BTC-USD"]}},null]'], ids=repr)
+def test_an_acknowledgement_without_a_list_of_events_counts_and_touches_no_book(events: bytes) -> None:
+    number, unread = read(b'{"channel":"subscriptions","sequence_num":6,"events":' + events + b"}")
+    assert number == Numbered(6)
+    assert isinstance(unread, Unreadable)
+    assert unread.natives == ()
 
 
 @pytest.mark.parametrize(
@@ -157,8 +176,9 @@ def test_an_acknowledgement_names_what_the_connection_now_has(
             "Failed to subscribe: No channels",
         ),
         (b'{"type":"error"}', '{"type":"error"}'),
+        (b'{"type":"error","message":{"code":7}}', '{"type":"error","message":{"code":7}}'),
     ],
-    ids=["message", "message and reason", "nothing"],
+    ids=["message", "message and reason", "nothing", "a message that is no text"],
 )
 def test_an_error_has_no_number_and_refuses(frame: bytes, said: str) -> None:
     assert read(frame) == [Refused(said)]
@@ -184,29 +204,61 @@ def damaged(**changes: Any) -> bytes:
         pytest.param(damaged(side="sell"), "BTC-USD", id="another side"),
         pytest.param(damaged(side=""), "BTC-USD", id="no side"),
         pytest.param(damaged(side="BID"), "BTC-USD", id="a loud side"),
+        pytest.param(damaged(side=None), "BTC-USD", id="a side that is null"),
         pytest.param(damaged(event_time="yesterday"), "BTC-USD", id="no time"),
+        pytest.param(damaged(event_time=""), "BTC-USD", id="an empty time"),
+        pytest.param(damaged(event_time=None), "BTC-USD", id="a time that is null"),
         pytest.param(REAL.replace(b'"snapshot"', b'"l2update"'), "BTC-USD", id="another type"),
-        pytest.param(damaged(price_level=78856.05), None, id="a price that is a number"),
-        pytest.param(damaged(new_quantity=None), None, id="no quantity"),
+        pytest.param(REAL.replace(b'"snapshot"', b"null"), "BTC-USD", id="a type that is null"),
+        pytest.param(damaged(price_level=78856.05), "BTC-USD", id="a price that is a number"),
+        pytest.param(damaged(new_quantity=None), "BTC-USD", id="no quantity"),
+        pytest.param(REAL[: REAL.index(b'"updates"')] + b'"updates":null}]}', "BTC-USD", id="updates that are null"),
+        pytest.param(REAL.replace(b"78856.05", b"788\xff6.05"), "BTC-USD", id="no UTF-8"),
         pytest.param(REAL.replace(b'"product_id":"BTC-USD",', b""), None, id="no product"),
-        pytest.param(REAL.replace(b'"sequence_num":0,', b""), None, id="no number"),
-        pytest.param(REAL.replace(b'"sequence_num":0', b'"sequence_num":"0"'), None, id="a number that is text"),
-        pytest.param(REAL.replace(b'"sequence_num":0', b'"sequence_num":0.5'), None, id="half a number"),
+        pytest.param(REAL.replace(b'"product_id":"BTC-USD"', b'"product_id":null'), None, id="a product that is null"),
         pytest.param(REAL[: REAL.index(b',"events"')] + b"}", None, id="no events"),
-        pytest.param(REAL[:200], None, id="cut in the middle"),
-        pytest.param(REAL + b"]", None, id="trailing garbage"),
-        pytest.param(REAL.replace(b"78856.05", b"788\xff6.05"), None, id="no UTF-8"),
-        pytest.param(b"", None, id="nothing"),
-        pytest.param(b"[]", None, id="a list"),
-        pytest.param(
-            b'{"channel":"l2_data","sequence_num":1,"events":' + b"[" * 100_000, None, id="nested without end"
-        ),
+        pytest.param(REAL[: REAL.index(b"[{")] + b"null}", None, id="events that are null"),
+        pytest.param(REAL[: REAL.index(b"[{")] + b"[null]}", None, id="an event that is null"),
     ],
 )
-def test_a_damaged_frame_is_malformed_and_says_whose_it_is_where_that_is_sure(frame: bytes, native: str | None) -> None:
+def test_an_event_that_can_not_be_read_counts_and_says_whose_it_is_where_that_is_sure(
+    frame: bytes, native: str | None
+) -> None:
+    number, unread = read(frame)
+    assert number == Numbered(0)
+    assert isinstance(unread, Unreadable)
+    assert unread.natives == (None if native is None else (native,))
+    assert "\n" not in unread.problem
+    assert len(unread.problem) < 400
+
+
+def test_the_other_events_of_a_frame_stand_beside_one_that_can_not_be_read() -> None:
+    good = coinbase_event("update", "ETH-USD", [("1", "2")], [])
+    odd = coinbase_event("update", "BTC-USD", [], []) | {"updates": None}
+    number, first, unread, last = read(coinbase_frame(3, [good, odd, good]))
+    assert number == Numbered(3)
+    assert first == last == Change("ETH-USD", 3, 3, [("1", "2")], [], REAL_TIME)
+    assert isinstance(unread, Unreadable)
+    assert unread.natives == ("BTC-USD",)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(REAL.replace(b'"sequence_num":0,', b""), id="no number"),
+        pytest.param(REAL.replace(b'"sequence_num":0', b'"sequence_num":"0"'), id="a number that is text"),
+        pytest.param(REAL.replace(b'"sequence_num":0', b'"sequence_num":0.5'), id="half a number"),
+        pytest.param(REAL[:200], id="cut in the middle"),
+        pytest.param(REAL + b"]", id="trailing garbage"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b'{"channel":"l2_data","sequence_num":1,"events":' + b"[" * 100_000, id="nested without end"),
+    ],
+)
+def test_a_frame_that_can_not_be_numbered_is_malformed_and_anybodys(frame: bytes) -> None:
     with pytest.raises(MalformedFrame) as damage:
         read(frame)
-    assert damage.value.native == native
+    assert damage.value.native is None
     assert "\n" not in str(damage.value)
     assert len(str(damage.value)) < 400
 

@@ -8,6 +8,7 @@ streams differ from their words, as real streams do.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -21,7 +22,7 @@ from market_data.domain.normalized import Level
 __all__ = ["Binance", "BinanceSession"]
 
 _STREAM = "@depth@100ms"
-_STREAM_OF = re.compile(rb'"stream"\s*:\s*"([a-z0-9]+)@depth')
+_STREAM_OF = re.compile(rb'"stream"\s*:\s*"([^"@]+)@depth')
 _PARAMS_PER_MESSAGE = 100
 _WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 """What ``/api/v3/depth`` costs by ``limit``."""
@@ -30,6 +31,8 @@ _HEAD = 80
 """A frame says whose it is within so many bytes."""
 _LONGEST_WEIGHT = 9
 """Digits."""
+_NULL = b"null"
+T = TypeVar("T")
 
 
 class _Depth(msgspec.Struct, gc=False):
@@ -61,9 +64,9 @@ class _Other(msgspec.Struct):
     stream: str | None = None
     data: msgspec.Raw = msgspec.Raw()
     e: str | None = None
-    id: int | str | None = None
-    code: int | None = None
-    msg: str | None = None
+    id: msgspec.Raw = msgspec.Raw()
+    code: msgspec.Raw = msgspec.Raw()
+    msg: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
 
 
@@ -98,6 +101,8 @@ _combined = msgspec.json.Decoder(_Combined)
 _other = msgspec.json.Decoder(_Other)
 _body: msgspec.json.Decoder[_Body | list[msgspec.Raw]] = msgspec.json.Decoder(_Body | list[msgspec.Raw])
 _depth = msgspec.json.Decoder(_Depth)
+_id = msgspec.json.Decoder(int)
+_text = msgspec.json.Decoder(str)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _exchange_info = msgspec.json.Decoder(_ExchangeInfo)
 _time = msgspec.json.Decoder(_Time)
@@ -108,18 +113,16 @@ class BinanceSession(VenueSession):
 
     def __init__(self, natives: Sequence[str]) -> None:
         self._natives = tuple(natives)
+        self._by_stream = {name: native for native in natives for name in _names_of(native)}
         self._requested: dict[int, frozenset[str]] = {}
         self._next_id = 1
 
     def opening(self) -> Sequence[str]:
         """Subscribe in few messages: the venue takes five a second, pings counted."""
-        batches = [
-            self._natives[at : at + _PARAMS_PER_MESSAGE] for at in range(0, len(self._natives), _PARAMS_PER_MESSAGE)
-        ]
-        return [self._request("SUBSCRIBE", batch) for batch in batches]
+        return [self._request("SUBSCRIBE", batch) for batch in _batches(self._natives)]
 
-    def renewing(self, native: str) -> Sequence[str]:
-        return [self._request("UNSUBSCRIBE", [native]), self._request("SUBSCRIBE", [native])]
+    def renewing(self, natives: Sequence[str]) -> Sequence[str]:
+        return [self._request(method, batch) for batch in _batches(natives) for method in ("UNSUBSCRIBE", "SUBSCRIBE")]
 
     def _request(self, method: str, natives: Sequence[str]) -> str:
         number = self._next_id
@@ -139,21 +142,26 @@ class BinanceSession(VenueSession):
         return (_change(depth),)
 
     def _read_other(self, frame: bytes) -> Sequence[Event]:
-        other = decode(_other, frame, native=_native_of(frame))
-        if other.data:
+        other = decode(_other, frame, native=self._native_of(frame))
+        if _is_given(other.data):
             return self._read_data(other.data, frame)
         if other.e == "serverShutdown":
             return (Departing(),)
         if other.e is not None:
             return self._read_data(msgspec.Raw(frame), frame)
-        asked = self._requested.pop(other.id, None) if isinstance(other.id, int) else None
-        if other.code is not None or other.error:
-            answer = other.msg or cut(other.error or frame)
+        return self._read_answer(other, frame)
+
+    def _read_answer(self, other: _Other, frame: bytes) -> Sequence[Event]:
+        """Read what answers a request, or nothing: it touches no book, however odd it is."""
+        number = _read_if(_id, other.id)
+        asked = None if number is None else self._requested.pop(number, None)
+        if _is_given(other.code) or _is_given(other.error):
+            answer = _read_if(_text, other.msg) or cut(other.error if _is_given(other.error) else frame)
             return tuple(Refused(answer, native) for native in asked) if asked else (Refused(answer),)
-        return (Accepted(asked),) if asked is not None else ()
+        return (Accepted(asked, is_all=False),) if asked is not None else ()
 
     def _read_data(self, data: msgspec.Raw, frame: bytes) -> Sequence[Event]:
-        native = _native_of(frame)
+        native = self._native_of(frame)
         body = decode(_body, data, native=native)
         kind = body.e if isinstance(body, _Body) else None
         if kind == "serverShutdown":
@@ -161,6 +169,11 @@ class BinanceSession(VenueSession):
         if kind == "depthUpdate" or native is not None:
             return (_change(decode(_depth, data, native=native)),)
         return ()
+
+    def _native_of(self, frame: bytes) -> str | None:
+        """Tell whose depth frame this is from its first bytes, even when the rest is damaged."""
+        found = _STREAM_OF.search(frame[:_HEAD])
+        return self._by_stream.get(found.group(1)) if found else None
 
 
 class Binance(Venue):
@@ -216,13 +229,28 @@ class Binance(Venue):
         return int(text[:_LONGEST_WEIGHT]) if text.isascii() and text.isdecimal() else None
 
 
+def _batches(natives: Sequence[str]) -> Sequence[Sequence[str]]:
+    return [natives[at : at + _PARAMS_PER_MESSAGE] for at in range(0, len(natives), _PARAMS_PER_MESSAGE)]
+
+
 def _change(depth: _Depth) -> Change:
     if not 0 <= depth.U <= depth.u:
         raise MalformedFrame(f"expected U <= u, received {depth.U} and {depth.u}", native=depth.s)
-    return Change(depth.s, depth.U, depth.u, depth.b, depth.a, depth.E * 1000)
+    return Change(depth.s, depth.U, depth.u, depth.b, depth.a, depth.E * 1000 or None)
 
 
-def _native_of(frame: bytes) -> str | None:
-    """Tell whose depth frame this is from its first bytes, even when the rest is damaged."""
-    found = _STREAM_OF.search(frame[:_HEAD])
-    return found.group(1).decode().upper() if found else None
+def _names_of(native: str) -> Sequence[bytes]:
+    """Give the ways in which JSON may write an instrument's name in its stream's."""
+    name = native.lower()
+    return name.encode(), json.dumps(name)[1:-1].encode()
+
+
+def _is_given(value: msgspec.Raw) -> bool:
+    return bool(value) and bytes(value) != _NULL
+
+
+def _read_if(decoder: msgspec.json.Decoder[T], value: msgspec.Raw) -> T | None:
+    try:
+        return decode(decoder, value)
+    except MalformedFrame:
+        return None

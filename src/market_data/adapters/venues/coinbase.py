@@ -22,13 +22,14 @@ from market_data.adapters.venues.wire import (
 )
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
-from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot
+from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument, Listing
 from market_data.domain.normalized import Level
 
 __all__ = ["Coinbase", "CoinbaseSession"]
 
 _NO_CACHE = {"cache-control": "no-cache"}
+_ERROR = b'"error"'
 
 
 class _Update(msgspec.Struct, gc=False):
@@ -50,10 +51,22 @@ class _BookEvent(msgspec.Struct):
     updates: list[_Update]
 
 
-class _Subscriptions(msgspec.Struct):
-    """``{"subscriptions":{"heartbeats":["heartbeats"],"level2":["BTC-USD"]}}``: all that the connection now has."""
+class _Named(msgspec.Struct):
+    """As much of a ``_BookEvent`` as says whose it is."""
 
-    subscriptions: dict[str, list[str]] = {}
+    product_id: str
+
+
+class _Channels(msgspec.Struct):
+    level2: list[str | None] | None = None
+
+
+class _Subscriptions(msgspec.Struct):
+    """``{"subscriptions":{"heartbeats":["heartbeats"],"level2":["BTC-USD"]}}``: all that the connection now has; null
+    is nothing.
+    """
+
+    subscriptions: _Channels | None = None
 
 
 class _Frame(msgspec.Struct):
@@ -64,7 +77,10 @@ class _Frame(msgspec.Struct):
     channel: str | None = None
     sequence_num: Number | None = None
     events: msgspec.Raw = msgspec.Raw()
-    type: str | None = None
+    type: msgspec.Raw = msgspec.Raw()
+
+
+class _Error(msgspec.Struct):
     message: str | None = None
     reason: str | None = None
 
@@ -110,7 +126,11 @@ class _Time(msgspec.Struct):
 
 
 _frame = msgspec.json.Decoder(_Frame)
+_error = msgspec.json.Decoder(_Error)
 _book_events = msgspec.json.Decoder(list[_BookEvent])
+_parts = msgspec.json.Decoder(list[msgspec.Raw])
+_named = msgspec.json.Decoder(_Named)
+_a_book_event = msgspec.json.Decoder(_BookEvent)
 _acknowledgement = msgspec.json.Decoder(list[_Subscriptions])
 _product_book = msgspec.json.Decoder(_ProductBook)
 _products = msgspec.json.Decoder(_Products)
@@ -128,15 +148,14 @@ class CoinbaseSession(VenueSession):
         """One channel a message; the first must come within five seconds of the opening."""
         return [_subscribe(self._natives), json.dumps({"type": "subscribe", "channel": "heartbeats"})]
 
-    def renewing(self, native: str) -> Sequence[str]:
-        """For an instrument that was left out; of one that was not, a second snapshot is not to be had."""
-        return [_subscribe([native])]
+    def renewing(self, natives: Sequence[str]) -> Sequence[str]:
+        """For instruments that were left out; of one that was not, a second snapshot is not to be had."""
+        return [_subscribe(natives)]
 
     def read(self, frame: bytes) -> Sequence[Event]:
         outer = decode(_frame, frame)
-        if outer.type == "error":
-            answer = ": ".join(text for text in (outer.message, outer.reason) if text) or cut(frame)
-            return (Refused(answer),)
+        if outer.type and bytes(outer.type) == _ERROR:
+            return (Refused(_answer(frame)),)
         number = outer.sequence_num
         if number is None:
             if outer.channel is not None:
@@ -144,15 +163,53 @@ class CoinbaseSession(VenueSession):
             return ()
         events: list[Event] = [Numbered(number)]
         if outer.channel == "l2_data":
-            if not outer.events:
-                raise MalformedFrame(f"expected events, received {cut(frame)}")
-            events.extend(_book_event(event, number) for event in decode(_book_events, outer.events))
+            events.extend(_read_books(outer.events, number))
         elif outer.channel == "subscriptions" and outer.events:
-            events.extend(
-                Accepted(frozenset(acknowledged.subscriptions.get("level2", ())))
-                for acknowledged in decode(_acknowledgement, outer.events)
-            )
+            events.extend(_read_acknowledgements(outer.events))
         return events
+
+
+def _answer(frame: bytes) -> str:
+    try:
+        error = decode(_error, frame)
+    except MalformedFrame:
+        return cut(frame)
+    return ": ".join(text for text in (error.message, error.reason) if text) or cut(frame)
+
+
+def _read_acknowledgements(events: msgspec.Raw) -> Sequence[Event]:
+    try:
+        acknowledged = decode(_acknowledgement, events)
+    except MalformedFrame as error:
+        return (Unreadable(str(error), ()),)
+    named = [(each.subscriptions and each.subscriptions.level2) or () for each in acknowledged]
+    return [Accepted(frozenset(filter(None, natives)), is_all=True) for natives in named]
+
+
+def _read_books(events: msgspec.Raw, number: int) -> Sequence[Event]:
+    """Read all at once, or where one is not as promised, each for itself."""
+    try:
+        return [_book_event(event, number) for event in decode(_book_events, events)]
+    except MalformedFrame:
+        return _read_parts(events, number)
+
+
+def _read_parts(events: msgspec.Raw, number: int) -> Sequence[Event]:
+    try:
+        return [_read_part(part, number) for part in decode(_parts, events)]
+    except MalformedFrame as error:
+        return (Unreadable(str(error), None),)
+
+
+def _read_part(part: msgspec.Raw, number: int) -> Event:
+    try:
+        native = decode(_named, part).product_id
+    except MalformedFrame as error:
+        return Unreadable(str(error), None)
+    try:
+        return _book_event(decode(_a_book_event, part), number)
+    except MalformedFrame as error:
+        return Unreadable(str(error), (native,))
 
 
 def _subscribe(natives: Sequence[str]) -> str:
@@ -171,13 +228,13 @@ def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
         elif side in ("offer", "ask"):
             asks.append(level)
         else:
-            raise MalformedFrame(f"expected side bid or offer, received {side[:40]!r}", native=native)
-    time = largest_time({update.event_time for update in event.updates}, native=native)
+            raise MalformedFrame(f"expected side bid or offer, received {side[:40]!r}")
+    time = largest_time({update.event_time for update in event.updates})
     if event.type == "update":
         return Change(native, number, number, bids, asks, time)
     if event.type == "snapshot":
         return Snapshot(native, number, bids, asks, time)
-    raise MalformedFrame(f"expected a snapshot or an update, received {event.type[:40]!r}", native=native)
+    raise MalformedFrame(f"expected a snapshot or an update, received {event.type[:40]!r}")
 
 
 class Coinbase(Venue):
