@@ -209,8 +209,7 @@ def _bad_number(world: World, i: int, flavour: int) -> bool:
     if not _twisted(world, i, "", 0):
         return False
     frame = world.exchange.wire[-1]
-    is_named = world.venue == "binance"
-    frame.damage = "number" if bad.startswith(b'"') else "one" if is_named else "all"
+    frame.damage = "number" if bad.startswith(b'"') else "one"
     frame.payload = payload(frame.payload)
     return True
 

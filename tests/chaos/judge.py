@@ -254,12 +254,6 @@ class Judge:
         for frame in frames:
             if not self.is_read:
                 break
-            if frame.damage == "one":
-                i = frame.parts[0].instrument
-                broken[i] = "an unreadable frame"
-                self._received(i)
-                self.is_read = isinstance(self.exchange, BinanceExchange)
-                continue
             if frame.damage == "all":
                 broken = ["an unreadable frame"] * len(self.seen)
                 self.is_read = False
@@ -274,6 +268,11 @@ class Judge:
                         self._received(part.instrument)
                     break
                 self.expected += 1
+            if frame.damage == "one":
+                i = frame.parts[0].instrument
+                broken[i] = "an unreadable frame"
+                self._received(i)
+                continue
             for part in frame.parts:
                 if frame.damage:
                     self._bad_number(part, broken)
