@@ -526,4 +526,4 @@ class SplicedSync(BookSync):
         self._touched = False
         self._is_doubted = False
         self._stale_events = 0
-        self._fetch_at = self._quiet_at = self._join_by = self._speak_by = self._audit_at = inf
+        self._fetch_at = self._quiet_at = self._join_by = self._speak_by = inf

@@ -1,5 +1,6 @@
 """The core over Coinbase's frames: one counter over every channel, several books, one connection."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -367,6 +368,40 @@ def test_a_connection_that_says_nothing_at_all_is_stale_within_its_bound(bench: 
     assert bench.statuses == dict.fromkeys(bench.rules.keys, (BookStatus.STALE, Reason.SILENCE))
     bench.open()
     assert bench.statuses == dict.fromkeys(bench.rules.keys, (BookStatus.SYNCING, Reason.SILENCE))
+
+
+def test_a_connection_opened_after_a_long_outage_has_its_whole_time_to_speak(bench: Bench) -> None:
+    bench.give(Closed(Reason.CONNECTION))
+    for _ in range(240):
+        bench.clock.advance(0.125)
+        bench.give(Ticked())
+    bench.open()
+    outputs: list[Output] = []
+    for _ in range(79):
+        bench.clock.advance(0.125)
+        outputs += bench.give(Ticked())
+    assert reconnects(outputs) == []
+    bench.clock.advance(0.125)
+    assert reconnects(bench.give(Ticked())) == [Reason.SILENCE]
+
+
+def test_an_acknowledgement_of_something_else_is_no_refusal() -> None:
+    bench = Bench()
+    bench.give(Started())
+    bench.open()
+    bench.give(Frames([bench.frame({"subscriptions": {"heartbeats": ["heartbeats"]}}, channel="subscriptions")]))
+    outputs = spend(bench, 9.5)
+    assert not any(isinstance(output, Send) for output in outputs)
+    assert bench.statuses == dict.fromkeys(bench.rules.keys, (BookStatus.SYNCING, None))
+
+
+def test_an_acknowledgement_that_leaves_one_out_has_it_asked_for_again() -> None:
+    bench = Bench()
+    bench.give(Started())
+    bench.open()
+    bench.give(Frames([bench.frame({"subscriptions": {"level2": [BTC]}}, channel="subscriptions")]))
+    (sent,) = (output for output in spend(bench, 0.75) if isinstance(output, Send))
+    assert [json.loads(message)["product_ids"] for message in sent.messages] == [[ETH]]
 
 
 def test_heartbeats_alone_keep_the_connection_but_not_the_books(bench: Bench) -> None:

@@ -420,6 +420,84 @@ async def test_a_rate_limit_stops_all_requests_of_the_venue_for_as_long_as_it_sa
     assert third - first >= 20
 
 
+async def test_a_rate_limit_is_kept_for_no_longer_than_the_venue_says() -> None:
+    bench = binance()
+    refusal = RequestFailed("http://venue", "HTTP 429", reason=Reason.RATE_LIMITED, retry_after_seconds=20.0)
+    bench.network.answers = {"symbol=BTCUSDT": lambda _: refusal}
+    bench.network.on_connect = says(binance_event("BTCUSDT", 101, 101, [], []))
+    async with bench.running():
+        await anyio.sleep(30)
+    first, second = (moment for moment, _ in bench.network.requests)
+    assert 20.0 <= second - first < 20.2
+
+
+async def test_the_venues_own_word_on_when_to_ask_again_is_obeyed_for_a_book_as_well() -> None:
+    bench = binance()
+    refusal = RequestFailed("http://venue", "HTTP 503", reason=Reason.UNAVAILABLE, retry_after_seconds=7.0)
+    bench.network.answers = {"symbol=BTCUSDT": lambda _: refusal}
+    bench.network.on_connect = says(binance_event("BTCUSDT", 101, 101, [], []))
+    async with bench.running():
+        await anyio.sleep(10)
+    first, second = (moment for moment, _ in bench.network.requests)
+    assert 7.0 <= second - first < 7.2
+
+
+async def test_the_weight_that_others_have_used_is_waited_for() -> None:
+    bench = binance("BTC-USDT", "ETH-USDT", settings=bounds(snapshot_limit=1000))
+    bench.network.answers = {"symbol=BTCUSDT": serve(100), "symbol=ETHUSDT": serve(100)}
+    bench.network.headers = {"x-mbx-used-weight-1m": "3001"}
+    async with bench.running():
+        await until(lambda: bench.network.connections, 5, 0.01)
+        bench.network.connection.say(binance_event("BTCUSDT", 101, 101, [], []))
+        await until(lambda: bench.network.requests, 5, 0.01)
+        bench.network.connection.say(binance_event("ETHUSDT", 101, 101, [], []))
+        await bench.until_live("binance:ETH-USDT")
+    first, second = (moment for moment, _ in bench.network.requests)
+    assert 0.9 < second - first < 1.1, "fifty of weight, at fifty a second, and nothing is saved"
+
+
+# what an operator is told
+
+
+def connected(bench: Bench) -> list[object]:
+    return [fields.get("lost_before") for message, fields in bench.telemetry.notes if message == "connected"]
+
+
+async def test_a_connection_that_is_back_is_said_to_be_once_for_each_loss() -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        for _ in range(3):
+            await bench.until_live()
+            await anyio.sleep(9.7)
+            bench.network.connection.drop()
+            await anyio.sleep(1)
+    assert connected(bench) == [None, 1, 1, 1]
+
+
+async def test_a_connection_that_is_lost_again_and_again_is_not_said_to_be_back_each_time_but_in_the_end() -> None:
+    bench = coinbase(reconnect=attrs.evolve(RECONNECT, max_backoff_seconds=0.5))
+    bench.network.on_connect = lambda connection: connection.drop()
+    async with bench.running():
+        await anyio.sleep(26)
+        assert len(bench.network.attempts) == 52
+        said = connected(bench)
+        assert len(said) == 3, "every ten seconds"
+        bench.network.on_connect = says(SNAPSHOT)
+        await anyio.sleep(9)
+    assert len(connected(bench)) == 4
+    lost = [times for times in connected(bench) if isinstance(times, int)]
+    assert sum(lost) == len(bench.network.connections) - 1, "none is left out"
+
+
+async def test_attempts_that_fail_are_not_said_to_be_connected() -> None:
+    bench = coinbase()
+    bench.network.on_connect = refuse(Reason.UNAVAILABLE)
+    async with bench.running():
+        await anyio.sleep(35)
+    assert connected(bench) == []
+
+
 async def test_the_snapshots_of_many_instruments_are_spread_over_the_budget() -> None:
     bench = binance(*(f"COIN{number}-USDT" for number in range(100)), settings=bounds(snapshot_limit=1000))
     bench.network.answers = {"limit=1000": serve(100), "limit=100": serve(101)}

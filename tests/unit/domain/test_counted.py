@@ -28,6 +28,7 @@ class Bench:
 
     settings: SyncSettings = attrs.field(factory=bounds)
     may_cross: bool = False
+    shares_connection: bool = False
     clock: HandClock = attrs.field(factory=HandClock)
     effects: list[Effect] = attrs.field(factory=list)
     sync: CountedSync = attrs.field(init=False)
@@ -35,7 +36,9 @@ class Bench:
     seen: list[Effect] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sync = CountedSync(BTC, self.settings, self.effects, may_cross=self.may_cross)
+        self.sync = CountedSync(
+            BTC, self.settings, self.effects, may_cross=self.may_cross, shares_connection=self.shares_connection
+        )
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def drain(self) -> None:
@@ -492,6 +495,79 @@ def test_the_end_of_a_connection_empties_the_book_and_keeps_its_numbers(bench: B
         assert bench.last.status is BookStatus.SYNCING
 
 
+def test_what_was_accepted_or_refused_on_one_connection_says_nothing_of_the_next(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.sync.accepted(bench.clock.moment)
+    bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+    bench.open()
+    bench.look(object)
+    bench.wait(20)
+    assert bench.status == (BookStatus.SYNCING, Reason.REJECTED), "the new connection was not acknowledged"
+    assert bench.sync.is_refused
+    assert not bench.look(Reconnect)
+    bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+    bench.open()
+    assert not bench.sync.is_refused
+
+
+def test_waits_between_subscriptions_begin_anew_on_each_connection(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    for _ in range(2):
+        bench.open()
+        bench.frame(snapshot(0))  # so that a snapshot is awaited for as long as the first time
+        bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+        bench.open()
+        bench.sync.denied(bench.clock.moment)
+        asked: list[float] = []
+        began = bench.clock.moment.mono
+        while len(asked) < 3:
+            bench.wait(0.125)
+            if bench.look(Renew):
+                asked.append(bench.clock.moment.mono - began)
+        assert asked == [0.5, 1.0, 2.0]
+        bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+
+
+def test_a_snapshot_is_due_as_long_after_a_late_acknowledgement_as_after_an_early_one(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.wait(9)
+    bench.sync.accepted(bench.clock.moment)
+    bench.look(object)
+    bench.wait(9.875)
+    assert not [effect for effect in bench.seen if isinstance(effect, Renew | Reconnect)]
+    bench.wait(0.125)
+    assert bench.look(Reconnect) == [Reconnect(Reason.SILENCE)]
+
+
+def test_an_answer_of_the_very_time_of_our_book_is_no_cache(bench: Bench) -> None:
+    bench.go_live()
+    bench.frame(change(1, [("100", "2")], time=2_000))
+    theirs = Snapshot("BTC-USD", None, BIDS, ASKS, 2_000, 20)
+    bench.sync.fetched(bench.probe().serial, theirs, bench.clock.moment)
+    bench.drain()
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.wait(1)
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+    assert bench.look(Reconnect) == [Reconnect(Reason.SILENCE)]
+
+
+def test_waits_between_probes_begin_anew_once_one_has_agreed(bench: Bench) -> None:
+    bench.go_live()
+    for _ in range(2):
+        probe = bench.probe()
+        for wait in (0.5, 1.0, 2.0):
+            bench.sync.fetch_failed(probe.serial, Reason.UNAVAILABLE, None, bench.clock.moment)
+            bench.drain()
+            bench.wait(wait - 0.125)
+            assert bench.look(Fetch) == []
+            bench.wait(0.125)
+            (probe,) = bench.look(Fetch)
+        bench.answer(probe)
+        assert bench.status == (BookStatus.LIVE, None)
+
+
 # a trouble of one book's own
 
 
@@ -515,3 +591,81 @@ def test_a_book_that_fails_alone_again_and_again_waits_within_the_bound(longest:
         assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
         bench.sync.detached(bench.clock.moment)
     assert waits == expected
+
+
+def fail_alone(bench: Bench) -> float:
+    """Break a live book by what it says itself, and open another connection; give how long that took."""
+    failed = bench.clock.moment.mono
+    bench.frame(change(1, [("ten", "1")]))
+    assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
+    while not bench.look(Reconnect):
+        bench.wait(0.125)
+    waited = bench.clock.moment.mono - failed
+    bench.sync.detached(bench.clock.moment)
+    bench.open()
+    return waited
+
+
+def test_a_book_that_shares_its_connection_waits_from_the_first_time_on() -> None:
+    bench = Bench(shares_connection=True)
+    bench.go_live()
+    waits = []
+    for _ in range(4):
+        waits.append(fail_alone(bench))
+        bench.frame(snapshot(0))
+    assert waits == [10.0, 20.0, 30.0, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("live_seconds", "expected"), [(60, [0.0, 0.0, 10.0]), (59, [30.0, 30.0, 30.0])], ids=["a minute", "not quite"]
+)
+def test_rebuilds_begin_anew_once_a_book_has_been_live_for_a_minute(live_seconds: int, expected: list[float]) -> None:
+    bench = Bench(bounds(stream_silence_seconds=1e9))
+    bench.go_live()
+    for wait in (0.0, 0.0, 10.0, 20.0):
+        assert fail_alone(bench) == wait
+        bench.frame(snapshot(0))
+    bench.wait(live_seconds)
+    for wait in expected:
+        assert fail_alone(bench) == wait
+        bench.frame(snapshot(0))
+
+
+def test_a_book_that_never_becomes_live_again_is_not_taken_for_one_that_was_live_for_long(bench: Bench) -> None:
+    bench.go_live()
+    waits = []
+    for _ in range(6):
+        began = bench.clock.moment.mono
+        bench.frame(snapshot(0, [("ten", "1")]))
+        while not bench.look(Reconnect):
+            bench.wait(0.125)
+        waits.append(bench.clock.moment.mono - began)
+        bench.sync.detached(bench.clock.moment)
+        bench.open()
+    assert waits == [0.0, 0.0, 10.0, 20.0, 30.0, 30.0]
+
+
+def test_what_a_book_says_while_it_waits_to_be_rebuilt_neither_hastens_nor_delays_it() -> None:
+    bench = Bench(shares_connection=True)
+    bench.go_live()
+    bench.frame(change(1, [("ten", "1")]))
+    for _ in range(9):
+        bench.wait(1)
+        bench.sync.refuse(Reason.MALFORMED, bench.clock.moment, was_depth=True)
+        bench.drain()
+        bench.frame(change(2, [("ten", "1")]), change(2, [("100", "4")]))
+    assert bench.look(Reconnect) == []
+    bench.wait(1)
+    assert bench.look(Reconnect) == [Reconnect(Reason.MALFORMED)]
+
+
+def test_a_snapshot_that_comes_after_all_makes_the_rebuild_needless() -> None:
+    bench = Bench(shares_connection=True)
+    bench.go_live()
+    bench.frame(change(1, [("ten", "1")]))
+    bench.wait(5)
+    bench.frame(snapshot(2))
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.look(object)
+    bench.wait(10)
+    assert bench.look(Reconnect) == []

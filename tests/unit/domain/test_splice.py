@@ -965,3 +965,140 @@ def test_the_reason_of_a_book_that_does_not_become_live_may_change_and_the_statu
     bench.sync.explain(Reason.REJECTED, bench.clock.moment)
     bench.drain()
     assert bench.status == (BookStatus.GAP, Reason.REJECTED)
+
+
+# what must not outlive what it belongs to
+
+
+def reopen(bench: Bench, sequence: int) -> None:
+    """Lose the connection, and be live over the next one."""
+    bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+    bench.sync.opened(bench.clock.moment)
+    bench.sync.accepted(bench.clock.moment)
+    bench.drain()
+    bench.answer(sequence)
+    bench.change(sequence + 1, sequence + 1)
+
+
+def test_a_doubt_does_not_outlive_its_connection(bench: Bench) -> None:
+    bench.go_live()
+    bench.sync.doubt(bench.clock.moment)
+    bench.drain()
+    assert bench.status == (BookStatus.STALE, Reason.CLOCK)
+    reopen(bench, 200)
+    assert bench.status == (BookStatus.LIVE, None), "all of it is of after the doubt"
+
+
+def test_the_id_of_an_old_stream_does_not_outlive_its_connection(bench: Bench) -> None:
+    bench.open()
+    bench.answer(100)
+    bench.change(90, 95)
+    bench.sync.closed(Reason.CONNECTION, bench.clock.moment)
+    bench.sync.opened(bench.clock.moment)
+    bench.sync.accepted(bench.clock.moment)
+    bench.drain()
+    bench.answer(100)
+    bench.wait(1.1)
+    assert bench.fetches[-1].purpose is Purpose.PROBE
+    bench.answer(100)
+    assert bench.status == (BookStatus.LIVE, None), "this stream has not said that it is behind"
+
+
+def test_the_id_of_a_stream_does_not_outlive_the_join(bench: Bench) -> None:
+    bench.open()
+    bench.answer(100)
+    bench.change(90, 95)
+    bench.change(96, 101)
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.sync.refuse(Reason.MALFORMED, bench.clock.moment, was_depth=True)
+    bench.drain()
+    bench.wait(0.5)
+    bench.answer(110)
+    bench.wait(1.1)
+    assert bench.fetches[-1].purpose is Purpose.PROBE
+    bench.answer(110)
+    assert bench.status == (BookStatus.LIVE, None), "nothing has been heard since that would say that it is behind"
+
+
+def test_the_waits_between_checks_do_not_outlive_their_book() -> None:
+    bench = Bench(bounds(audit_seconds=40.0, stream_silence_seconds=1e9))
+    bench.go_live()
+    bench.wait(65)
+    for wait in (0.5, 1.0, 2.0, 4.0):
+        assert bench.look(Fetch)[-1].purpose is Purpose.AUDIT
+        bench.fail()
+        bench.wait(wait)
+    bench.fail()
+    reopen(bench, 200)
+    bench.look(object)
+    bench.wait(65)
+    asked = len(bench.fetches)
+    bench.fail()
+    bench.wait(0.5)
+    assert len(bench.fetches) == asked + 1, "as after a first failure"
+
+
+@pytest.mark.parametrize(("first", "is_hole"), [(206, False), (207, True), (208, True)])
+def test_a_hole_of_one_id_in_the_buffer_is_a_hole(bench: Bench, first: int, *, is_hole: bool) -> None:
+    bench.open()
+    bench.change(200, 205)
+    bench.change(first, 210)
+    assert (bench.status == (BookStatus.GAP, Reason.SEQUENCE)) is is_hole
+    bench.answer(205)
+    assert (bench.status[0] is BookStatus.LIVE) is not is_hole
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["before it was asked", "after it was asked"])
+def test_a_stream_answers_for_itself_by_what_it_says_after_it_was_asked(bench: Bench, *, is_before: bool) -> None:
+    """Even in the same moment."""
+    bench.go_live()
+    bench.wait(1)
+    if is_before:
+        bench.change(102, 102)
+    for _ in range(2):  # so late that the venue may count anew: the book is probed
+        bench.change(95, 99, time=200_000_000)
+    (probe,) = bench.look(Fetch)
+    assert probe.purpose is Purpose.PROBE
+    if not is_before:
+        bench.change(102, 102)
+    bench.fail()
+    assert bench.status[0] is (BookStatus.STALE if is_before else BookStatus.LIVE)
+
+
+# events without a time, and events that can not be read
+
+
+def test_an_event_without_a_time_joins_and_a_late_one_behind_it_is_no_gap(bench: Bench) -> None:
+    bench.open()
+    bench.answer(100)
+    bench.sync.change(Change("BTCUSDT", 101, 101, [("100", "3")], [], None), bench.clock.moment)
+    bench.sync.settle(bench.clock.moment)
+    bench.drain()
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.event_time is None
+    for _ in range(5):
+        bench.sync.change(Change("BTCUSDT", 90, 100, [("100", "9")], [], None), bench.clock.moment)
+        bench.sync.settle(bench.clock.moment)
+        bench.drain()
+    assert bench.status == (BookStatus.LIVE, None)
+    assert bench.last.bids[0] == ("100", "3")
+
+
+def test_a_book_whose_events_can_not_be_read_again_and_again_waits_longer_and_longer() -> None:
+    bench = Bench(bounds(stream_silence_seconds=1e9))
+    bench.go_live(100)
+    waits: list[float] = []
+    for turn in range(1, 7):
+        failed, asked = bench.clock.moment.mono, len(bench.fetches)
+        bench.sync.refuse(Reason.MALFORMED, bench.clock.moment, was_depth=True)
+        bench.drain()
+        assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
+        while len(bench.fetches) == asked:
+            bench.sync.refuse(Reason.MALFORMED, bench.clock.moment, was_depth=True)
+            bench.wait(0.125)
+        waits.append(bench.clock.moment.mono - failed)
+        bench.answer(1000 * turn)
+        bench.change(1000 * turn + 1, 1000 * turn + 1)
+        assert bench.status == (BookStatus.LIVE, None)
+    assert waits[2:] == [10.0, 20.0, 30.0, 30.0], "the others share the venue's budget with it"
+    assert max(waits[:2]) <= 1.0
