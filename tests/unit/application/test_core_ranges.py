@@ -9,6 +9,8 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
+from market_data.adapters.venues.binance import Binance
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.core import FeedCore
 from market_data.application.inputs import (
     Closed,
@@ -22,6 +24,7 @@ from market_data.application.inputs import (
     Started,
     Ticked,
 )
+from market_data.application.ports import Venue
 from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
@@ -37,13 +40,14 @@ class Bench:
     """A core with two books, its inputs as short commands."""
 
     settings: SyncSettings = attrs.field(factory=bounds)
+    venue: Venue = BINANCE
     clock: HandClock = attrs.field(factory=HandClock)
     core: FeedCore = attrs.field(init=False)
     rules: RecordRules = attrs.field(init=False)
     fetches: dict[str, Fetch] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.core = FeedCore(BINANCE, [instrument(BTC), instrument(ETH)], self.settings, frame_silence_seconds=10.0)
+        self.core = FeedCore(self.venue, [instrument(BTC), instrument(ETH)], self.settings, frame_silence_seconds=10.0)
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def give(self, given: Input) -> list[Output]:
@@ -225,6 +229,34 @@ def test_a_renewal_that_is_answered_keeps_the_connection(bench: Bench) -> None:
     assert sum(isinstance(output, Send) for output in outputs) == 1
     assert not any(isinstance(output, Reconnect) for output in outputs)
     assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.LIVE, None))
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["stays dead", "comes to life before its turn"])
+def test_a_renewal_waits_for_its_turn_to_be_sent_and_is_left_where_the_book_is_live_by_then(
+    *, comes_back: bool
+) -> None:
+    bench = Bench(venue=Binance(Endpoint("binance", "ws://127.0.0.1:9", "http://127.0.0.1:9", 2, 0.5, 3000)))
+    bench.go_live()
+    sent: list[tuple[float, list[str]]] = []
+    began = bench.clock.moment.mono
+    for step in range(8 * 24):
+        bench.clock.advance(0.125)
+        if step < 4:  # BTC falls silent half a second later
+            bench.frames(binance_event("BTCUSDT", 102 + step, 102 + step, [], []))
+        for output in bench.give(Ticked()):
+            match output:
+                case Send(messages):
+                    sent.append((bench.clock.moment.mono - began, json.loads(messages[1])["params"]))
+                    bench.frames(b'{"result":null,"id":9}')
+                case Fetch(asked, Purpose.PROBE):
+                    bench.give(Fetched(output, binance_book(200, BIDS, ASKS)))
+                case Fetch(asked, Purpose.SNAPSHOT) if comes_back and asked.key == BTC:
+                    bench.give(Fetched(output, binance_book(200, BIDS, ASKS)))
+                    bench.frames(binance_event("BTCUSDT", 201, 201, [], []))
+                    assert bench.statuses[BTC] == (BookStatus.LIVE, None)
+    (first, eth), *later = sent
+    assert eth == ["ethusdt@depth@100ms"]
+    assert later == ([] if comes_back else [(first + 4.0, ["btcusdt@depth@100ms"])])
 
 
 def test_the_same_inputs_give_the_same_effects() -> None:

@@ -669,3 +669,29 @@ def test_a_snapshot_that_comes_after_all_makes_the_rebuild_needless() -> None:
     bench.look(object)
     bench.wait(10)
     assert bench.look(Reconnect) == []
+
+
+# time in which the connection was busy
+
+
+def test_what_an_acknowledgement_allows_is_extended_by_the_time_in_which_the_line_was_busy(bench: Bench) -> None:
+    bench.sync.start(bench.clock.moment)
+    bench.open()
+    bench.sync.extend(20.0)
+    bench.wait(1)
+    bench.sync.accepted(bench.clock.moment)
+    bench.look(object)
+    bench.wait(28.875)
+    assert not [effect for effect in bench.seen if isinstance(effect, Renew | Reconnect)]
+    bench.wait(0.125)
+    assert bench.look(Reconnect) == [Reconnect(Reason.SILENCE)]
+
+
+def test_a_difference_is_waited_out_for_as_long_as_the_line_was_busy(bench: Bench) -> None:
+    bench.go_live()
+    bench.answer(bench.probe(), [("100", "2"), *BIDS[1:]])
+    bench.sync.extend(5.0)
+    bench.wait(5.875)
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.wait(0.125)
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)

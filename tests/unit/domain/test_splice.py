@@ -1102,3 +1102,48 @@ def test_a_book_whose_events_can_not_be_read_again_and_again_waits_longer_and_lo
         assert bench.status == (BookStatus.LIVE, None)
     assert waits[2:] == [10.0, 20.0, 30.0, 30.0], "the others share the venue's budget with it"
     assert max(waits[:2]) <= 1.0
+
+
+# time in which the connection was busy
+
+
+def test_a_silent_book_is_probed_later_by_the_time_in_which_the_line_was_busy(bench: Bench) -> None:
+    bench.go_live()
+    bench.wait(10)
+    bench.sync.extend(20.0)
+    bench.wait(24.875)
+    assert len(bench.fetches) == 1
+    bench.wait(0.125)
+    assert len(bench.fetches) == 2
+
+
+def test_a_quiet_second_is_one_in_which_the_line_was_free(bench: Bench) -> None:
+    bench.open()
+    bench.answer(100)
+    bench.sync.extend(5.0)
+    bench.wait(5.875)
+    assert len(bench.fetches) == 1
+    bench.wait(0.125)
+    assert len(bench.fetches) == 2
+
+
+def test_an_event_that_joins_has_the_time_in_which_the_line_was_busy_as_well(bench: Bench) -> None:
+    bench.open()
+    bench.answer(100)
+    bench.change(90, 95)
+    bench.sync.extend(20.0)
+    bench.wait(29.875)
+    assert bench.look(Renew) == []
+    bench.wait(0.125)
+    assert bench.look(Renew) == [Renew(BTC)]
+
+
+def test_a_stream_that_the_venue_is_ahead_of_may_be_behind_for_as_long_as_the_line_was_busy(bench: Bench) -> None:
+    bench.go_live()
+    bench.wait(15.1)
+    bench.answer(110)
+    bench.sync.extend(5.0)
+    bench.wait(5.875)
+    assert bench.status == (BookStatus.LIVE, None)
+    bench.wait(0.125)
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
