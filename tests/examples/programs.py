@@ -38,10 +38,10 @@ def started(*command: str | Path, folder: Path = EXAMPLES, **environ: str) -> It
             process.kill()
 
 
-def ended(*command: str | Path, folder: Path = EXAMPLES, **environ: str) -> Ended:
+def ended(*command: str | Path, folder: Path = EXAMPLES, seconds: float = 50, **environ: str) -> Ended:
     """Run an example to its end."""
     with started(*command, folder=folder, **environ) as program:
-        return program.end(None, 50)
+        return program.end(None, seconds)
 
 
 def publish(brokers: str, topic: str, *books: NormalizedBook) -> None:

@@ -102,10 +102,11 @@ def test_a_mid_is_never_carried_over_time_that_was_not_live(
     assert [at.second for at, is_live in seconds.select("second", "is_live").rows() if is_live] == list(live)
 
 
+@pytest.mark.timeout(120)  # a kernel that imports three large packages
 def test_the_notebook_plots_the_mids_and_tells_the_share_of_time_live(world: Sandbox, tmp_path: Path) -> None:
     output = tmp_path / "executed.ipynb"
     command = (sys.executable, "-m", "jupyter", "execute", f"--output={output}", "top_of_book.ipynb")
-    done = ended(*command, KAFKA_BROKERS=world.brokers)
+    done = ended(*command, seconds=100, KAFKA_BROKERS=world.brokers)
     assert done.status == 0, done.err
     cells = json.loads(output.read_text(encoding="utf-8"))["cells"]
     outputs = {cell["id"]: cell["outputs"] for cell in cells if cell["cell_type"] == "code"}
