@@ -200,3 +200,10 @@ async def test_a_configuration_that_may_not_be_read_is_told_and_lived_with() -> 
     assert taken == TOPIC.max_message_bytes
     ((_, fields),) = telemetry.warnings
     assert fields["problem"] == "TopicAuthorizationFailed"
+
+
+@pytest.mark.parametrize("said", ["", "many", "1e6", "9" * 5000, "-1", None])
+async def test_a_largest_message_that_is_no_number_is_taken_to_be_as_configured(said: str) -> None:
+    taken, telemetry = await see_to(FakeAdmin(partitions=3, config={"max.message.bytes": said}))
+    assert taken == TOPIC.max_message_bytes
+    assert [message for message, _ in telemetry.warnings] in ([], ["the topic is not as configured, and stays so"])

@@ -1,5 +1,6 @@
 """The topic: made where it is missing, compared with the settings where it is there."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -26,6 +27,7 @@ _POLL_SECONDS = 0.1
 _APPEAR_SECONDS = 5.0
 _BROKER_TIME = "LogAppendTime"
 """The broker gives the time of a record, which retention goes by: no clock of ours makes records expire early."""
+_BYTES = re.compile("[0-9]{1,18}")
 _UNSUPPORTED = (IncompatibleBrokerVersion, NotImplementedError)
 
 
@@ -183,9 +185,10 @@ async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int
         return topic.max_message_bytes
     _, _, _, _, entries = answer.resources[0]
     found = {name: value for name, value, *_ in entries}
+    largest = _bytes_in(found.get("max.message.bytes"), topic.max_message_bytes)
     for name, (expected, setting) in topic.configuration.items():
         received = found.get(name, expected)
-        is_enough = (name == "max.message.bytes" and int(received) >= int(expected)) or received == "producer"
+        is_enough = (name == "max.message.bytes" and largest >= int(expected)) or received == "producer"
         if received != expected and name == "message.timestamp.type":
             telemetry.warn(
                 "the topic keeps the time of the producer's clock: where that is wrong, records are refused or deleted "
@@ -204,7 +207,12 @@ async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int
                 expected=expected,
                 received=received,
             )
-    return int(found.get("max.message.bytes") or topic.max_message_bytes)
+    return largest
+
+
+def _bytes_in(said: str | None, otherwise: int) -> int:
+    """Read a number of bytes; a broker that says none, or what is none, is taken to be as configured."""
+    return int(said) if said is not None and _BYTES.fullmatch(said) else otherwise
 
 
 def _mismatch(topic: KafkaTopic, partitions: int) -> str:
