@@ -26,14 +26,11 @@ _NOT_READERS = {
     "adapters/kafka/reading.py:_is_old": "compares two numbers that the client library has read",
 }
 """Functions that take such a type and read nothing of it, with the reason."""
-_BEING_MENDED = frozenset({"topic configuration"})
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("reader", all_readers(), ids=lambda reader: reader.name)
-def test_only_documented_errors_leave_a_reader(reader: Reader, request: pytest.FixtureRequest) -> None:
-    if reader.name in _BEING_MENDED:
-        request.applymarker(pytest.mark.xfail(strict=False))
+def test_only_documented_errors_leave_a_reader(reader: Reader) -> None:
     outcome = fuzz(reader, reader.short, _SEED)
     told = [f"{finding.error}\n{outcome.command(finding)}\n{finding.trace}" for finding in outcome.findings]
     assert not told, "\n".join(told)

@@ -16,7 +16,8 @@ from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.screen import TableDisplay
 from market_data.adapters.kafka.client import KafkaCluster
-from market_data.adapters.kafka.records import decode, encode
+from market_data.adapters.kafka.records import HEADERS, decode, encode
+from market_data.adapters.kafka.stamps import stamp
 from market_data.adapters.kafka.subscription import KafkaSubscription
 from market_data.adapters.kafka.topics import make_or_check
 from market_data.application.ports import Clock, Reading, Start
@@ -70,6 +71,20 @@ def _consuming_keys() -> Iterator[Read]:
         )
 
 
+@contextmanager
+def _consuming_headers() -> Iterator[Read]:
+    value = encode(record(17))
+
+    def headers_of(content: bytes) -> tuple[tuple[str, bytes | None], ...]:
+        lines = (line.partition(b"=") for line in content.split(b"\n"))
+        return tuple((name.decode("utf-8", "replace"), text if sign else None) for name, sign, text in lines)
+
+    with asyncio.Runner() as runner:
+        yield lambda content: runner.run(
+            _consume([FakeMessage(0, None, value, _NOW.wall // 1000, headers_of(content))])
+        )
+
+
 def _messages(values: Sequence[bytes]) -> list[FakeMessage]:
     return [
         FakeMessage(offset, _key_of(value), value, _NOW.wall // 1000) for offset, value in enumerate(values, start=1)
@@ -118,6 +133,12 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     assert all(map(str.isprintable, lines)), "what cannot be printed was shown"
 
 
+def _headers() -> list[bytes]:
+    headers = [*HEADERS, stamp(_NOW.wall)]
+    whole = b"\n".join(name.encode() + b"=" + value for name, value in headers)
+    return [whole, b"published_at=1723075200131007", b"published_at\nschema=x", b""]
+
+
 def _configurations() -> list[bytes]:
     settings = {name: value for name, (value, _) in TOPIC.configuration.items()}
     return ["\n".join(f"{name}={value}" for name, value in settings.items()).encode(), b"max.message.bytes=", b""]
@@ -140,6 +161,7 @@ READERS: Sequence[Reader] = (
     Reader(
         "record key", _consuming_keys, lambda: [b"binance:BTC-USDT", "binance:币安人生-USDT".encode(), b""], short=100
     ),
+    Reader("record headers", _consuming_headers, _headers, tokens=(b"published_at=", b"=", b"\n"), short=100),
     Reader(
         "topic configuration", _checking, _configurations, (BrokerError,), (b"max.message.bytes=", b"\n"), short=300
     ),
