@@ -81,14 +81,14 @@ class Mutator:
 
     def __init__(self, seeds: Sequence[bytes], tokens: Sequence[bytes] = ()) -> None:
         """``tokens`` are words of the format beyond those of any format."""
-        self._seeds = tuple(seeds)
+        self.seeds = tuple(seeds)
         self._tokens = (*_TOKENS, *tokens)
-        self._is_json = [len(seed) <= _LARGEST_TREE and _is_tree(seed) for seed in self._seeds]
+        self._is_json = [len(seed) <= _LARGEST_TREE and _is_tree(seed) for seed in self.seeds]
 
     def make(self, random: Random) -> bytes:
         """Make one input."""
-        at = random.randrange(len(self._seeds))
-        content = self._seeds[at]
+        at = random.randrange(len(self.seeds))
+        content = self.seeds[at]
         if self._is_json[at] and random.random() < 0.6:
             content = _rearranged(content, random)
             if random.random() < 0.8:
@@ -103,7 +103,7 @@ class Mutator:
 
     def other(self, random: Random) -> bytes:
         """Choose another seed."""
-        return random.choice(self._seeds)
+        return random.choice(self.seeds)
 
 
 def _is_tree(content: bytes) -> bool:

@@ -84,7 +84,7 @@ def test_every_function_of_the_adapters_that_is_handed_outside_bytes_is_fuzzed()
     assert {"adapters/venues/binance.py:read", "adapters/kafka/records.py:decode"} <= takers
     left = takers - _NOT_READERS.keys()
     for reader in all_readers():
-        left -= _called(reader, 25)
+        left -= _called(reader, len(reader.seeds()) + 25)
     assert not left, f"no reader of tests/fuzz comes through {', '.join(sorted(left))}"
     assert takers >= _NOT_READERS.keys(), "an exception stands for a function that is gone"
 
