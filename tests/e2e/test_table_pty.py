@@ -128,6 +128,28 @@ def test_a_signal_leaves_the_terminal_as_it_was_found_too(
     assert window.raw.count(b"\x1b[?1049l") == 1
 
 
+def test_ctrl_backslash_leaves_the_terminal_as_it_was_found(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        before = window.modes()
+        window.wait_for(lambda: _is_complete(window))
+        window.type("\x1c")
+        assert window.end() == -signal.SIGQUIT
+        assert window.modes() == before
+    assert window.raw.endswith(b"\x1b[?25h\x1b[?1049l")
+
+
+def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        before = window.modes()
+        window.wait_for(lambda: _is_complete(window))
+        window.type("\x1a")  # without a shell to come back to it goes on at once
+        window.wait_for(lambda: window.raw.count(b"\x1b[?1049h") == 2 and _is_complete(window))
+        window.type("\x03")
+        assert window.end() == 0
+        assert window.modes() == before
+    assert re.findall(rb"\x1b\[\?1049([hl])", window.raw) == [b"h", b"l", b"h", b"l"]
+
+
 def test_without_colour_there_is_none_and_the_table_is_the_same(world: Sandbox, produced: str, tmp_path: Path) -> None:
     with terminal(["consume", *world.options(produced)], SMALL, tmp_path, NO_COLOR="1") as window:
         window.wait_for(lambda: _is_complete(window))

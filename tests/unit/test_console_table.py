@@ -1,14 +1,19 @@
 """The table's pure part: from what is known to lines."""
 
+import io
 import re
+import sys
 from collections.abc import Sequence
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.bounds import HandClock
 
+from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.columns import aligned, span
+from market_data.adapters.console.screen import TableDisplay
 from market_data.adapters.console.table import Picture, draw
 from market_data.application.ports import Reading, Trouble
 from market_data.domain.market import Market
@@ -53,7 +58,10 @@ def _picture(*books: NormalizedBook, **changes: object) -> Picture:
         market.take(book, Moment(NOON, 98.34))
         proof.check(book, 0)
     reading = Reading("broker:9092 market.books.v1", proof, Moment(NOON, 98.34), len(books), NOW)
-    picture = Picture("Market data", market.quotes(), market.rates(NOW), reading, NOW)
+    rates = market.rates(NOW, market.keys())
+    rate = sum(rates.values())
+    counts = len(market.keys()), market.count_live()
+    picture = Picture("Market data", market.quotes(), *counts, rate, rates, reading, NOW)
     return attrs.evolve(picture, **changes)  # type: ignore[arg-type]
 
 
@@ -123,7 +131,7 @@ def test_what_a_silent_producer_last_said_counts_as_stale_since_then() -> None:
     market = Market(2.0, 6)
     market.take(TWO[0], Moment(NOON, 98.34))
     market.expire(NOW)
-    picture = _picture(TWO[0], quotes=market.quotes())
+    picture = _picture(TWO[0], quotes=market.quotes(), live=market.count_live())
     assert _lines(picture)[4].endswith("stale   silence of the producer, since 11:59:58 UTC (2.0 s)")
     assert "0 of 1 live" in _lines(picture)[1]
 
@@ -177,6 +185,60 @@ def test_the_last_lines_of_the_log_stand_below_the_table() -> None:
     messages = [f"\x1b[33mWARNING\x1b[0m number {number}" for number in range(5)]
     lines = _lines(_picture(*TWO, messages=messages))
     assert lines[-4:-1] == [f" WARNING number {number}" for number in (2, 3, 4)]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_record_with_long_names_costs_the_others_no_column(width: int) -> None:
+    long = _book("x" * 100, f"{'y' * 49}-{'z' * 50}")
+    titles, rows = _lines(_picture(TWO[0], long), width)[3], _lines(_picture(TWO[0], long), width)[4:7]
+    assert {"exchange", "symbol", "status", "bid", "ask"} <= set(titles.split())
+    assert any("xxxxxxxxxxx… yyyyyyyyyyyyyyyyyyy… live" in " ".join(row.split()) for row in rows)
+    assert any("binance BTC-USDT live" in " ".join(row.split()) for row in rows)
+
+
+def test_names_that_would_act_on_the_terminal_are_escaped() -> None:
+    harmful = _book("a\x1b[2J\x9b", "B\u202e\n-USD")
+    row = _lines(_picture(harmful))[4]
+    assert row.isprintable()
+    assert "a\\u001b[2J" in row
+
+
+@pytest.mark.parametrize("count", [1_000, 100_000])
+def test_what_a_picture_costs_depends_on_the_window_and_not_on_the_instruments(count: int) -> None:
+    few, many = _calls_of_a_picture(100), _calls_of_a_picture(count)
+    assert many < few * 1.1
+
+
+def _calls_of_a_picture(count: int) -> int:
+    """Count the calls that a picture takes once the instruments are known."""
+    market = Market(15.0, 6, most_keys=count)
+    for number in range(count):
+        market.take(_book("binance", f"A{number:06d}-USD"), NOW)
+    stream = Window()
+    display = TableDisplay("Market data", MessageBoard(io.StringIO()), HandClock(), stream)
+    reading = Reading("broker:9092", OrderProof(), NOW, count, NOW)
+    calls = 0
+
+    def on_event(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    with display.open():
+        display.refresh(market, reading)
+        sys.setprofile(on_event)
+        try:
+            display.refresh(market, reading)
+        finally:
+            sys.setprofile(None)
+    assert f"{count:,} live" in stream.getvalue()
+    return calls
+
+
+class Window(io.StringIO):
+    """A terminal to draw on."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @given(

@@ -6,8 +6,9 @@ Taking a record and noticing silence cost the same however many instruments ther
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView
 from enum import StrEnum
+from itertools import islice
 
 import attrs
 
@@ -100,6 +101,8 @@ class Market:
         """Up to when, by the monotonic clock in µs, all was taken that was there."""
         self.forgotten = 0
         """How many instruments were forgotten for want of room."""
+        self._order: dict[str, None] = {}
+        """The keys as they are shown, sorted anew only when others are seen."""
 
     def take(
         self, book: NormalizedBook, now: Moment, published: int | None = None, arrival: Arrival = Arrival.NEW
@@ -197,22 +200,37 @@ class Market:
         gone = [self._seen.pop(key).quote for key in keys if key in self._seen]
         return [self._expired(quote, now) for quote in gone]
 
-    def quotes(self) -> list[Quote]:
-        """All quotes, by asset, then symbol, then exchange."""
-        return sorted(
-            (seen.quote for seen in self._seen.values()),
-            key=lambda quote: (quote.book.symbol.partition("-")[0], quote.book.symbol, quote.book.exchange),
-        )
+    def quotes(self, most: int | None = None) -> list[Quote]:
+        """All quotes, or the first so many, by asset, then symbol, then exchange."""
+        if self._order.keys() != self._seen.keys():
+            self._order = dict.fromkeys(sorted(self._seen, key=lambda key: _place(self._seen[key].quote.book)))
+        return [self._seen[key].quote for key in islice(self._order, most)]
 
-    def rates(self, now: Moment) -> dict[str, float]:
-        """Records a second of each key, over the last few seconds."""
+    def count_live(self) -> int:
+        """Count the instruments that are live."""
+        live = 0
         for seen in self._seen.values():
+            if seen.quote.book.status is BookStatus.LIVE:
+                live += 1
+        return live
+
+    def rates(self, now: Moment, keys: Iterable[str]) -> dict[str, float]:
+        """Records a second of each of these keys, over the last few seconds."""
+        rates: dict[str, float] = {}
+        for key in keys:
+            seen = self._seen[key]
             span = now.mono - seen.counted_at
             if span >= _RATE_SECONDS or (seen.rate == 0.0 and span >= 1.0):
                 seen.rate = (seen.updates - seen.at_count) / span
                 seen.counted_at, seen.at_count = now.mono, seen.updates
-        return {key: seen.rate for key, seen in self._seen.items()}
+            rates[key] = seen.rate
+        return rates
 
-    def keys(self) -> Iterable[str]:
+    def keys(self) -> KeysView[str]:
         """All keys seen."""
         return self._seen.keys()
+
+
+def _place(book: NormalizedBook) -> tuple[str, str, str]:
+    """Say where an instrument stands among others."""
+    return book.symbol.partition("-")[0], book.symbol, book.exchange

@@ -163,14 +163,14 @@ def test_what_was_shown_before_is_not_shown_again_and_proves_no_life(
 
 
 def test_rates_are_records_a_second_of_the_last_seconds(market: Market, clock: HandClock) -> None:
-    assert market.rates(clock.now()) == {}
+    assert market.rates(clock.now(), market.keys()) == {}
     market.take(record(0), clock.now())
     for seq in range(1, 41):
         market.take(record(seq), clock.advance(0.125))
-    assert market.rates(clock.now()) == {"binance:BTC-USDT": 41 / 5.0}
+    assert market.rates(clock.now(), market.keys()) == {"binance:BTC-USDT": 41 / 5.0}
     for _ in range(40):
         clock.advance(0.125)
-    assert market.rates(clock.now()) == {"binance:BTC-USDT": 0.0}
+    assert market.rates(clock.now(), market.keys()) == {"binance:BTC-USDT": 0.0}
 
 
 def test_what_another_member_of_the_group_has_now_is_forgotten_and_its_last_word_stale(

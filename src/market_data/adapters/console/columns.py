@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import attrs
+from rich.cells import cell_len, set_cell_size
 
 from market_data.domain.market import Quote
 from market_data.domain.normalized import Level
+from market_data.domain.printable import printable
 from market_data.domain.top import plain
 
 __all__ = ["COLUMNS", "STATUS", "Column", "Row", "aligned", "span"]
@@ -60,15 +62,22 @@ class Column:
     is_number: bool = True
     """Aligned on the decimal point, the title at the right."""
     least_width: int = 0
+    most_width: int = 32
+    """Longer texts are cut, so that one of them does not cost the others a column."""
+
+    def text(self, row: Row) -> str:
+        """Give what is shown of a row, printable."""
+        text = printable(self.cell(row))
+        return text if cell_len(text) <= self.most_width else set_cell_size(text, self.most_width - 1).rstrip() + "…"
 
 
 STATUS = Column("status", 9, lambda row: str(row.quote.status), "green", is_number=False, least_width=6)
 """Where a row that is not live says why, over all columns that follow."""
 
 COLUMNS: Sequence[Column] = (
-    Column("asset", 3, lambda row: row.asset, "bold", is_number=False, least_width=5),
-    Column("exchange", 11, lambda row: row.quote.book.exchange, is_number=False, least_width=8),
-    Column("symbol", 11, lambda row: row.quote.book.symbol, "bold", is_number=False, least_width=8),
+    Column("asset", 3, lambda row: row.asset, "bold", is_number=False, least_width=5, most_width=12),
+    Column("exchange", 11, lambda row: row.quote.book.exchange, is_number=False, least_width=8, most_width=12),
+    Column("symbol", 11, lambda row: row.quote.book.symbol, "bold", is_number=False, least_width=8, most_width=20),
     STATUS,
     Column("bid size", 8, lambda row: row.size(row.quote.top.best_bid_size), "grey70"),
     Column("bid", 10, lambda row: row.price(row.quote.top.best_bid), "bold green"),

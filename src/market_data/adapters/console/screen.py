@@ -3,7 +3,7 @@
 import errno
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -11,37 +11,14 @@ from rich.live import Live
 
 from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.table import Picture, draw
+from market_data.adapters.console.terminal import borrowed
 from market_data.application.ports import Clock, Display, Reading
 from market_data.domain.market import Market, Quote
+from market_data.domain.moment import Moment
 
 __all__ = ["TableDisplay"]
 
-if sys.platform != "win32":
-    import termios
-
-    @contextmanager
-    def _without_echo(stream: TextIO) -> Generator[None]:
-        """Keep what is typed off the screen, and from the shell afterwards; Ctrl-C works as ever."""
-        try:
-            descriptor = stream.fileno()
-            before = termios.tcgetattr(descriptor)
-        except (OSError, ValueError, termios.error):  # no terminal there
-            yield
-            return
-        quiet = [*before]
-        quiet[3] &= ~termios.ECHO
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
-        try:
-            yield
-        finally:
-            with suppress(termios.error):  # the terminal is gone
-                termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
-
-else:
-
-    @contextmanager
-    def _without_echo(_stream: TextIO) -> Generator[None]:
-        yield
+_RATE_SECONDS = 5.0
 
 
 class _Console(Console):
@@ -52,7 +29,10 @@ class _Console(Console):
 
 
 class TableDisplay(Display):
-    """Draws only when ``refresh`` is called; lines of the log that come meanwhile are shown below the table."""
+    """Draws only when ``refresh`` is called; lines of the log that come meanwhile are shown below the table.
+
+    What a picture costs depends on the window, not on how many instruments there are.
+    """
 
     def __init__(self, title: str, board: MessageBoard, clock: Clock, stream: TextIO | None = None) -> None:
         """``board`` is where the log writes to."""
@@ -61,6 +41,9 @@ class TableDisplay(Display):
         self._clock = clock
         self._stream = stream or sys.stdout
         self._live: Live | None = None
+        self._counted_at: float | None = None
+        self._counted = 0
+        self._rate = 0.0
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
         """Nothing yet: the market holds it for the next ``refresh``."""
@@ -75,17 +58,32 @@ class TableDisplay(Display):
             return
         now = reading.now or self._clock.now()
         console = self._live.console
+        width, height = console.size
+        quotes = market.quotes(height)
         picture = Picture(
             self._title,
-            market.quotes(),
-            market.rates(now),
+            quotes,
+            len(market.keys()),
+            market.count_live(),
+            self._records_a_second(reading, now),
+            market.rates(now, [quote.book.key for quote in quotes]),
             reading,
             now,
             tuple(self._board.lines),
             "-" if console.options.ascii_only else "─",
         )
         with _closed_terminal_as_pipe():
-            self._live.update(Group(*draw(picture, *console.size)), refresh=True)
+            self._live.update(Group(*draw(picture, width, height)), refresh=True)
+
+    def _records_a_second(self, reading: Reading, now: Moment) -> float:
+        """Count over the last few seconds."""
+        if self._counted_at is None:
+            self._counted_at = reading.started_at.mono
+        span = now.mono - self._counted_at
+        if span >= _RATE_SECONDS or (self._rate == 0.0 and span >= 1.0):
+            self._rate = (reading.records - self._counted) / span
+            self._counted_at, self._counted = now.mono, reading.records
+        return self._rate
 
     @contextmanager
     def open(self) -> Generator[None]:
@@ -98,7 +96,7 @@ class TableDisplay(Display):
             redirect_stderr=False,
             vertical_overflow="crop",
         )
-        with _without_echo(sys.stdin), self._board.held(), _closed_terminal_as_pipe(), live:
+        with borrowed(sys.stdin, self._stream), self._board.held(), _closed_terminal_as_pipe(), live:
             self._live = live
             try:
                 yield

@@ -32,9 +32,17 @@ class Picture:
 
     title: str
     quotes: Sequence[Quote]
-    """In the order in which they are shown, instruments of one asset next to each other."""
+    """The first ones in the order in which they are shown, instruments of one asset next to each other: as many as the
+    window has lines are enough.
+    """
+    count: int
+    """How many instruments there are."""
+    live: int
+    """How many of them are live."""
+    rate: float
+    """Records a second, of all."""
     rates: Mapping[str, float]
-    """Records a second, by key."""
+    """Records a second, by key, of those that are shown."""
     reading: Reading
     now: Moment
     messages: Sequence[str] = ()
@@ -47,8 +55,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Text]:
     """Draw the screen: at most ``height`` lines of at most ``width`` letters."""
     messages = list(picture.messages)[-_MESSAGES:]
     room = max(height - _HEADER_LINES - _FOOTER_LINES - len(messages), 1)
-    titles, rows = _rows(picture, width)
-    body, hidden = _fitted(rows, room)
+    titles, rows = _rows(picture, picture.quotes[:room], width)
+    body, hidden = _fitted(rows, room, picture.count)
     if not picture.quotes:
         body = [Text(" waiting for the first record ...", _GREY)]
     body += [Text()] * (room - len(body))
@@ -64,9 +72,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Text]:
 
 def _header(picture: Picture, width: int) -> list[Text]:
     reading, proof = picture.reading, picture.reading.proof
-    live = sum(quote.is_live for quote in picture.quotes)
     first = Text.assemble(" ", (picture.title, "bold cyan"), "  ", reading.source)
-    rate = Text.assemble((f"{sum(picture.rates.values()):,.0f}", "bold"), " records/s ")
+    rate = Text.assemble((f"{picture.rate:,.0f}", "bold"), " records/s ")
     said = Text(" ")
     if proof.is_proven:
         said.append("order proven", "green").append(f": {counted(reading.records, 'record')}, 0 holes")
@@ -78,9 +85,9 @@ def _header(picture: Picture, width: int) -> list[Text]:
     if reading.trouble is not None:
         since = utc_of(_began(reading.trouble, picture.now))
         said.append(f", {reading.trouble.what} since {since:%H:%M:%S} UTC", "bold red")
-    style = "green" if live == len(picture.quotes) else "yellow"
+    style = "green" if picture.live == picture.count else "yellow"
     time = utc_of(picture.now.wall)
-    right = Text.assemble((f"{live}", style), f" of {len(picture.quotes)} live  {time:%H:%M:%S} UTC ")
+    right = Text.assemble((f"{picture.live:,}", style), f" of {picture.count:,} live  {time:%H:%M:%S} UTC ")
     return [_ends(first, rate, width), _ends(said, right, width)]
 
 
@@ -101,9 +108,9 @@ def _ends(left: Text, right: Text, width: int) -> Text:
 # the rows
 
 
-def _rows(picture: Picture, width: int) -> tuple[Text, list[list[Text]]]:
+def _rows(picture: Picture, quotes: Sequence[Quote], width: int) -> tuple[Text, list[list[Text]]]:
     """Draw the titles, and the instruments in groups of one asset."""
-    rows = [_row(quote, picture) for quote in picture.quotes]
+    rows = [_row(quote, picture) for quote in quotes]
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row.quote.book.symbol.partition("-")[0])]
     groups = [
         [attrs.evolve(row, asset=row.asset if at == 0 else "") for at, row in enumerate(group)] for group in groups
@@ -136,7 +143,7 @@ def _row(quote: Quote, picture: Picture) -> Row:
 
 def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
     """Give a column's title and its cells, of one width; a row that is not live has none to align."""
-    live = [column.cell(row) if row.quote.is_live or not column.is_number else "" for row in rows]
+    live = [column.text(row) if row.quote.is_live or not column.is_number else "" for row in rows]
     if column is STATUS:
         live = [text if row.quote.is_live else "" for text, row in zip(live, rows, strict=True)]
     width = max(column.least_width, len(column.title))
@@ -203,12 +210,12 @@ def _why(quote: Quote, now: Moment, trouble: Trouble | None) -> Text:
     )
 
 
-def _fitted(groups: Sequence[Sequence[Text]], room: int) -> tuple[list[Text], int]:
+def _fitted(groups: Sequence[Sequence[Text]], room: int, count: int) -> tuple[list[Text], int]:
     """Put an empty line between the groups where there is room for all; tell how many rows are left out."""
-    rows = [line for group in groups for line in group]
-    if len(rows) + len(groups) - 1 <= room:
+    if count + len(groups) - 1 <= room:
         spaced: list[Text] = []
         for group in groups:
             spaced += [Text(), *group] if spaced else group
         return spaced, 0
-    return rows[:room], max(len(rows) - room, 0)
+    rows = [line for group in groups for line in group]
+    return rows, count - len(rows)
