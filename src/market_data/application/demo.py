@@ -3,6 +3,7 @@
 The order of the end is the order of the river: the producer says its last words, they are read, then the rest goes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -12,6 +13,7 @@ from market_data.application.children import Child, ChildFailed, Children
 from market_data.application.consume import Consumer, ConsumeRequest
 from market_data.application.ports import Start, Telemetry
 from market_data.application.tally import Tally
+from market_data.domain.normalized import BookStatus
 from market_data.domain.proof import OrderProof
 
 __all__ = ["Demo", "DemoSettings", "DemoSummary", "Front"]
@@ -47,7 +49,8 @@ class DemoSummary:
     seconds: float
     records: int
     instruments: int
-    gaps: int
+    entries: Counter[BookStatus]
+    """How often a book entered each status, but for the end."""
     worst_age_seconds: float
     proof: OrderProof
 
@@ -88,7 +91,7 @@ class Demo:
             await sandbox.stop()
         reading, tally = front.consumer.reading, front.tally
         return DemoSummary(
-            seconds, reading.records, tally.instruments, tally.gaps, tally.worst_age_seconds, reading.proof
+            seconds, reading.records, tally.instruments, tally.entries, tally.worst_age_seconds, reading.proof
         )
 
     async def _is_ready(self, sandbox: Child, stop: anyio.Event) -> bool:

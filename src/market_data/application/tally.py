@@ -1,5 +1,6 @@
 """Counts what a display is shown: what a run can say of itself at its end."""
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
@@ -7,7 +8,7 @@ import anyio
 
 from market_data.application.ports import Display, Reading
 from market_data.domain.market import Market, Quote
-from market_data.domain.normalized import Reason
+from market_data.domain.normalized import BookStatus, Reason
 
 __all__ = ["Tally"]
 
@@ -17,11 +18,11 @@ class Tally(Display):
 
     def __init__(self, display: Display) -> None:
         self._display = display
-        self._is_live: dict[str, bool] = {}
+        self._statuses: dict[str, BookStatus] = {}
         self._received: dict[str, int] = {}
         self._ended: set[str] = set()
-        self.gaps = 0
-        """How often a book left ``live`` but for the end of its producer."""
+        self.entries: Counter[BookStatus] = Counter()
+        """How often a book entered each status, but for the end of its producer."""
         self.worst_age_seconds = 0.0
         """The longest that fresh data of a live book was old, from its receipt by the producer, when it was shown."""
         self.all_ended = anyio.Event()
@@ -30,12 +31,12 @@ class Tally(Display):
     @property
     def instruments(self) -> int:
         """How many instruments were seen."""
-        return len(self._is_live)
+        return len(self._statuses)
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
         for quote in quotes:
             self._count(quote, reading)
-        if self._ended and len(self._ended) == len(self._is_live):
+        if self._ended and len(self._ended) == len(self._statuses):
             self.all_ended.set()
         self._display.show(quotes, market, reading)
 
@@ -49,12 +50,11 @@ class Tally(Display):
 
     def _count(self, quote: Quote, reading: Reading) -> None:
         key = quote.book.key
-        is_ending = quote.reason is Reason.SHUTDOWN
-        if is_ending:
+        if quote.reason is Reason.SHUTDOWN:
             self._ended.add(key)
-        elif self._is_live.get(key) and not quote.is_live:
-            self.gaps += 1
-        self._is_live[key] = quote.is_live
+        elif quote.status is not self._statuses.get(key):
+            self.entries[quote.status] += 1
+        self._statuses[key] = quote.status
         received = quote.book.received_time
         if quote.is_live and received is not None and reading.now is not None and received != self._received.get(key):
             self.worst_age_seconds = max(self.worst_age_seconds, (reading.now.wall - received) / 1e6)

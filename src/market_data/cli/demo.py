@@ -17,6 +17,7 @@ from market_data.cli.running import advice_on, run
 from market_data.config import load_settings
 from market_data.container import Container
 from market_data.domain.errors import AppError
+from market_data.domain.normalized import BookStatus
 from market_data.factories.producing import make_children
 
 __all__ = ["demo"]
@@ -122,5 +123,12 @@ def _told(summary: DemoSummary) -> list[str]:
     return [
         f"{seen} of {counted(summary.instruments, 'instrument')} in {summary.seconds:.1f} s",
         f"{verdict}: {counted(proof.holes, 'hole')}, {proof.doubles} doubled, {proof.disorder} out of order",
-        f"{counted(summary.gaps, 'gap')}, worst age {summary.worst_age_seconds:.3f} s",
+        f"{_troubles(summary)}, worst age {summary.worst_age_seconds:.3f} s",
     ]
+
+
+def _troubles(summary: DemoSummary) -> str:
+    """Count gaps, and what else was not live, by the words of the lines."""
+    others = [status for status in (BookStatus.STALE, BookStatus.DISCONNECTED) if summary.entries[status]]
+    told = [counted(summary.entries[BookStatus.GAP], "gap")]
+    return ", ".join(told + [f"{summary.entries[status]:,} times {status}" for status in others])

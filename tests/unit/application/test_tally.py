@@ -60,13 +60,16 @@ def test_everything_goes_on_to_the_display() -> None:
     assert display.asked == ["open", "show 0", "refresh", "close"]
 
 
-def test_a_gap_is_every_loss_of_live_and_counts_once() -> None:
+def test_what_a_book_enters_is_counted_by_the_words_that_the_lines_have_for_it() -> None:
     gap, stale = _not_live(BookStatus.GAP, Reason.SEQUENCE), _not_live(BookStatus.STALE, Reason.SILENCE)
-    assert _tally(gap, LIVE, gap, stale, LIVE, stale).gaps == 2
+    lost = _not_live(BookStatus.DISCONNECTED, Reason.CONNECTION)
+    entries = _tally(LIVE, gap, attrs.evolve(gap, reason=Reason.CROSSED), stale, LIVE, stale, lost, LIVE, LIVE).entries
+    assert entries == {BookStatus.LIVE: 3, BookStatus.GAP: 1, BookStatus.STALE: 2, BookStatus.DISCONNECTED: 1}
 
 
-def test_the_end_of_the_producer_is_no_gap() -> None:
-    assert _tally(LIVE, _not_live(BookStatus.DISCONNECTED, Reason.SHUTDOWN)).gaps == 0
+def test_the_end_of_the_producer_is_no_interruption() -> None:
+    ended = _tally(LIVE, _not_live(BookStatus.DISCONNECTED, Reason.SHUTDOWN))
+    assert ended.entries == {BookStatus.LIVE: 1}
 
 
 def test_all_have_ended_when_each_instrument_has() -> None:
