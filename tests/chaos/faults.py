@@ -1,7 +1,7 @@
 """What can go wrong, and in which states of a book it can.
 
 The table of a campaign shows every kind of fault against the status that a book had when the fault hit it. A dash marks
-what can not be, for one of these reasons:
+what cannot be, for one of these reasons:
 
     no connection   a book that is ``disconnected`` has none, so nothing on its way that could suffer; and where there
                     is none (while ``disconnected``, after our own closing, at the start), nothing can be closed
@@ -82,7 +82,7 @@ _NOT_THERE = frozenset(
 
 
 def inject(world: World, name: str, i: int, flavour: int) -> bool:
-    """Let something go wrong; False where it can not now."""
+    """Let something go wrong; False where it cannot now."""
     fault = FAULTS[name]
     if world.venue not in fault.venues:
         return False

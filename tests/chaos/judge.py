@@ -9,7 +9,7 @@ until the venue has shown its book anew; what is live shows the book of the last
 heard of, or probed, within the watchdogs' bound; after each tick every instrument has had its heartbeat; requests and
 reconnections are not repeated without need; buffers are bounded.
 
-Content made false under intact numbers can not be seen by continuity. Of such a book the levels are not judged until it
+Content made false under intact numbers cannot be seen by continuity. Of such a book the levels are not judged until it
 is built anew; but it must be true again once the next comparable audit has had its chance (``calm``).
 """
 

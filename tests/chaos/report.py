@@ -50,7 +50,7 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
 
 
 def _print_table(result: Result) -> None:
-    """Print how often each fault hit a book in each status; a dash: that can not be (see ``faults``)."""
+    """Print how often each fault hit a book in each status; a dash: that cannot be (see ``faults``)."""
     possible = set(cells("binance")) | set(cells("coinbase"))
     print(f"{'fault':20}{'injected':>10}" + "".join(f"{status:>14}" for status in _STATUSES))
     for name in FAULTS:

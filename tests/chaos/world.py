@@ -335,7 +335,7 @@ class World:
         self._after_asking()
 
     def refuse(self, reason: Reason) -> None:
-        """A connection can not be opened."""
+        """A connection cannot be opened."""
         self._finish_closing()
         self._give(Unopened(reason))
 

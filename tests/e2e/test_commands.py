@@ -341,7 +341,7 @@ def test_verify_tells_another_producer_of_the_same_instrument(world: Sandbox, to
         pytest.param(["--from", f"-{'9' * 400}d"], 2, "--from: expected", id="a span without end"),
         pytest.param(["--from", "1969-01-01"], 2, "--from: expected a time after 1970", id="before 1970"),
         pytest.param(["--from", "2999-01-01"], 2, "a time that has been", id="the future"),
-        pytest.param(["--seconds", "nan"], 2, "nan is no number of seconds", id="no number"),
+        pytest.param(["--seconds", "nan"], 2, "nan is not a number of seconds", id="no number"),
     ],
 )
 def test_verify_that_can_prove_nothing_says_so(
@@ -377,7 +377,7 @@ def test_verify_that_is_interrupted_claims_nothing_of_what_it_has_not_read(
         job.wait_for_err("Fetch")  # a library's line: it reads
         ended = job.end()
     assert ended.status == 1
-    assert "ended early: nothing is proven of what was not read" in ended.err
+    assert "ended early: what was not read is not proven" in ended.err
     assert "Traceback" not in ended.err
 
 

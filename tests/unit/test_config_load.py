@@ -298,7 +298,7 @@ class TestDotenv:
     def test_bytes_that_are_no_text_are_told(self, folder: Folder) -> None:
         (folder.path / ".env").write_bytes(b"A=\xff")
 
-        assert folder.faults() == [".env: can not be read (expected UTF-8 text)"]
+        assert folder.faults() == [".env: cannot be read (expected UTF-8 text)"]
 
 
 class TestOverrides:

@@ -72,7 +72,7 @@ class Demo:
 
         Raises:
             ChildFailed: a child ended by itself, did not get ready, or did not end well.
-            BrokerError: reading can not go on.
+            BrokerError: reading cannot go on.
             BrokenPipeError: nobody reads what is shown any more.
         """
         settings = self._settings

@@ -40,7 +40,7 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     """Show two exchanges' books in a minute: no internet, no Docker, no ports to choose.
 
     Starts invented exchanges with a broker (python -m sandbox) and a producer, and shows what comes out of it, until
-    Ctrl-C. Settings of yours in the environment or in .env do not count here.
+    Ctrl-C. Your own settings in the environment or in .env are ignored here.
     """
     view = view_or_default(view)
     folder = _new_folder()
@@ -131,4 +131,4 @@ def _troubles(summary: DemoSummary) -> str:
     """Count gaps, and what else was not live, by the words of the lines."""
     others = [status for status in (BookStatus.STALE, BookStatus.DISCONNECTED) if summary.entries[status]]
     told = [counted(summary.entries[BookStatus.GAP], "gap")]
-    return ", ".join(told + [f"{summary.entries[status]:,} times {status}" for status in others])
+    return ", ".join(told + [f"{summary.entries[status]:,} {status}" for status in others])

@@ -88,7 +88,7 @@ def view_or_default(view: str | None) -> str:
     """Choose the view: a table needs a terminal that can be drawn on; anything else gets lines."""
     can_draw = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
     if view == "table" and not can_draw:
-        say("stdout is no terminal that a table can be drawn on: lines instead", err=True)
+        say("stdout is not a terminal that a table can be drawn on: showing lines instead", err=True)
     return "lines" if view in (None, "table") and not can_draw else view or "table"
 
 
@@ -170,7 +170,7 @@ class _Seconds(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
         seconds = float(super().convert(value, param, ctx))
         if not math.isfinite(seconds):
-            self.fail(f"{value} is no number of seconds", param, ctx)
+            self.fail(f"{value} is not a number of seconds", param, ctx)
         return seconds
 
 

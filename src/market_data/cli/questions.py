@@ -180,7 +180,7 @@ def verify(
     for line in map(_report_as_json, reports) if is_json else _reports_in_columns(reports):
         say(line)
     if job.is_cut_short:
-        raise AppError("ended early: nothing is proven of what was not read")
+        raise AppError("ended early: what was not read is not proven")
     if not reports or not all(report.is_proven for report in reports):
         raise click.exceptions.Exit(1)
 

@@ -44,7 +44,7 @@ __all__ = ["consume", "produce"]
     "input_log_folder",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write all that the books were made of into this folder, to look into trouble.",
+    help="Record everything the books are made of in this folder, for troubleshooting.",
 )
 def produce(
     env: str | None,

@@ -53,7 +53,7 @@ _MAX_PORT = 65535
 
 
 class Unfit(ValueError):
-    """A value that its setting can not hold: `expected a number of seconds above 0, received 'abc'`."""
+    """A value that its setting cannot hold: `expected a number of seconds above 0, received 'abc'`."""
 
     def __init__(self, expected: str, received: object, hint: str = "") -> None:
         """Take what was expected, in words, the value as it was read, and what may have been meant."""

@@ -76,14 +76,14 @@ def read_file(path: Path, name: str) -> Layer:
     """Read a YAML file, called `name` in faults.
 
     Raises:
-        SettingsError: It can not be read, is no YAML, or is not a map of settings. What is wrong inside of a readable
+        SettingsError: It cannot be read, is no YAML, or is not a map of settings. What is wrong inside of a readable
             map stands in the layer's `faults`.
 
     """
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise _unreadable(Origin(name), f"can not be read ({error.strerror})") from error
+        raise _unreadable(Origin(name), f"cannot be read ({error.strerror})") from error
     try:
         node = _compose(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -126,7 +126,7 @@ class _YamlError(ValueError):
 
 
 class _Loader(yaml.BaseLoader):
-    """A loader that takes no aliases and no endless depth, so that a small file can not become a huge tree."""
+    """A loader that takes no aliases and no endless depth, so that a small file cannot become a huge tree."""
 
     _depth = 0
 

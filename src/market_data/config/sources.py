@@ -33,7 +33,7 @@ class Variable:
 def read_variables(environ: Mapping[str, str], dotenv_file: Path) -> tuple[dict[str, Variable], Layer]:
     """Collect the variables of `.env`, where there is one, and of the environment, which wins.
 
-    Gives them, and a layer that holds only what is wrong with `.env`: it can not be read, or has lines that are no
+    Gives them, and a layer that holds only what is wrong with `.env`: it cannot be read, or has lines that are no
     `NAME=text`.
     """
     variables, faults = _read_dotenv(dotenv_file)
@@ -101,7 +101,7 @@ def _read_dotenv(path: Path) -> tuple[dict[str, Variable], list[Fault]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "expected UTF-8 text"
-        return variables, [Fault(Origin(path.name), "", f"can not be read ({reason})")]
+        return variables, [Fault(Origin(path.name), "", f"cannot be read ({reason})")]
     for binding in parse_stream(io.StringIO(text)):
         text = binding.original.string
         blank_lines = text[: len(text) - len(text.lstrip())].count("\n")
