@@ -107,12 +107,12 @@ def test_what_can_not_be_read_is_told_in_one_line_with_its_place(tmp_path: Path,
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^no\.yaml: can not be read \(No such file or directory\)$"):
+    with pytest.raises(SettingsError, match=r"^no\.yaml: cannot be read \(No such file or directory\)$"):
         read_file(tmp_path / "no.yaml", "no.yaml")
 
 
 def test_a_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^it: can not be read \(Is a directory\)$"):
+    with pytest.raises(SettingsError, match=r"^it: cannot be read \(Is a directory\)$"):
         read_file(tmp_path, "it")
 
 

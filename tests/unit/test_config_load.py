@@ -171,7 +171,7 @@ class TestFolder:
         assert load_settings("test", environ={}, folder=tmp_path).environment == "test"
 
     def test_a_missing_file_of_the_command_line_is_told(self, folder: Folder) -> None:
-        with pytest.raises(SettingsError, match=r"^no\.yaml: can not be read \(No such file or directory\)$"):
+        with pytest.raises(SettingsError, match=r"^no\.yaml: cannot be read \(No such file or directory\)$"):
             folder.load(files=["no.yaml"])
 
     def test_all_unreadable_files_are_told_at_once(self, folder: Folder) -> None:

@@ -58,11 +58,13 @@ def _picture(*books: NormalizedBook, **changes: object) -> Picture:
         market.take(book, Moment(NOON, 98.34))
         proof.check(book, 0)
     reading = Reading("broker:9092 market.books.v1", proof, Moment(NOON, 98.34), len(books), NOW)
-    rates = market.rates(NOW, market.keys())
-    rate = sum(rates.values())
+    return attrs.evolve(_picture_of(market, reading, NOW), **changes)  # type: ignore[arg-type]
+
+
+def _picture_of(market: Market, reading: Reading, now: Moment) -> Picture:
+    rates = market.rates(now, market.keys())
     counts = len(market.keys()), market.count_live()
-    picture = Picture("Market data", market.quotes(), *counts, rate, rates, reading, NOW)
-    return attrs.evolve(picture, **changes)  # type: ignore[arg-type]
+    return Picture("Market data", market.quotes(), *counts, sum(rates.values()), rates, reading, now)
 
 
 def _lines(picture: Picture, width: int = 120, height: int = 24) -> list[str]:
@@ -294,8 +296,7 @@ def test_with_the_broker_away_rows_and_header_say_so_and_since_when() -> None:
     now = Moment(NOON + 60_000_000, 60.0)
     reading.trouble = Trouble("broker unreachable", 19.0)
     market.expire(now)
-    picture = Picture("Market data", market.quotes(), market.rates(now), reading, now)
-    lines = _lines(picture, 140)
+    lines = _lines(_picture_of(market, reading, now), 140)
     assert ", broker unreachable since 12:00:41 UTC" in lines[1]
     coinbase, binance = lines[4:6]
     assert coinbase.endswith("stale   broker unreachable, since 12:00:41 UTC (19 s)")
