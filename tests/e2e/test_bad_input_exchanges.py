@@ -22,10 +22,17 @@ Book = dict[str, Any]
 
 @contextmanager
 def _binance_at(
-    world: Sandbox, topic: str, folder: Path, *, rest: str | None = None, websocket: str | None = None
+    world: Sandbox,
+    topic: str,
+    folder: Path,
+    *,
+    rest: str | None = None,
+    websocket: str | None = None,
+    longest_wait: float = 0.25,
 ) -> Iterator[tuple[Running, Running, list[Ended]]]:
     """Run a producer whose Binance is elsewhere, and a consumer; the producer's end is added to the list."""
     settings = [*world.options(topic), "--set", "log.repeat_seconds=0.5"]
+    settings += ["--set", f"reconnect.max_backoff_seconds={longest_wait}"]
     settings += ["--set", f"venues.binance.rest_url={rest}"] if rest else []
     settings += ["--set", f"venues.binance.websocket_url={websocket}"] if websocket else []
     ends: list[Ended] = []
@@ -64,7 +71,7 @@ def test_a_refused_request_is_told_clearly_retried_when_told_and_the_other_venue
 ) -> None:
     with (
         refusing(status, {"Retry-After": "2"}) as venue,
-        _binance_at(world, topic, tmp_path, rest=f"http://{venue.address}") as (_, consumer, ends),
+        _binance_at(world, topic, tmp_path, rest=f"http://{venue.address}", longest_wait=2) as (_, consumer, ends),
     ):
         _wait(consumer, "binance", _is_told("disconnected", reason))
         _wait(consumer, "coinbase", lambda book: book["status"] == "live")
@@ -85,7 +92,7 @@ def test_a_refused_handshake_is_told_clearly_and_retried_when_told(
 ) -> None:
     with (
         refusing(status, {"Retry-After": "1"}) as venue,
-        _binance_at(world, topic, tmp_path, websocket=f"ws://{venue.address}") as (_, consumer, ends),
+        _binance_at(world, topic, tmp_path, websocket=f"ws://{venue.address}", longest_wait=1) as (_, consumer, ends),
     ):
         _wait(consumer, "binance", _is_told("disconnected", reason))
         _wait(consumer, "coinbase", lambda book: book["status"] == "live")
@@ -94,6 +101,28 @@ def test_a_refused_handshake_is_told_clearly_and_retried_when_told(
     assert ends[0].status == 0
     assert "could not connect" in ends[0].err
     assert f"HTTP {status}" in ends[0].err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("Thu, 01 Jan 99999999999 00:00:00 GMT", "is no time: ignored", id="a date beyond all calendars"),
+        pytest.param("86400", "86,400 s, 0.25 s is the longest (reconnect.max_backoff_seconds)", id="a day"),
+    ],
+)
+@pytest.mark.parametrize("where", ["rest", "websocket"])
+def test_a_wait_that_makes_no_sense_is_told_and_not_waited(
+    text: str, said: str, where: str, world: Sandbox, topic: str, tmp_path: Path
+) -> None:
+    with refusing(503, {"Retry-After": text}) as venue:
+        addresses = {where: f"{'http' if where == 'rest' else 'ws'}://{venue.address}"}
+        with _binance_at(world, topic, tmp_path, **addresses) as (_, consumer, ends):
+            _wait(consumer, "binance", _is_told("disconnected", "unavailable"))
+            _wait(consumer, "coinbase", lambda book: book["status"] == "live")
+            consumer.wait_for(lambda: len(venue.asked_at) >= 3)
+    assert ends[0].status == 0
+    assert said in ends[0].err
+    assert "Traceback" not in ends[0].err
 
 
 def test_an_unreachable_exchange_is_told_once_a_while_and_the_other_venue_goes_on(
