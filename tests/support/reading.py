@@ -22,6 +22,7 @@ class FakeSubscriber(Subscriber, Subscription):
     failure: BrokerError | None = None
     is_open: bool = False
     ours: frozenset[int] = frozenset({0})
+    behind_now: frozenset[int] = frozenset()
     reading: int = 1
     asked: list[tuple[Start, str | None]] = attrs.field(factory=list)
     unreadable: Mapping[str, int] = attrs.field(factory=dict)
@@ -29,7 +30,7 @@ class FakeSubscriber(Subscriber, Subscription):
     """Gives the seconds that the broker is away."""
     unused: list[Delivered] = attrs.field(factory=list)
     """What was said to be unused at the end."""
-    _waiting: deque[Delivered] = attrs.field(factory=deque)
+    waiting: deque[Delivered] = attrs.field(factory=deque)
     _offset: int = 0
     _position: int = 0
     _changed: anyio.Event = attrs.field(factory=anyio.Event)
@@ -39,7 +40,7 @@ class FakeSubscriber(Subscriber, Subscription):
         for number, book in enumerate(books):
             at = self._offset if offset is None else offset + number
             self._offset = max(self._offset, at + 1)
-            self._waiting.append(Delivered(book, 0, at, 0, self.reading))
+            self.waiting.append(Delivered(book, 0, at, 0, self.reading))
         self._changed.set()
 
     def fail(self, failure: BrokerError) -> None:
@@ -53,7 +54,7 @@ class FakeSubscriber(Subscriber, Subscription):
 
     @property
     def behind(self) -> Collection[int]:
-        return ()
+        return self.behind_now
 
     @property
     def trouble(self) -> Trouble | None:
@@ -83,15 +84,15 @@ class FakeSubscriber(Subscriber, Subscription):
         self.unused.extend(unused)
 
     async def receive(self) -> Sequence[Delivered]:
-        if not self._waiting:
+        if not self.waiting:
             self._changed = anyio.Event()
             if self.failure is None:
                 with anyio.move_on_after(0.5):
                     await self._changed.wait()
-            if self.failure is not None and not self._waiting:
+            if self.failure is not None and not self.waiting:
                 raise self.failure
-        taken = list(self._waiting)
-        self._waiting.clear()
+        taken = list(self.waiting)
+        self.waiting.clear()
         self._position = self._offset
         return taken
 

@@ -10,12 +10,15 @@ from market_data.application.ports import Delivered, Start, Subscriber, Subscrip
 from market_data.application.probe import TopicProbe
 from market_data.domain.errors import BrokerError
 from market_data.domain.history import KeyHistory
+from market_data.domain.normalized import MOST_KEYS
 from market_data.domain.proof import KeyProof, OrderProof
 
 __all__ = ["KeyReport", "Verification", "VerifyRequest"]
 
 _PATIENCE_SECONDS = 60.0
 """A broker may be silent for so long, restarting say, before the reading is given up."""
+_OTHERS = "others"
+"""Stands for the instruments of which nothing is known any more."""
 
 
 @attrs.frozen
@@ -48,6 +51,8 @@ class KeyReport:
     """The longest that fresh data of a live book waited from its receipt to its publishing."""
     unreadable: int = 0
     """Records that its key says are its own and that can not be read."""
+    forgotten: int = 0
+    """Instruments that were forgotten, since there are more than can be kept in mind."""
 
     @property
     def is_proven(self) -> bool:
@@ -60,13 +65,14 @@ class KeyReport:
     @property
     def verdict(self) -> str:
         """Say it in words."""
-        if not self.records and not self.unreadable:
+        if not self.records and not self.unreadable and not self.forgotten:
             return "no record"
         counts = {
             "missing": self.holes,
             "doubled": self.doubles,
             "out of order": self.disorder,
             "unreadable": self.unreadable,
+            "forgotten: name those wanted by --instruments": self.forgotten,
         }
         found = [f"{count} {what}" for what, count in counts.items() if count]
         foreign = ""
@@ -78,13 +84,22 @@ class KeyReport:
 class Verification:
     """One run of ``verify``."""
 
-    def __init__(self, subscriber: Subscriber, probe: TopicProbe, topic: str, stale_after_seconds: float) -> None:
+    def __init__(
+        self,
+        subscriber: Subscriber,
+        probe: TopicProbe,
+        topic: str,
+        stale_after_seconds: float,
+        most_keys: int = MOST_KEYS,
+    ) -> None:
+        """Of more than ``most_keys`` instruments, those not heard of for longest are forgotten, and so reported."""
         self._subscriber = subscriber
         self._probe = probe
         self._topic = topic
         self._stale_after = int(stale_after_seconds * 1_000_000)
-        self._proof = OrderProof()
+        self._proof = OrderProof(most_keys)
         self._histories: dict[str, KeyHistory] = {}
+        self._most_keys = most_keys
         self._unreadable: Mapping[str, int] = {}
         self._whole: frozenset[int] = frozenset()
         """Partitions that are read from the first record that they ever held."""
@@ -111,7 +126,10 @@ class Verification:
                 self._unreadable = subscription.unreadable
         self.is_cut_short = stop.is_set()
         wanted = request.keys if request.keys is not None else {*self._proof.keys, *self._unreadable}
-        return [self._report(key) for key in sorted(wanted)]
+        reports = [self._report(key) for key in sorted(wanted)]
+        if forgotten := self._proof.forgotten:
+            reports.append(KeyReport(_OTHERS, *(0,) * 8, None, 0.0, forgotten=forgotten))
+        return reports
 
     async def _read(
         self, subscription: Subscription, keys: Collection[str] | None, ends: Mapping[int, int] | None
@@ -135,9 +153,10 @@ class Verification:
         self._proof.check(
             book, delivered.offset, delivered.published_at, partition=delivered.partition, is_whole=is_whole
         )
-        history = self._histories.get(book.key)
-        if history is None:
-            history = self._histories[book.key] = KeyHistory(self._stale_after)
+        history = self._histories.pop(book.key, None) or KeyHistory(self._stale_after)
+        self._histories[book.key] = history  # the one read last stands last
+        if len(self._histories) > self._most_keys:
+            del self._histories[next(iter(self._histories))]
         history.add(book, delivered.published_at)
 
     def _report(self, key: str) -> KeyReport:

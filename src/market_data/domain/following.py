@@ -104,8 +104,8 @@ class RunFollower:
     def _compare(self, run: str, voice: _Voice, published: int | None) -> None:
         """Take note, for a run that speaks now, of how long it has heard nothing of each other."""
         now = published or 0
-        back = max(0, voice.published - now) if voice.serial else 0  # its clock was set back
-        since = {name: min(at - back, now) for name, at in voice.alone_since.items()}
+        back = max(0, voice.published - now)  # so far its clock was set
+        since = {name: at - back for name, at in voice.alone_since.items()}
         voice.alone_since = {name: since.get(name, now) for name in self._voices if name != run}
         for other in self._voices.values():
             other.alone_since.pop(run, None)

@@ -267,6 +267,27 @@ async def test_closing_wakes_who_waits() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("max_records", "max_bytes"),
+    [pytest.param(3, PLENTY, id="records"), pytest.param(1000, 1600, id="bytes")],
+)
+async def test_it_is_full_at_either_bound_and_has_room_again_below(max_records: int, max_bytes: int) -> None:
+    box = outbox(OutboxPolicy.BLOCK, max_records=max_records, max_bytes=max_bytes)
+    for number in range(3):
+        assert not box.is_full
+        with anyio.fail_after(1):
+            await box.has_room()
+        box.put(state("A-X", number))
+    assert box.is_full
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(box.has_room)
+            await anyio.wait_all_tasks_blocked()
+            assert len(await box.take(1)) == 1
+    assert not box.is_full
+
+
+@pytest.mark.anyio
 async def test_a_source_that_can_wait_waits_for_room_and_nothing_is_merged() -> None:
     box = outbox(OutboxPolicy.BLOCK, max_records=5)
     taken: list[NormalizedBook] = []

@@ -6,13 +6,14 @@ import anyio
 import attrs
 import pytest
 from tests.support.reading import FakeSubscriber
-from tests.support.records import record
+from tests.support.records import LATER_RUN, record
 from tests.support.virtual import VIRTUAL_TIME
 
 from market_data.application.ports import Start
 from market_data.application.probe import TopicProbe, TopicReport
 from market_data.application.verify import KeyReport, Verification, VerifyRequest
 from market_data.domain.errors import BrokerError
+from market_data.domain.normalized import BookStatus, Reason
 
 pytestmark = pytest.mark.anyio
 
@@ -110,3 +111,23 @@ async def test_what_is_missing_before_the_first_record_is_missing_where_it_must_
     subscriber.deliver(record(publish_seq=2), offset=beginning)
     (report,) = await _verify(subscriber, end=beginning + 1, beginning=beginning, start=start)
     assert report.holes == holes
+
+
+async def test_more_instruments_than_are_kept_in_mind_are_told_and_not_called_proven() -> None:
+    subscriber = FakeSubscriber()
+    subscriber.deliver(*(record(seq, symbol=f"A{number}-USD") for number in range(5) for seq in range(2)))
+    job = Verification(subscriber, FakeProbe({0: 0}, {0: 10}), "books", stale_after_seconds=15, most_keys=3)
+    *known, others = await job.run(VerifyRequest(Start("earliest"), None, None), anyio.Event())
+    assert [(report.instrument, report.verdict) for report in known] == [
+        (f"binance:A{number}-USD", "proven") for number in (2, 3, 4)
+    ]
+    assert (others.instrument, others.forgotten, others.is_proven) == ("others", 2, False)
+    assert others.verdict == "2 forgotten: name those wanted by --instruments"
+
+
+async def test_an_older_producer_that_goes_on_after_a_stray_one_counts_as_live_again() -> None:
+    subscriber = FakeSubscriber()
+    goodbye = record(1, run=LATER_RUN, status=BookStatus.DISCONNECTED, reason=Reason.SHUTDOWN)
+    subscriber.deliver(record(0), record(0, run=LATER_RUN), record(1), goodbye, record(2), record(3))
+    (report,) = await _verify(subscriber, end=6)
+    assert (report.verdict, report.runs, report.epochs) == ("proven, 1 foreign run", 2, 3)

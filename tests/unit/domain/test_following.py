@@ -91,6 +91,26 @@ def test_an_old_number_again_proves_no_life_of_its_run() -> None:
     assert follower.take(record(1, run=OLDER), 0)
 
 
+def test_what_the_clock_of_one_run_has_shown_of_a_greater_one_holds_for_all() -> None:
+    follower = RunFollower(STALE_AFTER * SECOND)
+    for run in (OLDER, NEWER, LATER_RUN):
+        follower.take(record(0, run=run), 0)
+    follower.take(record(1, run=OLDER), 0)
+    assert follower.take(record(2, run=OLDER), STALE_AFTER * SECOND)
+    assert follower.take(record(1, run=NEWER), STALE_AFTER * SECOND), "the greatest was found silent"
+
+
+def test_a_clock_that_is_set_back_counts_on_from_there() -> None:
+    follower = RunFollower(STALE_AFTER * SECOND)
+    follower.take(record(0, run=OLDER), 3600 * SECOND)
+    follower.take(record(0), 0)
+    shown = [
+        follower.take(record(seq, run=OLDER), at * SECOND)
+        for seq, at in enumerate((3605, 3610, 5, 10, 14, 15, 20), start=1)
+    ]
+    assert shown == [False, False, False, False, False, True, True]
+
+
 def test_a_reader_that_pauses_calls_no_producer_silent(market: Market, clock: HandClock) -> None:
     """What was published meanwhile waits in the topic; only once it is taken can silence be told."""
     began = clock.now()

@@ -180,3 +180,37 @@ def test_what_another_member_of_the_group_has_now_is_forgotten_and_its_last_word
     (last,) = market.forget(["binance:BTC-USDT", "binance:NEVER-SEEN"], clock.now())
     assert (last.status, last.reason, last.book.bids) == (BookStatus.STALE, Reason.SILENCE, ())
     assert not market.quotes()
+
+
+def test_what_was_read_back_counts_as_old_as_it_is_when_the_machine_sleeps(market: Market, clock: HandClock) -> None:
+    now = clock.now()
+    market.take(record(0), now, now.wall - 10_000_000, Arrival.READ_BACK)
+    market.catch_up([record().key])
+    asleep = attrs.evolve(now, wall=now.wall + 4_900_000, mono=now.mono + 0.1)
+    assert market.expire(asleep) == []
+    woken = attrs.evolve(asleep, wall=asleep.wall + 100_000)
+    assert [quote.status for quote in market.expire(woken)] == [BookStatus.STALE]
+
+
+def test_each_of_many_is_stale_at_its_own_time(market: Market, clock: HandClock) -> None:
+    for number in range(20):
+        market.take(record(0, symbol=f"A{number}-USD"), clock.advance(1))
+    clock.advance(1)
+    for number in range(20):
+        if number % 3 == 0:
+            market.take(record(1, symbol=f"A{number}-USD"), clock.now())
+    stale_in_turn: list[str] = []
+    for _ in range(40):
+        stale_in_turn += [quote.book.symbol for quote in market.expire(clock.advance(0.5))]
+    quiet = [f"A{number}-USD" for number in range(20) if number % 3]
+    assert stale_in_turn[: len(quiet)] == quiet
+    assert sorted(stale_in_turn[len(quiet) :]) == sorted(f"A{number}-USD" for number in range(0, 20, 3))
+
+
+def test_of_too_many_instruments_the_ones_heard_of_last_are_kept(clock: HandClock) -> None:
+    market = Market(15.0, 6, most_keys=3)
+    for seq, number in enumerate((0, 1, 2, 0, 3)):
+        market.take(record(seq, symbol=f"A{number}-USD"), clock.advance(1))
+    assert set(market.keys()) == {"binance:A0-USD", "binance:A2-USD", "binance:A3-USD"}
+    assert market.forgotten == 1
+    assert len(market.expire(clock.advance(60))) == 3

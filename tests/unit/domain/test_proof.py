@@ -229,3 +229,71 @@ def test_runs_that_interleave_are_each_held_to_their_numbers() -> None:
 def test_when_a_run_began_stands_in_its_name() -> None:
     assert started_at(RUN) == BEGAN
     assert started_at("anything") is None
+
+
+def named(number: int) -> str:
+    """Name a run that began so many seconds after another."""
+    return f"20240808T00{number // 60:02}{number % 60:02}.000000Z-00000000"
+
+
+def test_of_too_many_runs_the_ones_seen_last_are_kept() -> None:
+    proof = OrderProof()
+    verdicts(proof, *((0, number, named(number)) for number in range(64)))
+    assert verdicts(proof, (1, 64, named(0))) == [NEXT], "it is seen last now"
+    assert verdicts(proof, (0, 65, named(64))) == [NEXT]
+    (key,) = proof.keys.values()
+    assert list(key.runs) == [*(named(number) for number in range(2, 64)), named(0), named(64)]
+    assert verdicts(proof, (1, 66, named(0)), (1, 67, named(64)), (0, 68, named(2))) == [DOUBLE, NEXT, DOUBLE]
+
+
+def test_a_run_that_was_forgotten_and_comes_back_is_not_missing_its_beginning() -> None:
+    proof = OrderProof()
+    newest = named(599)
+    proof.check(record(7, run=named(0)), 0, 0, is_whole=False)
+    proof.check(record(0, run=newest), 1, 1)
+    for number in range(1, 100):
+        proof.check(record(0, run=named(number)), number + 1, number)
+    assert newest not in proof.keys[record().key].runs
+    assert proof.check(record(5, run=newest), 200, 200, is_whole=True) is NEXT
+    assert proof.check(record(5, run="2999" + newest[4:]), 201, 201, is_whole=True) is HOLE, "that one is new"
+
+
+def test_an_interruption_ends_with_the_next_record_of_its_instrument() -> None:
+    proof = OrderProof()
+    proof.check(record(5), 1, BEGAN)
+    proof.interrupt(record().key)
+    assert proof.check(record(9), 2, BEGAN + 1) is NEXT
+    assert proof.check(record(3, run=LATER_RUN), 3, BEGAN + 2) is HOLE, "its beginning was ours to read"
+
+
+def test_another_reading_of_a_partition_interrupts_what_is_read_there() -> None:
+    proof = OrderProof()
+    for seq, reading in ((0, 1), (1, 1), (7, 2), (8, 2)):
+        assert proof.check(record(seq), seq, reading=reading) is NEXT
+    assert proof.check(record(10), 10, reading=2) is HOLE
+
+
+def test_the_memory_of_keys_and_of_their_runs_is_bounded_and_the_sums_stay() -> None:
+    proof = OrderProof(most_keys=3, most_runs=10)
+    for number in range(5):
+        for seq in (0, 2):
+            proof.check(record(seq, symbol=f"A{number}-USD"), seq)
+    assert list(proof.keys) == ["binance:A2-USD", "binance:A3-USD", "binance:A4-USD"]
+    assert (proof.forgotten, proof.holes, proof.is_proven) == (2, 5, False)
+    assert proof.check(record(9, symbol="A0-USD"), 9, is_whole=True) is NEXT, "what was forgotten may have begun before"
+    for number in range(20):
+        proof.check(record(0, symbol="A9-USD", run=named(number)), number)
+    assert list(proof.keys) == ["binance:A9-USD"]
+    assert sum(len(key.runs) for key in proof.keys.values()) == 20, "one key has its own bound"
+    assert proof.forgotten == 6
+
+
+def test_what_is_left_out_and_gone_back_to_is_counted_by_instrument_and_in_all() -> None:
+    proof = OrderProof()
+    proof.check(record(0), 0)
+    for key in (record().key, "nowhere:BTC-USD"):
+        proof.leave_out(key)
+        proof.go_back(key)
+    (key_proof,) = proof.keys.values()
+    assert (key_proof.foreign, key_proof.returns, proof.foreign, proof.returns) == (1, 1, 2, 2)
+    assert proof.is_proven
