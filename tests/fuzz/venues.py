@@ -57,12 +57,14 @@ def _binance_frames() -> list[bytes]:
 
 def _coinbase_frames() -> list[bytes]:
     return [
-        *_real("coinbase_ten_products_excerpt.gz"),
         coinbase_frame(0, [coinbase_event("snapshot", "BTC-USD", _BIDS, _ASKS)]),
         coinbase_frame(1, [coinbase_event("update", each, _BIDS, []) for each in ("BTC-USD", "ETH-USD")]),
         coinbase_frame(2, [{"subscriptions": {"level2": ["BTC-USD", "ETH-USD"]}}], "subscriptions"),
         coinbase_frame(3, [{"current_time": "2026-07-16 20:28:53", "heartbeat_counter": "7"}], "heartbeats"),
+        coinbase_frame(4, [{"type": "update", "product_id": "BTC-USD", "updates": None}, {"type": "update"}]),
+        coinbase_frame(5, [{"subscriptions": None}, {"subscriptions": {"level2": [None]}}], "subscriptions"),
         b'{"type":"error","message":"Failed to subscribe","reason":"No channels"}',
+        *_real("coinbase_ten_products_excerpt.gz"),
     ]
 
 
