@@ -9,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from tests.support.bounds import HandClock
 
 from market_data.adapters.console.board import MessageBoard
@@ -301,3 +302,10 @@ def test_with_the_broker_away_rows_and_header_say_so_and_since_when() -> None:
     coinbase, binance = lines[4:6]
     assert coinbase.endswith("stale   broker unreachable, since 12:00:41 UTC (19 s)")
     assert binance.endswith("stale   silence of the producer, since 12:00:00 UTC (1 m)")
+
+
+def test_a_name_of_wide_characters_leaves_the_columns_after_it_where_they_are() -> None:
+    lines = [line.plain for line in draw(_picture(_book("binance", "\u5e01\u5b89\u4eba\u751f-USDT"), *TWO), 120, 24)]
+    rows = [line for line in lines if "USD" in line]
+    assert len({cell_len(line.partition(" live ")[0]) for line in rows}) == 1
+    assert len({cell_len(line) for line in rows}) == 1

@@ -14,13 +14,14 @@ from typing import Protocol
 import attrs
 
 from market_data.domain.events import Event, Snapshot
-from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.instrument import Catalogue, Instrument
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import NormalizedBook
 from market_data.domain.proof import OrderProof
 
 __all__ = [
+    "LISTED_AT_ONCE",
     "Clock",
     "Connection",
     "Delivered",
@@ -42,6 +43,10 @@ __all__ = [
     "Venue",
     "VenueSession",
 ]
+
+
+LISTED_AT_ONCE = 100
+"""So many names fit into one request for listings, in its address."""
 
 
 class Clock(Protocol):
@@ -139,13 +144,21 @@ class Venue(Protocol):
         raise NotImplementedError
 
     @abstractmethod
-    def listings_request(self) -> Request:
-        """Ask for all that the venue lists."""
+    def listings_request(self, natives: Sequence[str] = ()) -> Request:
+        """Ask for all that the venue lists; or for these alone, which costs less, at most ``LISTED_AT_ONCE`` of them.
+
+        Where one of these is not listed, the answer is without it, or status 400 or 404.
+        """
         raise NotImplementedError
 
     @abstractmethod
-    def read_listings(self, body: bytes) -> Sequence[Listing]:
-        """Read the answer to ``listings_request``.
+    def native_of(self, symbol: str) -> str:
+        """Say what the venue would call a canonical symbol that it does not list yet, by its rule for names."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def read_listings(self, body: bytes) -> Catalogue:
+        """Read the answer to ``listings_request``; an entry that is not as it should be is left out and counted.
 
         Raises:
             MalformedFrame: it is not what the venue promises.

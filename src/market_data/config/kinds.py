@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from market_data.domain.instrument import is_symbol
+
 __all__ = [
     "MASK",
     "Brokers",
@@ -193,6 +195,10 @@ def _start(value: object) -> str | None:
     return value
 
 
+def _symbol(value: object) -> str | None:
+    return value if isinstance(value, str) and is_symbol(value) else None
+
+
 def _existing_file(value: object) -> Path | None:
     return path if isinstance(value, str) and (path := Path(value)).is_file() else None
 
@@ -220,9 +226,7 @@ TopicName = Annotated[
         "a topic name of letters, digits, '.', '_' and '-'", _matching(r"(?!\.\.?$)[A-Za-z0-9._-]{1,249}"), is_text=True
     ),
 ]
-Symbol = Annotated[
-    str, Kind("an instrument BASE-QUOTE, such as BTC-USDT", _matching(r"[A-Z0-9]+-[A-Z0-9]+"), is_text=True)
-]
+Symbol = Annotated[str, Kind("an instrument BASE-QUOTE, such as BTC-USDT", _symbol, is_text=True)]
 WebSocketUrl = Annotated[
     str, Kind("a ws:// or wss:// address without user, query or fragment", _url("ws", "wss"), is_text=True)
 ]

@@ -20,6 +20,8 @@
 Each takes typed arguments and builds its message itself. Bugs are none of these and are never caught.
 """
 
+from collections.abc import Sequence
+
 from market_data.domain.normalized import Reason
 
 __all__ = [
@@ -64,9 +66,10 @@ class UsageError(AppError):
 class UnknownInstrument(UsageError):
     """A venue does not list, or does not trade, what was asked for."""
 
-    def __init__(self, exchange: str, symbol: str, *, nearest: str | None = None, state: str | None = None) -> None:
-        """``nearest`` is a listed symbol of a like name; ``state`` is the venue's word where it lists but halts it."""
-        hint = f" (did you mean {nearest}?)" if nearest else ""
+    def __init__(self, exchange: str, symbol: str, *, nearest: Sequence[str] = (), state: str | None = None) -> None:
+        """``nearest`` are listed symbols of like names; ``state`` is the venue's word where it lists but halts it."""
+        *others, last = nearest or ("",)
+        hint = f" (did you mean {', '.join(others)}{' or ' if others else ''}{last}?)" if last else ""
         what = (
             f"{exchange} lists no {symbol}{hint}" if state is None else f"{exchange} does not trade {symbol}: {state}"
         )
@@ -117,11 +120,22 @@ class ConnectionLost(VenueError):
 class RequestFailed(VenueError):
     """A REST request was refused, failed or was not answered in time."""
 
-    def __init__(self, url: str, problem: str, *, reason: Reason, retry_after_seconds: float | None = None) -> None:
-        """``reason`` is ``unavailable``, ``rate_limited`` or ``rejected``; the wait is as in ``ConnectionFailed``."""
+    def __init__(
+        self,
+        url: str,
+        problem: str,
+        *,
+        reason: Reason,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        """``reason`` is ``unavailable``, ``rate_limited`` or ``rejected``; the wait is as in ``ConnectionFailed``;
+        ``status`` is HTTP's, where there was an answer.
+        """
         super().__init__(f"{url}: {problem}")
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
+        self.status = status
 
 
 class BrokerError(AppError):

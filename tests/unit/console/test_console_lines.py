@@ -4,10 +4,12 @@ import io
 import json
 
 import pytest
+from rich.cells import cell_len
 from tests.support.bounds import HandClock
 from tests.support.records import record
 
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
+from market_data.adapters.console.plain import in_columns
 from market_data.application.ports import Reading
 from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
@@ -117,3 +119,12 @@ def test_what_has_fallen_silent_is_shown_as_stale(display_type: type[LinesDispla
     assert "stale" in stream.getvalue()
     assert "silence" in stream.getvalue()
     assert "101" not in stream.getvalue().replace("131", "")
+
+
+def test_columns_are_as_wide_as_a_terminal_shows_them() -> None:
+    """A Chinese character takes two cells: what follows a name stands below what follows others."""
+    names = ("BTC-USDT", "\u5e01\u5b89-USDT", "\u5e01\u5b89\u4eba\u751f\u5e01\u5b89-USDT")
+    lines = [shown(LinesDisplay, record(symbol=name)) for name in names]
+    assert [cell_len(line.partition(" bid ")[0]) for line in lines] == [36, 36, 43]
+    table = in_columns([("binance", name, "live") for name in names])
+    assert {cell_len(line.removesuffix("live")) for line in table} == {cell_len("binance  ") + cell_len(names[-1]) + 2}

@@ -415,3 +415,67 @@ def test_every_depth_event_of_the_excerpt_is_read_with_its_text() -> None:
 
 def _with_time(change: Change) -> Change:
     return Change(change.native, change.first_id, change.last_id, change.bids, change.asks, 1_700_000_000_000_000)
+
+
+# names that are not ASCII
+
+CHINESE = "币安人生USDT"
+
+
+def test_a_name_that_is_not_ascii_is_subscribed_as_it_is_and_encoded_in_an_address() -> None:
+    listed = Instrument("binance", "币安人生-USDT", CHINESE)
+    encoded = "%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT"
+    assert f'"{CHINESE.lower()}@depth@100ms"' in session(CHINESE).opening()[0]
+    assert f"symbol={encoded}&" in BINANCE.book_request(listed, 100).url
+    assert BINANCE.listings_request([CHINESE, "BTCUSDT"]).url.endswith(
+        f"exchangeInfo?symbols=%5B%22{encoded}%22%2C%22BTCUSDT%22%5D"
+    )
+    assert BINANCE.native_of(listed.symbol) == CHINESE
+
+
+@pytest.mark.parametrize("stream", [CHINESE.lower(), json.dumps(CHINESE.lower())[1:-1]], ids=["as it is", "escaped"])
+def test_a_damaged_frame_of_a_name_that_is_not_ascii_is_its_own_trouble(stream: str) -> None:
+    frame = f'{{"stream":"{stream}@depth@100ms","data":{{"e":"depthUpdate","E":1,"s":"'.encode()
+    with pytest.raises(MalformedFrame) as malformed:
+        session(CHINESE).read(frame)
+    assert malformed.value.native == CHINESE
+
+
+def test_a_frame_damaged_within_the_name_is_nobodys() -> None:
+    with pytest.raises(MalformedFrame) as malformed:
+        session(CHINESE).read(b'{"stream":"\xe5\xb8@depth@100ms","data":{')
+    assert malformed.value.native is None
+
+
+# listings
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"symbol": "NEWUSDT", "status": None, "baseAsset": "NEW", "quoteAsset": "USDT"}, id="null"),
+        pytest.param({"symbol": "NEWUSDT", "baseAsset": "NEW", "quoteAsset": "USDT"}, id="no status"),
+        pytest.param({"symbol": "NEWUSDT", "status": "TRADING", "quoteAsset": "USDT"}, id="no base"),
+        pytest.param({"symbol": "NEWUSDT", "status": 1, "baseAsset": "NEW", "quoteAsset": "USDT"}, id="new type"),
+        pytest.param(
+            {"symbol": "X", "status": "TRADING", "baseAsset": "\u202eX", "quoteAsset": "USDT"}, id="harmful name"
+        ),
+        pytest.param(None, id="nothing"),
+    ],
+)
+def test_an_odd_entry_of_a_listing_costs_only_itself(odd: object) -> None:
+    good = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+    catalogue = BINANCE.read_listings(json.dumps({"symbols": [good, odd, good]}).encode())
+    assert [listing.instrument.symbol for listing in catalogue] == ["BTC-USDT", "BTC-USDT"]
+    assert catalogue.unreadable == 1
+    assert catalogue.problem is not None
+    assert catalogue.problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("state", "has_book"), [("TRADING", True), ("HALT", True), ("CANCEL_ONLY", True), ("BREAK", False)]
+)
+def test_only_a_break_has_no_book(state: str, *, has_book: bool) -> None:
+    entry = {"symbol": "BTCUSDT", "status": state, "baseAsset": "BTC", "quoteAsset": "USDT"}
+    (listing,) = BINANCE.read_listings(json.dumps({"symbols": [entry]}).encode())
+    assert (listing.has_book, listing.is_tradable) == (has_book, state == "TRADING")

@@ -475,3 +475,57 @@ def test_a_snapshot_of_five_megabytes_is_read_whole() -> None:
     assert numbered == Numbered(0)
     assert isinstance(snapshot, Snapshot)
     assert len(snapshot.bids) + len(snapshot.asks) == 46_655
+
+
+# listings
+
+PRODUCT = {"product_id": "NEW-USD", "status": "online", "base_currency_id": "NEW", "quote_currency_id": "USD"}
+
+
+@pytest.mark.parametrize("field", ["alias_to", "alias", "status", "base_currency_id", "auction_mode", "product_type"])
+def test_a_null_in_an_entry_says_no_more_than_a_missing_field(field: str) -> None:
+    catalogue = COINBASE.read_listings(json.dumps({"products": [{**PRODUCT, field: None}]}).encode())
+    assert [listing.instrument.symbol for listing in catalogue] == ["NEW-USD"]
+    assert catalogue.unreadable == 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({**PRODUCT, "product_id": None}, id="no id"),
+        pytest.param({"status": "online"}, id="missing field"),
+        pytest.param({**PRODUCT, "auction_mode": "no"}, id="new type"),
+        pytest.param({**PRODUCT, "alias_to": [1]}, id="odd alias"),
+        pytest.param({**PRODUCT, "base_currency_id": "N\x1b[2J"}, id="harmful name"),
+        pytest.param([], id="no entry"),
+    ],
+)
+def test_an_odd_entry_of_a_listing_costs_only_itself(odd: object) -> None:
+    catalogue = COINBASE.read_listings(json.dumps({"products": [odd, {**PRODUCT, "product_id": "B-USD"}]}).encode())
+    assert [listing.instrument.native for listing in catalogue] == ["B-USD"]
+    assert catalogue.unreadable == 1
+    assert catalogue.problem is not None
+    assert catalogue.problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("fields", "has_book"),
+    [
+        pytest.param({}, True, id="online"),
+        pytest.param({"trading_disabled": True}, True, id="not traded"),
+        pytest.param({"view_only": True}, True, id="to look at"),
+        pytest.param({"auction_mode": True}, True, id="auction"),
+        pytest.param({"status": "offline"}, False, id="offline"),
+        pytest.param({"status": "delisted", "trading_disabled": True}, False, id="delisted"),
+        pytest.param({"is_disabled": True}, False, id="disabled"),
+    ],
+)
+def test_what_is_online_has_a_book_whether_it_is_traded_or_not(fields: dict[str, object], *, has_book: bool) -> None:
+    (listing,) = COINBASE.read_listings(json.dumps({"products": [{**PRODUCT, **fields}]}).encode())
+    assert listing.has_book == has_book
+
+
+def test_single_products_are_asked_for_by_name_an_alias_with_what_it_stands_for() -> None:
+    assert COINBASE.listings_request(["BTC-USD", "SOL-USDC"]).url.endswith(
+        "/market/products?product_ids=BTC-USD&product_ids=SOL-USDC&product_ids=SOL-USD"
+    )

@@ -7,6 +7,7 @@ from typing import TextIO
 
 import msgspec
 
+from market_data.adapters.console.plain import padded
 from market_data.application.ports import Display, Reading
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import utc_of
@@ -43,7 +44,7 @@ class LinesDisplay(_StreamDisplay):
     def _line(self, quote: Quote) -> str:
         book, top = quote.book, quote.top
         time = utc_of(book.received_time or book.status_since)
-        head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}  {book.exchange:<10} {book.symbol:<10} "
+        head = f"{time:%H:%M:%S}.{time.microsecond // 1000:03d}  {book.exchange:<10} {padded(book.symbol, 10)} "
         if not quote.is_live:
             reason = f" ({quote.reason})" if quote.reason else ""
             return f"{head} {quote.status}{reason}"

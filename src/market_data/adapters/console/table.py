@@ -7,7 +7,7 @@ import attrs
 from rich.text import Text
 
 from market_data.adapters.console.columns import COLUMNS, STATUS, Column, Row, aligned, span
-from market_data.adapters.console.plain import counted
+from market_data.adapters.console.plain import counted, padded, widest
 from market_data.application.ports import Reading, Trouble
 from market_data.domain.market import Quote
 from market_data.domain.moment import Moment, utc_of
@@ -117,8 +117,8 @@ def _rows(picture: Picture, quotes: Sequence[Quote], width: int) -> tuple[Text, 
     ]
     rows = [row for group in groups for row in group]
     cells = {column.title: _cells(column, rows) for column in COLUMNS}
-    columns = _chosen({title: _width(texts) for title, texts in cells.items()}, width - _MARGIN)
-    gap = _gap(sum(_width(cells[column.title]) for column in columns), len(columns), width - _MARGIN)
+    columns = _chosen({title: widest(texts) for title, texts in cells.items()}, width - _MARGIN)
+    gap = _gap(sum(widest(cells[column.title]) for column in columns), len(columns), width - _MARGIN)
     titles = _joined([Text(cells[column.title][0], _GREY) for column in columns], gap)
     lines = iter(
         _drawn(row, [(column, cells[column.title][at]) for column in columns], gap, picture)
@@ -149,13 +149,9 @@ def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
     width = max(column.least_width, len(column.title))
     if column.is_number:
         texts = aligned(live, width)
-        return [column.title.rjust(_width(texts) or width), *texts]
-    width = max(width, _width(live))
-    return [text.ljust(width) for text in (column.title, *live)]
-
-
-def _width(texts: Sequence[str]) -> int:
-    return max(map(len, texts), default=0)
+        return [column.title.rjust(widest(texts) or width), *texts]
+    width = max(width, widest(live))
+    return [padded(text, width) for text in (column.title, *live)]
 
 
 def _chosen(widths: Mapping[str, int], room: int) -> list[Column]:

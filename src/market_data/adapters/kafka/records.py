@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from market_data.domain.errors import MalformedRecord
+from market_data.domain.instrument import is_key
 from market_data.domain.normalized import (
     LARGEST_NUMBER,
     LATEST_TIME,
@@ -36,7 +37,6 @@ HEADERS: list[tuple[str, bytes]] = [
 NAMELESS = "?"
 
 _MAX_PROBLEM_LENGTH = 200
-_KEY = re.compile(rb"[\w.]{1,40}:[\w.-]{1,60}")
 _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -115,8 +115,8 @@ def decode(value: bytes | None) -> NormalizedBook:
         read = _read_value(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
-    if not f"{read.exchange}{read.symbol}{read.run}".isprintable():  # it will be: on somebody's terminal
-        raise MalformedRecord("expected printable names, received others")
+    if not is_key(f"{read.exchange}:{read.symbol}") or not read.run.isprintable():  # they will be printed
+        raise MalformedRecord("expected an exchange, BASE-QUOTE and a run that can be printed, received others")
     if read.status is BookStatus.LIVE:
         if read.reason is not None:
             raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")
@@ -159,7 +159,8 @@ def read(key: bytes | None, value: bytes | None) -> NormalizedBook:
 
 def name_of(key: bytes | None) -> str:
     """Give the instrument that a record's key names, ``NAMELESS`` where it names none."""
-    return key.decode() if key is not None and _KEY.fullmatch(key) else NAMELESS
+    text = "" if key is None else key.decode("utf-8", "replace")
+    return text if is_key(text) else NAMELESS
 
 
 def _is_decimal(text: str) -> bool:

@@ -83,7 +83,13 @@ class Rest:
             await _read_body(response, words, _MAX_WORDS_BYTES)
         said = bytes(words[:_SHOWN_BYTES]).decode("utf-8", "replace").replace("\n", " ")
         problem = f"{refusal.problem}: {said}" if said else refusal.problem
-        return RequestFailed(url, problem, reason=refusal.reason, retry_after_seconds=refusal.retry_after_seconds)
+        return RequestFailed(
+            url,
+            problem,
+            reason=refusal.reason,
+            retry_after_seconds=refusal.retry_after_seconds,
+            status=response.status_code,
+        )
 
 
 async def _read_body(response: httpx.Response, body: bytearray, limit: int) -> None:

@@ -9,14 +9,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
-from market_data.adapters.venues.wire import Endpoint, Milliseconds, Number, cut, decode, most_bytes
+from market_data.adapters.venues.wire import Endpoint, Milliseconds, Number, catalogue_of, cut, decode, most_bytes
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
-from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.instrument import Catalogue, Instrument, Listing
 from market_data.domain.normalized import Level
 
 __all__ = ["Binance", "BinanceSession"]
@@ -27,7 +28,7 @@ _PARAMS_PER_MESSAGE = 100
 _WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 """What ``/api/v3/depth`` costs by ``limit``."""
 _LISTINGS_WEIGHT = 20
-_HEAD = 80
+_HEAD = 400
 """A frame says whose it is within so many bytes."""
 _LONGEST_WEIGHT = 9
 """Digits."""
@@ -89,8 +90,13 @@ class _Symbol(msgspec.Struct):
     quoteAsset: str
 
 
+_WITHOUT_BOOK = frozenset({"BREAK"})
+"""In any other state, a new one too, data goes on: CANCEL_ONLY and HALT by the venue's changelog of 2026-07-01."""
+_AUCTION = "AUCTION_MATCH"
+
+
 class _ExchangeInfo(msgspec.Struct):
-    symbols: list[_Symbol]
+    symbols: list[msgspec.Raw]
 
 
 class _Time(msgspec.Struct):
@@ -105,6 +111,7 @@ _id = msgspec.json.Decoder(int)
 _text = msgspec.json.Decoder(str)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _exchange_info = msgspec.json.Decoder(_ExchangeInfo)
+_symbol = msgspec.json.Decoder(_Symbol)
 _time = msgspec.json.Decoder(_Time)
 
 
@@ -130,7 +137,8 @@ class BinanceSession(VenueSession):
         if method == "SUBSCRIBE":
             self._requested[number] = frozenset(natives)
         params = [native.lower() + _STREAM for native in natives]
-        return json.dumps({"method": method, "params": params, "id": number}, separators=(",", ":"))
+        message = {"method": method, "params": params, "id": number}
+        return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
     def read(self, frame: bytes) -> Sequence[Event]:
         try:
@@ -198,25 +206,33 @@ class Binance(Venue):
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         weight = next((weight for limit, weight in _WEIGHTS if levels <= limit), _WEIGHTS[-1][1])
-        url = f"{self._rest_url}/api/v3/depth?symbol={instrument.native}&limit={levels}"
+        url = f"{self._rest_url}/api/v3/depth?symbol={quote(instrument.native)}&limit={levels}"
         return Request(url, weight, max_bytes=most_bytes(levels))
 
     def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
         book = decode(_snapshot, body, native=instrument.native)
         return Snapshot(instrument.native, book.lastUpdateId, book.bids, book.asks, None, levels)
 
-    def listings_request(self) -> Request:
-        return Request(f"{self._rest_url}/api/v3/exchangeInfo", _LISTINGS_WEIGHT)
+    def listings_request(self, natives: Sequence[str] = ()) -> Request:
+        these = json.dumps(list(natives), ensure_ascii=False, separators=(",", ":"))
+        query = f"?symbols={quote(these)}" if natives else ""
+        return Request(f"{self._rest_url}/api/v3/exchangeInfo{query}", _LISTINGS_WEIGHT)
 
-    def read_listings(self, body: bytes) -> Sequence[Listing]:
-        return [
-            Listing(
-                Instrument(self.name, f"{symbol.baseAsset}-{symbol.quoteAsset}".upper(), symbol.symbol),
-                is_tradable=symbol.status == "TRADING",
-                state=symbol.status,
-            )
-            for symbol in decode(_exchange_info, body).symbols
-        ]
+    def native_of(self, symbol: str) -> str:
+        return symbol.replace("-", "")
+
+    def read_listings(self, body: bytes) -> Catalogue:
+        return catalogue_of(decode(_exchange_info, body).symbols, self._listing)
+
+    def _listing(self, entry: msgspec.Raw) -> Listing:
+        symbol = decode(_symbol, entry)
+        return Listing(
+            Instrument(self.name, f"{symbol.baseAsset}-{symbol.quoteAsset}".upper(), symbol.symbol),
+            is_tradable=symbol.status == "TRADING",
+            state=symbol.status,
+            is_crossing_legitimate=symbol.status == _AUCTION,
+            has_book=symbol.status not in _WITHOUT_BOOK,
+        )
 
     def clock_request(self) -> Request:
         return Request(f"{self._rest_url}/api/v3/time", 1, max_bytes=most_bytes(0))

@@ -7,6 +7,7 @@ Every frame of a connection carries ``sequence_num``, acknowledgements and heart
 
 import json
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,6 +15,7 @@ from market_data.adapters.venues.wire import (
     Endpoint,
     Milliseconds,
     Number,
+    catalogue_of,
     cut,
     decode,
     largest_time,
@@ -23,7 +25,7 @@ from market_data.adapters.venues.wire import (
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
-from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.instrument import Catalogue, Instrument, Listing, is_symbol
 from market_data.domain.normalized import Level
 
 __all__ = ["Coinbase", "CoinbaseSession"]
@@ -102,21 +104,23 @@ class _ProductBook(msgspec.Struct):
 
 
 class _Product(msgspec.Struct):
+    """Of what may be left out, null says as much."""
+
     product_id: str
-    base_currency_id: str = ""
-    quote_currency_id: str = ""
-    status: str = ""
-    product_type: str = "SPOT"
-    is_disabled: bool = False
-    trading_disabled: bool = False
-    view_only: bool = False
-    auction_mode: bool = False
-    alias: str = ""
-    alias_to: list[str] = []
+    base_currency_id: str | None = None
+    quote_currency_id: str | None = None
+    status: str | None = None
+    product_type: str | None = None
+    is_disabled: bool | None = None
+    trading_disabled: bool | None = None
+    view_only: bool | None = None
+    auction_mode: bool | None = None
+    alias: str | None = None
+    alias_to: list[str] | None = None
 
 
 class _Products(msgspec.Struct):
-    products: list[_Product]
+    products: list[msgspec.Raw]
 
 
 class _Time(msgspec.Struct):
@@ -134,6 +138,7 @@ _a_book_event = msgspec.json.Decoder(_BookEvent)
 _acknowledgement = msgspec.json.Decoder(list[_Subscriptions])
 _product_book = msgspec.json.Decoder(_ProductBook)
 _products = msgspec.json.Decoder(_Products)
+_product = msgspec.json.Decoder(_Product)
 _time = msgspec.json.Decoder(_Time, strict=False)
 """Not strict: its number is text."""
 
@@ -258,7 +263,7 @@ class Coinbase(Venue):
         return CoinbaseSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
-        url = f"{self._rest_url}/market/product_book?product_id={instrument.native}&limit={levels}"
+        url = f"{self._rest_url}/market/product_book?product_id={quote(instrument.native)}&limit={levels}"
         return Request(url, 1, _NO_CACHE, max_bytes=most_bytes(levels))
 
     def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
@@ -272,25 +277,35 @@ class Coinbase(Venue):
             levels,
         )
 
-    def listings_request(self) -> Request:
-        return Request(f"{self._rest_url}/market/products", 1)
+    def listings_request(self, natives: Sequence[str] = ()) -> Request:
+        """An alias is listed beside what it stands for, so that is asked for with it."""
+        targets = (native.removesuffix("C") for native in natives if native.endswith("-USDC"))
+        query = "&".join(f"product_ids={quote(native)}" for native in dict.fromkeys([*natives, *targets]))
+        return Request(f"{self._rest_url}/market/products{'?' if query else ''}{query}", 1)
 
-    def read_listings(self, body: bytes) -> Sequence[Listing]:
+    def native_of(self, symbol: str) -> str:
+        return symbol
+
+    def read_listings(self, body: bytes) -> Catalogue:
         """List spot markets; an alias (``BTC-USDC``) is said beside the product whose data it really gives."""
-        products = [product for product in decode(_products, body).products if product.product_type == "SPOT"]
-        return [self._listing(product) for product in products if not product.alias]
+        return catalogue_of(decode(_products, body).products, self._listing)
 
-    def _listing(self, product: _Product) -> Listing:
-        base, _, quote = product.product_id.partition("-")
-        symbol = f"{product.base_currency_id or base}-{product.quote_currency_id or quote}".upper()
+    def _listing(self, entry: msgspec.Raw) -> Listing | None:
+        product = decode(_product, entry)
+        if product.alias or product.product_type not in (None, "SPOT"):
+            return None
+        base, _, quoted = product.product_id.partition("-")
+        symbol = f"{product.base_currency_id or base}-{product.quote_currency_id or quoted}".upper()
         flags = [name for name in ("is_disabled", "trading_disabled", "view_only") if getattr(product, name)]
-        is_online = product.status.lower() in ("", "online")
+        status = product.status or "online"
+        is_online = status.lower() == "online"
         return Listing(
             Instrument(self.name, symbol, product.product_id),
             is_tradable=is_online and not flags,
-            state=", ".join([*([] if is_online else [product.status]), *flags]) or "online",
-            aliases=tuple(product.alias_to),
-            is_crossing_legitimate=product.auction_mode,
+            state=", ".join([*([] if is_online else [status]), *flags]) or "online",
+            aliases=tuple(filter(is_symbol, product.alias_to or ())),
+            is_crossing_legitimate=bool(product.auction_mode),
+            has_book=is_online and not product.is_disabled,
         )
 
     def clock_request(self) -> Request:

@@ -1,6 +1,6 @@
 """What the dialects share: the venue's settings, decoding that fails as ``MalformedFrame``, and times."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
 
@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from market_data.application.ports import Venue
 from market_data.domain.errors import MalformedFrame
+from market_data.domain.instrument import Catalogue, Listing, is_symbol
 from market_data.domain.normalized import LARGEST_NUMBER, LATEST_TIME
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Milliseconds",
     "Number",
     "VenueFactory",
+    "catalogue_of",
     "cut",
     "decode",
     "largest_time",
@@ -72,6 +74,25 @@ def decode(decoder: msgspec.json.Decoder[T], payload: bytes | msgspec.Raw, *, na
 def most_bytes(levels: int) -> int:
     """Say how large an answer of so many levels a side may be."""
     return 2 * levels * _MOST_LEVEL_BYTES + _MOST_OTHER_BYTES
+
+
+def catalogue_of(entries: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], Listing | None]) -> Catalogue:
+    """Read the entries of a listing one by one, so that an odd one costs only itself; None is one to pass over."""
+    listings: list[Listing] = []
+    problems: list[str] = []
+    for entry in entries:
+        try:
+            listing = read(entry)
+        except MalformedFrame as error:
+            problems.append(str(error))
+            continue
+        if listing is None:
+            continue
+        if is_symbol(listing.instrument.symbol):
+            listings.append(listing)
+        else:
+            problems.append(f"expected BASE-QUOTE, received {listing.instrument.symbol!a:.{_SHOWN}}")
+    return Catalogue(tuple(listings), len(problems), next(iter(problems), None))
 
 
 def cut(payload: bytes | msgspec.Raw) -> str:
