@@ -93,15 +93,24 @@ def test_an_unknown_instrument_is_told_with_the_nearest_name_and_the_others_run(
     assert "binance lists no BTC-USDC (did you mean BTC-USDT?)" in ended.err
 
 
-def test_a_delisted_instrument_is_told_with_the_venues_own_word(world: Sandbox, topic: str, tmp_path: Path) -> None:
+def test_a_halted_instrument_is_told_with_the_venues_own_word_and_is_no_misuse(
+    world: Sandbox, topic: str, tmp_path: Path
+) -> None:
     symbol = {"symbol": "BTCUSDT", "status": "BREAK", "baseAsset": "BTC", "quoteAsset": "USDT"}
     listed = json.dumps({"symbols": [{**symbol, "isSpotTradingAllowed": True, "permissions": ["SPOT"]}]}).encode()
     with refusing(200, body=listed) as venue:
         elsewhere = ("--set", f"venues.binance.rest_url=http://{venue.address}")
         only = ("--instruments", "binance:BTC-USDT")
-        ended = run("produce", *world.options(topic), *elsewhere, *only, folder=tmp_path)
-    assert ended.status == 2
-    assert "binance does not trade BTC-USDT: BREAK" in ended.err
+        with running("produce", *world.options(topic), *elsewhere, *only, folder=tmp_path) as producer:
+            producer.wait_for_err('"instruments have no book now"')
+            with running("consume", *world.options(topic), folder=tmp_path) as consumer:
+                consumer.wait_for_out("binance    BTC-USDT    disconnected (rejected)")
+            ended = producer.end()
+        checked = run("check", *world.options(topic), *elsewhere, folder=tmp_path)
+    assert ended.status == 0
+    assert '"instruments": "BTC-USDT", "count": 1, "state": "BREAK"' in ended.err
+    assert checked.status == 1
+    assert "binance does not trade BTC-USDT: BREAK" in checked.out
 
 
 def test_when_no_instrument_is_left_the_status_is_2(world: Sandbox, topic: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from market_data.domain.errors import (
     UsageError,
 )
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
-from market_data.domain.instrument import Instrument, find_listing
+from market_data.domain.instrument import Instrument, index_listings, nearest_symbols
 
 __all__ = ["Check", "CheckSettings", "Finding"]
 
@@ -114,18 +114,26 @@ class Check:
         except (RequestFailed, MalformedFrame) as error:
             advice = f"{error}: see venues.{venue.name}.rest_url, the network and the proxy"
             return Finding(subject, is_ok=False, said=advice), []
+        index = index_listings(listings)
         found: list[Instrument] = []
         problems: list[str] = []
+        halted: list[str] = []
         for symbol in plan.symbols:
-            try:
-                found.append(find_listing(venue.name, symbol, listings).instrument)
-            except UnknownInstrument as error:
-                problems.append(str(error))
+            listing = index.get(symbol)
+            if listing is None:
+                problems.append(str(UnknownInstrument(venue.name, symbol, nearest=nearest_symbols(symbol, index))))
+            elif not listing.has_book:
+                problems.append(str(UnknownInstrument(venue.name, symbol, state=listing.state)))
+            else:
+                found.append(listing.instrument)
+                halted += (
+                    [] if listing.is_tradable else [f"{symbol} is not traded now ({listing.state}), only followed"]
+                )
         if problems:
             said = f"{'; '.join(problems)}: see venues.{venue.name}.instruments"
             return Finding(subject, is_ok=False, said=said), found
-        said = f"{len(listings):,} instruments listed, all of {', '.join(plan.symbols)} traded"
-        return Finding(subject, is_ok=True, said=said), found
+        state = f"; {', '.join(halted)}" if halted else f", all of {', '.join(plan.symbols)} traded"
+        return Finding(subject, is_ok=True, said=f"{len(listings):,} instruments listed{state}"), found
 
     async def _time(self, venue: Venue, network: Network) -> Finding:
         """Compare clocks by the answer that came fastest: half of its way is the doubt that is left."""

@@ -65,6 +65,7 @@ class VenueSettings:
     instruments: tuple[Symbol, ...]
     instruments_per_connection: Count
     messages_per_second: Rate
+    listings_refresh_seconds: Seconds | None = None
     connections_per_second: Rate | None = None
     requests_per_second: Rate | None = None
     request_weight_per_minute: Count | None = None

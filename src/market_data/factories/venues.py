@@ -19,6 +19,7 @@ __all__ = ["make_endpoint", "make_listings", "make_plans", "make_sync_settings",
 
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
+_LISTINGS_REFRESH_SECONDS = 60.0
 
 
 def make_venue(name: str, settings: VenueSettings) -> Venue:
@@ -55,6 +56,7 @@ def make_plans(settings: Settings, shard: Shard | None) -> list[VenuePlan]:
             ours[name],
             make_sync_settings(settings, venue),
             venue.connections_per_second,
+            venue.listings_refresh_seconds or _LISTINGS_REFRESH_SECONDS,
         )
         for name, venue in settings.venues.items()
         if ours.get(name)

@@ -1,0 +1,266 @@
+"""What a run does at one venue: ask what is listed, follow what has a book, and speak for what is not followed.
+
+1. Every instrument asked for is said to be ``syncing`` at once, by a stand-in: a core without a connection.
+2. The venue is asked for all that it lists until it answers; meanwhile its instruments are ``disconnected``.
+3. What has a book is followed: on connections of its own, so that what joins later costs the others nothing. What is
+   not traded now has other connections than what is, since its silence may end them.
+4. What is not listed, or has no book now, stays with the stand-in: ``disconnected``, ``rejected``.
+5. After ``listings_refresh_seconds`` the venue is asked again, about these instruments alone; on with 3. What it no
+   longer lists or trades is told; its feed goes on and says of the book what it sees.
+"""
+
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from random import Random
+
+import anyio
+import attrs
+from anyio.abc import TaskGroup
+
+from market_data.application.budget import WeightBudget
+from market_data.application.core import FeedCore
+from market_data.application.feeds import Feed, ReconnectSettings
+from market_data.application.inputlog import CoreSetup, InputLog, make_core
+from market_data.application.inputs import Started, Stopped, Ticked, Unopened
+from market_data.application.listing import VenueListings
+from market_data.application.ports import Clock, Network, Telemetry, Venue
+from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
+from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings, nearest_symbols
+from market_data.domain.normalized import BookState, Reason
+from market_data.domain.sync import Backoff, SyncSettings
+
+__all__ = ["VenueFollower", "VenuePlan"]
+
+_PROBES_SHARE = 0.5
+"""Of the REST budget, for probes of quiet books."""
+_BEAT_SECONDS = 0.1
+_SEED_BITS = 32
+_TOLD_ALONE = 5
+"""So many instruments that are not listed are told with what may have been meant; the others by their names."""
+_NAMED = 10
+_TRADED = "instruments are traded now"
+
+
+@attrs.frozen
+class VenuePlan:
+    """A venue and what is wanted of it."""
+
+    venue: Venue
+    symbols: Sequence[str]
+    """Canonical symbols."""
+    sync: SyncSettings
+    connections_per_second: float | None = None
+    """Attempts to connect, all connections together; None: as many as come."""
+    listings_refresh_seconds: float = 60.0
+    """How often the venue is asked again what it lists."""
+
+
+class VenueFollower:
+    """The feeds of one venue, and the stand-in for what has none."""
+
+    def __init__(
+        self,
+        plan: VenuePlan,
+        network: Network,
+        clock: Clock,
+        telemetry: Telemetry,
+        reconnect: ReconnectSettings,
+        connection_silence_seconds: float,
+        publish: Callable[[BookState], None],
+        random: Random,
+        input_log: InputLog,
+    ) -> None:
+        """``publish`` takes states over without waiting; seeds of feeds are drawn from ``random``."""
+        venue = plan.venue
+        self._plan = plan
+        self._venue = venue
+        self._network = network
+        self._clock = clock
+        self._telemetry = telemetry
+        self._reconnect = reconnect
+        self._connection_silence = connection_silence_seconds
+        self._publish = publish
+        self._random = random
+        self._input_log = input_log
+        self._budget = WeightBudget(venue.weight_per_minute, clock)
+        pace = plan.connections_per_second
+        self._doors = None if pace is None else WeightBudget(pace * 60, clock, burst_seconds=1.0)
+        self._sync = self._spread_probes()
+        self._listings = VenueListings(venue, network, self._budget)
+        self._feeds: list[Feed] = []
+        self._stand_in = self._speak_for(plan.symbols)
+        self._listed: Mapping[str, Listing] = {}
+        """By the symbol it was asked for by, as of the last answer."""
+        self._states: dict[str, str] = {}
+        """The venue's word for each instrument, as it was told; empty where it is not listed."""
+        self._unreadable = 0
+
+    async def run(self, count_listed: Callable[[int], None]) -> None:
+        """Follow until cancelled; ``count_listed`` is told once how many of the instruments the venue lists at all."""
+        self._give(Started())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._beat, name=f"{self._venue.name} heartbeats of the stand-in")
+            self._take(await self._ask(self._listings.ask_all), tasks)
+            count_listed(len(self._listed))
+            while True:
+                await anyio.sleep(self._plan.listings_refresh_seconds)
+                self._take(await self._ask(self._ask_again), tasks)
+
+    def stop(self) -> None:
+        """Say that the program stops: the last record of each instrument."""
+        for feed in self._feeds:
+            feed.stop()
+        self._give(Stopped())
+
+    # asking
+
+    async def _ask(self, question: Callable[[], Awaitable[Catalogue]]) -> Catalogue:
+        """Ask until there is an answer; before the first one, the instruments say why there is none."""
+        backoff = Backoff(self._reconnect.initial_backoff_seconds, self._reconnect.max_backoff_seconds)
+        while True:
+            try:
+                return await question()
+            except (RequestFailed, MalformedFrame) as error:
+                retry_after = error.retry_after_seconds if isinstance(error, RequestFailed) else None
+                if error.reason is Reason.RATE_LIMITED:
+                    self._budget.hold(retry_after)
+                self._telemetry.warn("could not ask what is listed", exchange=self._venue.name, problem=str(error))
+                if not self._states:
+                    self._give(Unopened(error.reason))
+                await anyio.sleep(max(backoff.advance(), retry_after or 0.0))
+
+    async def _ask_again(self) -> Catalogue:
+        natives = [listing.instrument.native for listing in self._listed.values()]
+        return await self._listings.ask_about(
+            natives, [each for each in self._plan.symbols if each not in self._listed]
+        )
+
+    # answers
+
+    def _take(self, catalogue: Catalogue, tasks: TaskGroup) -> None:
+        """Follow what has a book by now; the rest is ``rejected``."""
+        if catalogue.unreadable > self._unreadable:
+            self._unreadable = catalogue.unreadable
+            self._telemetry.warn(
+                "entries of a listing could not be read",
+                exchange=self._venue.name,
+                count=catalogue.unreadable,
+                problem=catalogue.problem,
+            )
+        index = index_listings(catalogue)
+        self._listed = {symbol: index[symbol] for symbol in self._plan.symbols if symbol in index}
+        self._tell_states(index)
+        awaited = [instrument.symbol for instrument in self._stand_in.instruments]
+        joining = [symbol for symbol in awaited if symbol in self._listed and self._listed[symbol].has_book]
+        if joining:
+            self._join(joining, tasks)
+        self._give(Unopened(Reason.REJECTED))
+
+    def _tell_states(self, index: Mapping[str, Listing]) -> None:
+        """Tell what is not as it should be, and each change; many of a kind are one line."""
+        alike: dict[tuple[str, str], list[str]] = {}
+        unlisted: list[str] = []
+        for symbol in self._plan.symbols:
+            listing = self._listed.get(symbol)
+            state = "" if listing is None else listing.state
+            before, self._states[symbol] = self._states.get(symbol), state
+            if state == before or (before is None and listing is not None and listing.is_tradable):
+                continue
+            if listing is None and before is None and len(unlisted) < _TOLD_ALONE:
+                unlisted.append(symbol)
+            else:
+                alike.setdefault((_meaning(listing, before), state), []).append(symbol)
+        exchange, again = self._venue.name, self._plan.listings_refresh_seconds
+        for symbol in unlisted:
+            unknown = UnknownInstrument(exchange, symbol, nearest=nearest_symbols(symbol, index))
+            self._telemetry.warn(str(unknown), asked_again_after_seconds=again)
+        for (meaning, state), symbols in alike.items():
+            tell = self._telemetry.note if meaning is _TRADED else self._telemetry.warn
+            names = ", ".join(symbols[:_NAMED]) + (", ..." if len(symbols) > _NAMED else "")
+            tell(meaning, exchange=exchange, instruments=names, count=len(symbols), state=state or "not listed")
+
+    # following
+
+    def _join(self, symbols: Sequence[str], tasks: TaskGroup) -> None:
+        """Open connections for what was not followed; an alias keeps the name it was asked for by."""
+        most = self._venue.instruments_per_connection
+        for is_traded in (True, False):
+            alike = [symbol for symbol in symbols if self._listed[symbol].is_tradable is is_traded]
+            groups = math.ceil(len(alike) / most)
+            for at in range(groups):
+                feed = self._make_feed([self._listed[symbol] for symbol in alike[at::groups]], alike[at::groups])
+                self._feeds.append(feed)
+                tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")
+        before = self._stand_in
+        followed = set(symbols)
+        self._stand_in = self._speak_for([each.symbol for each in before.instruments if each.symbol not in followed])
+        self._stand_in.succeed(before)
+
+    def _make_feed(self, listings: Sequence[Listing], symbols: Sequence[str]) -> Feed:
+        instruments = tuple(
+            attrs.evolve(listing.instrument, symbol=symbol) for listing, symbol in zip(listings, symbols, strict=True)
+        )
+        keys = {instrument.key for instrument in instruments}
+        setup = CoreSetup(
+            self._venue.name,
+            instruments,
+            frozenset(each.instrument.native for each in listings if each.is_crossing_legitimate),
+            self._sync,
+            self._connection_silence,
+            tuple(standing for standing in self._stand_in.standings if standing.key in keys),
+            self._random.getrandbits(_SEED_BITS),
+        )
+        return Feed(
+            make_core(setup, self._venue),
+            self._venue,
+            self._network,
+            self._budget,
+            self._doors,
+            self._clock,
+            self._telemetry,
+            self._reconnect,
+            self._publish,
+            Random(setup.seed),
+            self._input_log.begin(setup),
+            probe_patience_seconds=max(0.0, self._sync.quiet_probe_seconds - self._sync.stream_silence_seconds),
+        )
+
+    def _spread_probes(self) -> SyncSettings:
+        """Let quiet books be probed as seldom as half of the venue's REST budget asks for when all of them are."""
+        venue, sync, symbols = self._venue, self._plan.sync, self._plan.symbols
+        instrument = Instrument(venue.name, symbols[0], venue.native_of(symbols[0]))
+        weight = venue.book_request(instrument, sync.depth).weight
+        seconds = len(symbols) * weight * 60 / (_PROBES_SHARE * venue.weight_per_minute)
+        if seconds > sync.stream_silence_seconds:
+            self._telemetry.note(
+                "quiet books are probed less often, being many",
+                exchange=venue.name,
+                instruments=len(symbols),
+                seconds=round(seconds, 1),
+            )
+        return attrs.evolve(sync, quiet_probe_seconds=seconds)
+
+    # the stand-in
+
+    def _speak_for(self, symbols: Iterable[str]) -> FeedCore:
+        """Make what keeps the records of instruments without a connection."""
+        instruments = [Instrument(self._venue.name, symbol, symbol) for symbol in symbols]
+        return FeedCore(self._venue, instruments, self._plan.sync, frame_silence_seconds=math.inf)
+
+    async def _beat(self) -> None:
+        while True:
+            await anyio.sleep(_BEAT_SECONDS)
+            self._give(Ticked())
+
+    def _give(self, given: Started | Stopped | Ticked | Unopened) -> None:
+        for output in self._stand_in.handle(given, self._clock.now()):
+            if isinstance(output, BookState):
+                self._publish(output)
+
+
+def _meaning(listing: Listing | None, before: str | None) -> str:
+    if listing is None:
+        return "instruments are not listed" if before is None else "instruments are not listed any more"
+    if listing.is_tradable:
+        return _TRADED
+    return "instruments have no book now" if not listing.has_book else "instruments are not traded now, only followed"
