@@ -10,7 +10,7 @@ import attrs
 from market_data_sandbox.book import Book
 from market_data_sandbox.market import MarketBook, Step, fixed_text, listing_of, trimmed_text
 from market_data_sandbox.options import Venue
-from market_data_sandbox.source import Change, Depth, Listener, Listing, Message, Source
+from market_data_sandbox.source import WITHOUT_BOOK, Change, Depth, Listener, Listing, Message, Source
 
 __all__ = ["MarketSource"]
 
@@ -46,6 +46,7 @@ class MarketSource(Source):
     _walks: dict[str, _Walk]
     _random: Random
     """Chooses which changes share a frame; the walks have their own, so that they do not depend on each other."""
+    states: dict[str, str] = attrs.field(factory=dict, init=False)
     _listener: Listener | None = attrs.field(default=None, init=False)
 
     @classmethod
@@ -113,6 +114,8 @@ class MarketSource(Source):
             self._tell(tuple(change for name in dict.fromkeys(moving) if (change := self._step(name)) is not None))
 
     def _step(self, symbol: str) -> Change | None:
+        if self.states.get(symbol) in WITHOUT_BOOK:
+            return None
         walk = self._walks[symbol]
         step = walk.market.step()
         return walk.change(step) if step else None

@@ -38,6 +38,8 @@ class Player(Source):
     _wait_for: int
     """It starts when this many instruments are subscribed."""
     ended: anyio.Event = attrs.field(factory=anyio.Event, init=False)
+    states: dict[str, str] = attrs.field(factory=dict, init=False)
+    """What is listed of each; its recorded frames come all the same."""
     _books: dict[str, Book] = attrs.field(factory=dict, init=False)
     _audience: frozenset[str] = attrs.field(default=frozenset(), init=False)
     _audience_changed: anyio.Event = attrs.field(factory=anyio.Event, init=False)

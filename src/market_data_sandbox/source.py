@@ -5,14 +5,19 @@ a book between two steps gets exactly the state after the last message delivered
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Protocol, Self
 
 import attrs
 
 from market_data_sandbox.book import Book, Level
 
-__all__ = ["Change", "Depth", "Listener", "Listing", "Message", "Recorded", "Source"]
+__all__ = ["MISSING", "WITHOUT_BOOK", "Change", "Depth", "Listener", "Listing", "Message", "Recorded", "Source"]
+
+MISSING = "missing"
+"""The state of an instrument that is not listed at all."""
+WITHOUT_BOOK = frozenset({MISSING, "BREAK", "offline", "delisted"})
+"""In these states nothing happens."""
 
 
 @attrs.frozen
@@ -104,6 +109,11 @@ class Source(Protocol):
     @abstractmethod
     def listings(self) -> Sequence[Listing]:
         """Give the instruments, in order of their listing."""
+
+    @property
+    @abstractmethod
+    def states(self) -> MutableMapping[str, str]:
+        """Give the state of each instrument that is not simply traded, in its venue's word, or `MISSING`."""
 
     @abstractmethod
     def now_ns(self) -> int:

@@ -10,13 +10,14 @@ from starlette.routing import Route
 
 from market_data_sandbox.exchanges.binance import BinanceExchange
 from market_data_sandbox.exchanges.seam import Responder
-from market_data_sandbox.source import Depth, Listing
+from market_data_sandbox.source import MISSING, Depth, Listing
 
 __all__ = ["BinanceRest"]
 
 _MOST_LEVELS = 5000
 _DEFAULT_LEVELS = 100
-_SYMBOL = re.compile(r"[A-Z0-9-_.]{1,20}")
+_SYMBOL = re.compile(r"(?:[A-Z0-9_.-]|[^\x00-\x7f]){1,20}")
+"""Since December 2025 some names hold other letters than those of ASCII."""
 _BAN_AFTER_REFUSALS = 10
 _BAN_SECONDS = 120
 
@@ -101,7 +102,8 @@ class BinanceRest:
     async def _exchange_info(self, request: Request) -> Response:
         async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             _refuse_unknown(request, {"symbol", "symbols", "permissions", "showPermissionSets", "symbolStatus"})
-            listings = self.exchange.source.listings
+            states = self.exchange.source.states
+            listings = [each for each in self.exchange.source.listings if states.get(each.symbol) != MISSING]
             if (wanted := _wanted(request)) is not None:
                 listings = [self._listing(native) for native in wanted]
             return JSONResponse(
@@ -117,7 +119,7 @@ class BinanceRest:
                         }
                     ],
                     "exchangeFilters": [],
-                    "symbols": [_symbol(listing) for listing in listings],
+                    "symbols": [_symbol(each, states.get(each.symbol, "TRADING")) for each in listings],
                 }
             )
 
@@ -156,7 +158,7 @@ class BinanceRest:
             raise _RefusedError(-1100, message)
         symbol = self.exchange.natives.get(native)
         for listing in self.exchange.source.listings:
-            if listing.symbol == symbol:
+            if listing.symbol == symbol and self.exchange.source.states.get(symbol) != MISSING:
                 return listing
         raise _RefusedError(-1121, "Invalid symbol.")
 
@@ -200,11 +202,11 @@ def _refuse_unknown(request: Request, known: set[str]) -> None:
         raise _RefusedError(-1104, message)
 
 
-def _symbol(listing: Listing) -> dict[str, object]:
+def _symbol(listing: Listing, state: str) -> dict[str, object]:
     tick, step = (f"{10**-decimals:.8f}" for decimals in (listing.price_decimals, listing.size_decimals))
     return {
         "symbol": f"{listing.base}{listing.quote}",
-        "status": "TRADING",
+        "status": state,
         "baseAsset": listing.base,
         "baseAssetPrecision": 8,
         "quoteAsset": listing.quote,

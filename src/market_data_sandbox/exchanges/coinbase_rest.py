@@ -10,7 +10,7 @@ from starlette.routing import Route
 from market_data_sandbox.book import Level
 from market_data_sandbox.exchanges.coinbase import CoinbaseExchange
 from market_data_sandbox.exchanges.seam import Responder
-from market_data_sandbox.source import Depth, Listing
+from market_data_sandbox.source import MISSING, Depth, Listing
 from market_data_sandbox.times import format_rfc3339
 
 __all__ = ["CoinbaseRest"]
@@ -105,7 +105,7 @@ class CoinbaseRest:
     def _describe(self, product_id: str) -> dict[str, object] | None:
         symbol = self.exchange.product(product_id)
         for listing in self.exchange.source.listings:
-            if listing.symbol == symbol:
+            if listing.symbol == symbol and self.exchange.source.states.get(symbol) != MISSING:
                 return self._product_of(product_id, listing)
         return None
 
@@ -124,7 +124,7 @@ class CoinbaseRest:
             "base_currency_id": listing.base,
             "quote_currency_id": product_id.rpartition("-")[2],
             "product_type": "SPOT",
-            "status": "online",
+            "status": self.exchange.source.states.get(listing.symbol, "online"),
             "is_disabled": False,
             "trading_disabled": False,
             "cancel_only": False,

@@ -20,7 +20,7 @@ from market_data_sandbox.faults.matching import OF_CONNECTIONS, SECONDS_ARE_NO_P
 from market_data_sandbox.faults.passage import BIG_SNAPSHOT_BYTES, FaultyPassage, Rule, Rules
 from market_data_sandbox.faults.refusals import refusal, snapshot_answer
 from market_data_sandbox.faults.script import Fault, FaultKind
-from market_data_sandbox.faults.sources import PastBooks, burst, leap, restart_ids
+from market_data_sandbox.faults.sources import PastBooks, burst, leap, list_in_state, restart_ids
 from market_data_sandbox.options import Venue
 from market_data_sandbox.source import Source
 
@@ -94,6 +94,9 @@ class Faults(Seam, Rules):
             case FaultKind.BURST:
                 self._tell(fault, None, ())
                 self._start(partial(burst, source, fault))
+            case FaultKind.LISTING_STATE:
+                self._tell(fault, None, (fault.instrument,) if fault.instrument else ())
+                self._start(partial(list_in_state, source, fault))
             case FaultKind.PRICE_LEAP:
                 if leap(source, fault):
                     self._tell(fault, None, (fault.instrument,) if fault.instrument else ())
@@ -163,7 +166,8 @@ class Faults(Seam, Rules):
         return await snapshot_answer(rule.fault, respond, self._past.oldest(venue, symbol), self._closing.wait)
 
     async def _carry_out(self, fault: Fault, random: Random) -> None:
-        await self._connected[fault.venue].wait()
+        if fault.fault is not FaultKind.LISTING_STATE:  # it may be what nobody connects for
+            await self._connected[fault.venue].wait()
         due = anyio.current_time()
         count = 0
         while fault.times is None or count < fault.times:

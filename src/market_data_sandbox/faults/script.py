@@ -76,6 +76,9 @@ class FaultKind(StrEnum):
     """Changes come `factor` times as fast (10), for `seconds` (1)."""
     PRICE_LEAP = "price_leap"
     """A trade takes the best `levels` of the asks, or with `falls` of the bids: more than a snapshot has (1100)."""
+    LISTING_STATE = "listing_state"
+    """An instrument is listed in another `state` (BREAK, HALT, offline, ...; missing: not at all), for `seconds` or
+    until the next one. In a state without a book nothing happens to it. Times count from the sandbox's beginning."""
     REFUSE = "refuse"
     """Handshakes and REST requests are refused with `status` (451) and `retry_after`, for `seconds` or for good."""
 
@@ -116,6 +119,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     status: int | None = None
     retry_after: int | None = None
     message: str = "internal error"
+    state: str | None = None
+    """None is traded, or online, as ever."""
     size: int | None = None
     factor: float = 10.0
     levels: int = 1100

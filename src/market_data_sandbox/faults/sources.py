@@ -12,7 +12,7 @@ from market_data_sandbox.options import Venue
 from market_data_sandbox.playing import Player
 from market_data_sandbox.source import Depth, Source
 
-__all__ = ["PastBooks", "burst", "leap", "restart_ids"]
+__all__ = ["PastBooks", "burst", "leap", "list_in_state", "restart_ids"]
 
 _SAMPLE_SECONDS = 1.0
 _SAMPLES = 11
@@ -50,6 +50,18 @@ def restart_ids(source: Source, fault: Fault) -> bool:
             source.restart_ids(symbol)
         return bool(symbols)
     return False
+
+
+async def list_in_state(source: Source, fault: Fault) -> None:
+    """List instruments in another state for a while."""
+    for symbol in _symbols(source, fault):
+        source.states.pop(symbol, None)
+        if fault.state is not None:
+            source.states[symbol] = fault.state
+    if fault.seconds is not None:
+        await anyio.sleep(fault.seconds)
+        for symbol in _symbols(source, fault):
+            source.states.pop(symbol, None)
 
 
 def _symbols(source: Source, fault: Fault) -> list[str]:
