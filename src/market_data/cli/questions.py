@@ -12,7 +12,6 @@ import click
 from market_data.adapters.console.plain import counted, in_columns
 from market_data.adapters.console.progress import progress
 from market_data.application.check import Finding
-from market_data.application.listing import Offer
 from market_data.application.verify import KeyReport, VerifyRequest
 from market_data.cli.options import SECONDS, examples, load, parse_instruments, parse_start, with_settings
 from market_data.cli.output import say
@@ -58,9 +57,21 @@ def instruments(
             say(line)
     else:
         _say_columns(shown)
-    if sys.stdout.isatty() and not is_json:
+    if sys.stdout.isatty() and not is_json and shown:
         say(_counted(shown, found))
-    _raise_problems(offers)
+    for offer in offers:
+        if offer.unreadable:
+            say(f"{offer.exchange}: {offer.unreadable:,} of its entries could not be read", err=True)
+    problems = [f"{offer.exchange}: {offer.problem}" for offer in offers if offer.problem is not None]
+    if not shown and not problems:
+        problems = [_nothing(search, len(found))]
+    if problems:
+        raise AppError(*problems)
+
+
+def _nothing(search: str, hidden: int) -> str:
+    what = f"nothing matches {search!r}" if search else "nothing is listed"
+    return f"{what} that is traded now: --all shows {hidden:,} more" if hidden else what
 
 
 def _matches(listing: Listing, search: str) -> bool:
@@ -102,12 +113,6 @@ def _counted(shown: Sequence[Listing], found: Sequence[Listing]) -> str:
     return counted(len(shown), "instrument") + (
         f", {hidden:,} more are not traded now: --all shows them" if hidden else ""
     )
-
-
-def _raise_problems(offers: Sequence[Offer]) -> None:
-    problems = [f"{offer.exchange}: {offer.problem}" for offer in offers if offer.problem is not None]
-    if problems:
-        raise AppError(*problems)
 
 
 @click.command(
