@@ -104,6 +104,9 @@ def _quiet(case: Case) -> Case:
 _with = attrs.evolve
 
 CASES = (
+    # a market that is halted for a moment keeps its book
+    _case(_of_btc(fault=FaultKind.LISTING_STATE, state="BREAK", seconds=1)),
+    _case(_of_first(fault=FaultKind.LISTING_STATE, state="offline", seconds=1)),
     # frames of Binance that get lost, come twice, late, out of order
     _case(_of_btc(fault=FaultKind.DROP), "gap/sequence"),
     _case(_of_btc(fault=FaultKind.DROP, count=5), "gap/sequence", name="binance drop of five"),
