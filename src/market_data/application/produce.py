@@ -1,4 +1,4 @@
-"""From the venues to the topic: a follower for each venue, and the way through the outbox.
+"""From the venues to the topic: the feeds of each venue, and the way through the outbox.
 
 The last thing of a run is said in order: feeds stop, every instrument gets its last record (``disconnected``,
 ``shutdown``), and what waits is delivered for as long as ``shutdown_timeout_seconds`` allows.
@@ -11,12 +11,12 @@ import anyio
 import attrs
 
 from market_data.application.feeds import ReconnectSettings
-from market_data.application.following import VenueFollower, VenuePlan
 from market_data.application.inputlog import NO_INPUT_LOG, InputLog
 from market_data.application.opening import opened_unless
 from market_data.application.outbox import Outbox
 from market_data.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport
 from market_data.application.stalls import watch_stalls
+from market_data.application.venue_feeds import VenueFeeds, VenuePlan
 from market_data.domain.errors import UsageError
 
 __all__ = ["ProduceSettings", "Producer", "VenuePlan"]
@@ -78,14 +78,14 @@ class Producer:
                 delivering.start_soon(self._look_for_room, publication, name="room in flight")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
-                    followers = [self._make_follower(plan, network) for plan in self._plans]
-                    for follower, plan in zip(followers, self._plans, strict=True):
-                        feeding.start_soon(follower.run, self._count_listed, name=f"{plan.venue.name} feeds")
+                    venues = [self._make_feeds(plan, network) for plan in self._plans]
+                    for feeds, plan in zip(venues, self._plans, strict=True):
+                        feeding.start_soon(feeds.run, self._count_listed, name=f"{plan.venue.name} feeds")
                     await stop.wait()
                     feeding.cancel_scope.cancel()
                 self._telemetry.note("stopping", waiting=len(self._outbox), in_flight=publication.undelivered)
-                for follower in followers:
-                    follower.stop()
+                for feeds in venues:
+                    feeds.stop()
                 self._outbox.close()
                 with anyio.move_on_after(self._settings.shutdown_timeout_seconds):
                     await self._delivered.wait()
@@ -111,8 +111,8 @@ class Producer:
         taken_over = max(0, in_flight - self._in_flight)
         return len(self._outbox) + in_flight + max(0, self._handing - taken_over)
 
-    def _make_follower(self, plan: VenuePlan, network: Network) -> VenueFollower:
-        return VenueFollower(
+    def _make_feeds(self, plan: VenuePlan, network: Network) -> VenueFeeds:
+        return VenueFeeds(
             plan,
             network,
             self._clock,

@@ -29,7 +29,7 @@ from market_data.domain.instrument import Catalogue, Instrument, Listing, index_
 from market_data.domain.normalized import BookState, Reason
 from market_data.domain.sync import Backoff, SyncSettings
 
-__all__ = ["VenueFollower", "VenuePlan"]
+__all__ = ["VenueFeeds", "VenuePlan"]
 
 _PROBES_SHARE = 0.5
 """Of the REST budget, for probes of quiet books."""
@@ -55,7 +55,7 @@ class VenuePlan:
     """How often the venue is asked again what it lists."""
 
 
-class VenueFollower:
+class VenueFeeds:
     """The feeds of one venue, and the stand-in for what has none."""
 
     def __init__(
