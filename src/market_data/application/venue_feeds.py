@@ -1,7 +1,8 @@
 """What a run does at one venue: ask what is listed, follow what has a book, and speak for what is not followed.
 
-1. Every instrument asked for is said to be ``syncing`` at once, by a stand-in: a core without a connection.
-2. The venue is asked for all that it lists until it answers; meanwhile its instruments are ``disconnected``.
+1. The venue is asked for all that it lists until it answers.
+2. Where it takes its time, a stand-in, a core without a connection, says that the instruments are ``syncing``; where
+   it cannot be asked, ``disconnected``.
 3. What has a book is followed: on connections of its own, so that what joins later costs the others nothing. What is
    not traded now has other connections than what is, since its silence may end them.
 4. What is not listed, or has no book now, stays with the stand-in: ``disconnected``, ``rejected``.
@@ -34,6 +35,8 @@ __all__ = ["VenueFeeds", "VenuePlan"]
 _PROBES_SHARE = 0.5
 """Of the REST budget, for probes of quiet books."""
 _BEAT_SECONDS = 0.1
+_LISTING_SECONDS = 0.5
+"""A venue that has not told by then what it lists is spoken of by the stand-in."""
 _SEED_BITS = 32
 _TOLD_ALONE = 5
 """So many instruments that are not listed are told with what may have been meant; the others by their names."""
@@ -97,7 +100,6 @@ class VenueFeeds:
 
     async def run(self, count_listed: Callable[[int], None]) -> None:
         """Follow until cancelled; ``count_listed`` is told once how many of the instruments the venue lists at all."""
-        self._give(Started())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._beat, name=f"{self._venue.name} heartbeats of the stand-in")
             self._take(await self._ask(self._listings.ask_all), tasks)
@@ -110,7 +112,7 @@ class VenueFeeds:
         """Say that the program stops: the last record of each instrument."""
         for feed in self._feeds:
             feed.stop()
-        self._give(Stopped())
+        self._say(Stopped())
 
     # asking
 
@@ -126,7 +128,7 @@ class VenueFeeds:
                     self._budget.hold(retry_after)
                 self._telemetry.warn("could not ask what is listed", exchange=self._venue.name, problem=str(error))
                 if not self._states:
-                    self._give(Unopened(error.reason))
+                    self._say(Unopened(error.reason))
                 await anyio.sleep(max(backoff.advance(), retry_after or 0.0))
 
     async def _ask_again(self) -> Catalogue:
@@ -154,7 +156,7 @@ class VenueFeeds:
         joining = [symbol for symbol in awaited if symbol in self._listed and self._listed[symbol].has_book]
         if joining:
             self._join(joining, tasks)
-        self._give(Unopened(Reason.REJECTED))
+        self._say(Unopened(Reason.REJECTED))
 
     def _tell_states(self, index: Mapping[str, Listing]) -> None:
         """Tell what is not as it should be, and each change; many of a kind are one line."""
@@ -248,9 +250,16 @@ class VenueFeeds:
         return FeedCore(self._venue, instruments, self._plan.sync, frame_silence_seconds=math.inf)
 
     async def _beat(self) -> None:
+        await anyio.sleep(_LISTING_SECONDS)
+        self._give(Started())
         while True:
             await anyio.sleep(_BEAT_SECONDS)
             self._give(Ticked())
+
+    def _say(self, given: Stopped | Unopened) -> None:
+        """Say something of the instruments, and before it, where nothing was said yet, that they exist."""
+        self._give(Started())
+        self._give(given)
 
     def _give(self, given: Started | Stopped | Ticked | Unopened) -> None:
         for output in self._stand_in.handle(given, self._clock.now()):
