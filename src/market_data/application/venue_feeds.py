@@ -28,7 +28,8 @@ from market_data.application.ports import Clock, Network, Telemetry, Venue
 from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
 from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings, nearest_symbols
 from market_data.domain.normalized import BookState, Reason
-from market_data.domain.sync import Backoff, SyncSettings
+from market_data.domain.sync import SyncSettings
+from market_data.domain.waits import Backoff
 
 __all__ = ["VenueFeeds", "VenuePlan"]
 
