@@ -27,15 +27,10 @@ MUTANTS: Sequence[Bug] = (
     _left_out(
         "opening is not heard",
         _CORE,
-        "        self._counter = FrameCounter()\n        self._heard_at = now.mono\n",
-        "        self._counter = FrameCounter()\n",
+        "        self._clocks.opened(now)\n        self._heard_at = now.mono\n",
+        "        self._clocks.opened(now)\n",
     ),
-    Bug(
-        "an empty acknowledgement counts as a no",
-        _CORE,
-        "                    elif natives:\n",
-        "                    else:\n",
-    ),
+    Bug("an empty acknowledgement counts as a no", _CORE, "elif event.is_all and event.natives:", "elif event.is_all:"),
     # book
     Bug(
         "the removal of the key at the window's edge is forgotten",
@@ -90,10 +85,7 @@ MUTANTS: Sequence[Bug] = (
     ),
     _left_out("waits between probes are never reset", _COUNTED, "            self._probe_wait.reset()\n"),
     _left_out(
-        "rebuilds are never forgiven",
-        _COUNTED,
-        "            self._rebuilds = 0\n            self._rebuild_wait.reset()\n",
-        "            pass\n",
+        "rebuilds are never forgiven", _SYNC, "                self._rebuild_waits.reset()\n", "                pass\n"
     ),
     _left_out(
         "no first data are awaited after an acknowledgement",
@@ -133,16 +125,10 @@ MUTANTS: Sequence[Bug] = (
         "change.first_id > last.last_id + 2:",
     ),
     Bug(
-        "the audit's deadline outlives the book",
+        "a stream that has answered for itself is stale",
         _SPLICE,
-        "self._speak_by = self._audit_at = inf",
-        "self._speak_by = inf",
-    ),
-    Bug(
-        "a stream that speaks as it is asked answers for itself",
-        _SPLICE,
-        "self._heard_at <= check.asked_at",
-        "self._heard_at < check.asked_at",
+        "        elif not check.changes:\n",
+        "        else:\n",
     ),
     # proof, outbox, sync, market
     Bug("the newest run is forgotten, not the oldest", _PROOF, "runs.popitem(last=False)", "runs.popitem(last=True)"),
