@@ -40,6 +40,8 @@ class Mutant:
     text: str
     was: str
     """The line as it stands, without its indentation."""
+    function: str
+    """Where it stands; empty outside of functions."""
 
     @property
     def name(self) -> str:
@@ -76,7 +78,7 @@ def changes_in(source: str, file: str) -> Sequence[Mutant]:
     finder.visit(ast.parse(source))
     lines = source.splitlines()
     return [
-        Mutant(file, number, line, what, start, end, text, lines[line - 1].strip())
+        Mutant(file, number, line, what, start, end, text, lines[line - 1].strip(), finder.functions.get(start, ""))
         for number, (start, end, line, what, text) in enumerate(sorted(set(finder.found)))
     ]
 
@@ -90,7 +92,9 @@ class _Finder(ast.NodeVisitor):
         self._starts = [0]
         for line in source.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line.encode()))
-        self._is_making = False
+        self.functions: dict[int, str] = {}
+        """By where a change starts."""
+        self._function = ""
 
     # where things stand
 
@@ -103,7 +107,11 @@ class _Finder(ast.NodeVisitor):
         return self._content[start:end].decode()
 
     def _change(self, node: ast.AST, what: str, text: str) -> None:
-        self.found.append((*self._span(node), node.lineno, what, text))  # type: ignore[attr-defined]
+        self._note(*self._span(node), node.lineno, what, text)  # type: ignore[attr-defined]
+
+    def _note(self, start: int, end: int, line: int, what: str, text: str) -> None:
+        self.found.append((start, end, line, what, text))
+        self.functions[start] = self._function
 
     def _change_between(self, left: ast.AST, right: ast.AST, was: str, text: str) -> None:
         start, end = self._span(left)[1], self._span(right)[0]
@@ -113,7 +121,7 @@ class _Finder(ast.NodeVisitor):
         )
         if found is not None:
             line = self._content.count(b"\n", 0, start + found.start()) + 1
-            self.found.append((start + found.start(), start + found.end(), line, f"{was} becomes {text}", text))
+            self._note(start + found.start(), start + found.end(), line, f"{was} becomes {text}", text)
 
     # what is left alone
 
@@ -124,10 +132,10 @@ class _Finder(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
             self.visit(default)
-        was_making, self._is_making = self._is_making, node.name == "__init__"
+        outer, self._function = self._function, node.name
         for statement in node.body:
             self.visit(statement)
-        self._is_making = was_making
+        self._function = outer
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
@@ -215,7 +223,7 @@ class _Finder(ast.NodeVisitor):
                 others = [self._text(each) for each in node.targets if each is not target]
                 text = " = ".join([*others, self._text(node.value)])
                 self._change(node, f"{self._text(node.targets[at])} is not set", text)
-        elif not self._is_making and not isinstance(node.targets[0], ast.Name):
+        elif self._function != "__init__" and not isinstance(node.targets[0], ast.Name):
             self._drop(node)
         self.visit(node.value)
 
