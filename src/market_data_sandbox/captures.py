@@ -60,7 +60,7 @@ class Recording:
         """Read the messages in order, a line at a time.
 
         Raises:
-            CaptureError: A file can not be read to its end.
+            CaptureError: A file cannot be read to its end.
         """
         return _read(self.venue, self.paths)
 

@@ -3,12 +3,12 @@
 The tree:
 
     SandboxError
-    ├── CaptureError      a capture file can not be read or played
+    ├── CaptureError      a capture file cannot be read or played
     ├── InstrumentError   an instrument is asked for that no capture has
-    ├── PortError         an address can not be listened on
+    ├── PortError         an address cannot be listened on
     ├── BrokerError       the embedded broker did not come up
-    ├── FaultError        a fault script can not be carried out
-    └── OutputError       a file can not be written
+    ├── FaultError        a fault script cannot be carried out
+    └── OutputError       a file cannot be written
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class SandboxError(Exception):
 
 
 class CaptureError(SandboxError):
-    """A capture can not be played: which file, and what is wrong with it."""
+    """A capture cannot be played: which file, and what is wrong with it."""
 
     is_misuse = True
 
@@ -44,10 +44,10 @@ class InstrumentError(SandboxError):
 
 
 class PortError(SandboxError):
-    """An address on loopback can not be listened on."""
+    """An address on loopback cannot be listened on."""
 
     def __init__(self, port: int, problem: object) -> None:
-        super().__init__(f"can not listen on 127.0.0.1:{port}: {problem}; choose another port, or 0 for any free one")
+        super().__init__(f"cannot listen on 127.0.0.1:{port}: {problem}; choose another port, or 0 for any free one")
 
 
 class BrokerError(SandboxError):
@@ -67,7 +67,7 @@ class FaultError(SandboxError):
 
 
 class OutputError(SandboxError):
-    """A file that the sandbox was told to write can not be written."""
+    """A file that the sandbox was told to write cannot be written."""
 
     def __init__(self, path: object, problem: object) -> None:
-        super().__init__(f"can not write {path}: {problem}")
+        super().__init__(f"cannot write {path}: {problem}")

@@ -95,7 +95,7 @@ async def serve(options: Options) -> AsyncIterator[Running]:
     """Run a sandbox on 127.0.0.1 for as long as the context is open; what it gives already answers.
 
     Raises:
-        SandboxError: A capture can not be played, a fault script not be read, a port not be listened on, a file not
+        SandboxError: A capture cannot be played, a fault script not be read, a port not be listened on, a file not
             be written, or the broker not be started.
     """
     try:

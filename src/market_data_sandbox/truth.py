@@ -66,7 +66,7 @@ class Truth:
         """Begin with nothing in memory, and append to the file.
 
         Raises:
-            OutputError: The file can not be written.
+            OutputError: The file cannot be written.
         """
         if path is None:
             return cls(capacity)

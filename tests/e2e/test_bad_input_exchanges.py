@@ -1,4 +1,4 @@
-"""What comes of an exchange that refuses, that can not be trusted, or that talks nonsense: the other one goes on."""
+"""What comes of an exchange that refuses, that cannot be trusted, or that talks nonsense: the other one goes on."""
 
 import json
 import shutil

@@ -390,7 +390,7 @@ def test_verify_passes_over_what_can_not_be_read_and_does_not_call_it_proven(
     assert producer.flush(20) == 0
     ended = run("verify", *world.options(topic), folder=tmp_path)
     assert ended.status == 1
-    assert "a record can not be read" in ended.err
+    assert "a record cannot be read" in ended.err
     assert ended.out.splitlines()[1].endswith("1 unreadable")
     assert "2 records of 1 instrument, 1 of them NOT PROVEN" in ended.out
 

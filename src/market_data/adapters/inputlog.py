@@ -7,7 +7,7 @@ r"""The input log as files: JSON lines, one file a core, compressed.
 
 A line with ``did`` is the digest of the effects of the line before it; none follows an input without effects. A frame
 or body that is no UTF-8 stands as ``{"base64":"…"}``. Compressed data is handed to the system every second and at the
-end, so a program that is killed loses the last second at most. Writing blocks; a disk that can not keep up delays
+end, so a program that is killed loses the last second at most. Writing blocks; a disk that cannot keep up delays
 frames, so this is for looking into trouble, not for every day.
 """
 
@@ -87,7 +87,7 @@ class _Kind(msgspec.Struct):
 
 
 class FileInputLog(InputLog):
-    """Writes a folder of logs; when it can not, or it is full, it says so once and the run goes on without."""
+    """Writes a folder of logs; when it cannot, or it is full, it says so once and the run goes on without."""
 
     def __init__(
         self,

@@ -56,7 +56,7 @@ class Consumer:
         """Read and show until ``stop`` is set.
 
         Raises:
-            BrokerError: reading can not go on.
+            BrokerError: reading cannot go on.
             BrokenPipeError: nobody reads what is shown any more.
         """
         async with opened_unless(stop, self._subscriber.open(request.start, request.group)) as subscription:

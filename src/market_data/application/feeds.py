@@ -49,8 +49,8 @@ _SAY_CONNECTED_SECONDS = 10.0
 
 @attrs.frozen
 class ReconnectSettings:
-    """How long to wait between attempts; the first message that makes a book live forgives all, unless we give that
-    connection up ourselves before it has lasted as long as the next wait would have been.
+    """How long to wait between attempts; the first message that makes a book live resets the back-off, unless we give
+    that connection up ourselves before it has lasted as long as the next wait would have been.
     """
 
     initial_backoff_seconds: float
@@ -69,7 +69,7 @@ class Feed:
         venue: Venue,
         network: Network,
         budget: WeightBudget,
-        doors: WeightBudget | None,
+        connect_limiter: WeightBudget | None,
         clock: Clock,
         telemetry: Telemetry,
         reconnect: ReconnectSettings,
@@ -79,15 +79,15 @@ class Feed:
         *,
         probe_patience_seconds: float = 0.0,
     ) -> None:
-        """``doors`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states over without
-        waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may wait for its
-        turn in the budget for ``probe_patience_seconds`` beyond its own time.
+        """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
+        over without waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may
+        wait for its turn in the budget for ``probe_patience_seconds`` beyond its own time.
         """
         self._core = core
         self._venue = venue
         self._network = network
         self._budget = budget
-        self._doors = doors
+        self._connect_limiter = connect_limiter
         self._clock = clock
         self._telemetry = telemetry
         self._reconnect = reconnect
@@ -167,8 +167,8 @@ class Feed:
         url = self._venue.websocket_url()
         self._is_closing_ourselves = False
         self._live_since = None
-        if self._doors is not None:
-            await self._doors.spend(1)
+        if self._connect_limiter is not None:
+            await self._connect_limiter.spend(1)
         retry_after = 0.0
         try:
             with anyio.CancelScope() as self._connection_scope:

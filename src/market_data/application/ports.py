@@ -403,11 +403,11 @@ class Subscription(Protocol):
     async def receive(self) -> Sequence[Delivered]:
         """Take the records that are there, each partition's in order; nothing after half a second without any.
 
-        Records that can not be read are counted, told and skipped. Safe to cancel; but whoever wants to do something
+        Records that cannot be read are counted, told and skipped. Safe to cancel; but whoever wants to do something
         else meanwhile does it between two calls, since some trouble is only looked for when nothing comes.
 
         Raises:
-            BrokerError: reading can not go on.
+            BrokerError: reading cannot go on.
         """
         raise NotImplementedError
 

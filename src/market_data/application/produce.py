@@ -67,7 +67,7 @@ class Producer:
         """Produce until ``stop`` is set; gives how many records could not be delivered.
 
         Raises:
-            BrokerError: the broker can not be used, at the start or for good.
+            BrokerError: the broker cannot be used, at the start or for good.
             UsageError: no venue knows anything of what was asked for.
         """
         async with opened_unless(stop, self._publisher.open()) as publication:

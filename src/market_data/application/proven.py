@@ -55,7 +55,7 @@ class ProvenSubscription:
         """Wait for records; safe to cancel. Trouble is told, counted in ``proof``, and the record handed out.
 
         Raises:
-            BrokerError: reading can not go on.
+            BrokerError: reading cannot go on.
         """
         handed: list[Delivered] = []
         for each in await self._subscription.receive():

@@ -88,7 +88,7 @@ class VenueFeeds:
         self._input_log = input_log
         self._budget = WeightBudget(venue.weight_per_minute, clock)
         pace = plan.connections_per_second
-        self._doors = None if pace is None else WeightBudget(pace * 60, clock, burst_seconds=1.0)
+        self._connect_limiter = None if pace is None else WeightBudget(pace * 60, clock, burst_seconds=1.0)
         self._sync = self._spread_probes()
         self._listings = VenueListings(venue, network, self._budget)
         self._feeds: list[Feed] = []
@@ -218,7 +218,7 @@ class VenueFeeds:
             self._venue,
             self._network,
             self._budget,
-            self._doors,
+            self._connect_limiter,
             self._clock,
             self._telemetry,
             self._reconnect,

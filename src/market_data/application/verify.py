@@ -50,7 +50,7 @@ class KeyReport:
     worst_age_seconds: float
     """The longest that fresh data of a live book waited from its receipt to its publishing."""
     unreadable: int = 0
-    """Records that its key says are its own and that can not be read."""
+    """Records that its key says are its own and that cannot be read."""
     forgotten: int = 0
     """Instruments that were forgotten, since there are more than can be kept in mind."""
 
@@ -110,7 +110,7 @@ class Verification:
         """Read until the end, the time or ``stop``; gives the reports by instrument.
 
         Raises:
-            BrokerError: there is no broker or no topic, or reading can not go on.
+            BrokerError: there is no broker or no topic, or reading cannot go on.
         """
         report = await self._probe.look()
         if not report.partitions:
@@ -134,7 +134,7 @@ class Verification:
     async def _read(
         self, subscription: Subscription, keys: Collection[str] | None, ends: Mapping[int, int] | None
     ) -> None:
-        """Read to these ends, or for ever; what can not be read may stand before them."""
+        """Read to these ends, or for ever; what cannot be read may stand before them."""
         silent_since = anyio.current_time()
         while ends is None or (unread := _unread(subscription.positions, ends)):
             for each in await subscription.receive():

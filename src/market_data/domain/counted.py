@@ -9,7 +9,7 @@ does not: it counts every frame of the connection, acknowledgements and heartbea
     3. A snapshot replaces the book of its instrument, whatever was known before, and makes it live.
     4. Changes before the first snapshot mean nothing; later ones are applied.
     5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect. The others of the
-       connection pay for it: a book whose own events can not be read waits longer and longer for that, from the first
+       connection pay for it: a book whose own events cannot be read waits longer and longer for that, from the first
        time on, and so does one that falls silent alone again and again; the others stay live meanwhile.
     6. An instrument that the venue refuses, or leaves out when it acknowledges others, is asked for again on the same
        connection, after growing waits; where all are refused, on another.

@@ -87,7 +87,7 @@ class VenueError(AppError):
 class MalformedFrame(VenueError):
     """A frame that is not what the venue's protocol promises.
 
-    ``native`` is the venue's id of the one instrument it can have touched, None when that can not be told.
+    ``native`` is the venue's id of the one instrument it can have touched, None when that cannot be told.
     """
 
     reason = Reason.MALFORMED
@@ -109,7 +109,7 @@ class ConnectionFailed(VenueError):
 
 
 class ConnectionLost(VenueError):
-    """An open socket was closed by the venue, broke, fell silent, or said what can not be read."""
+    """An open socket was closed by the venue, broke, fell silent, or said what cannot be read."""
 
     def __init__(self, problem: str, *, reason: Reason = Reason.CONNECTION) -> None:
         """``reason`` is ``connection``, ``silence`` or ``malformed``."""
@@ -171,7 +171,7 @@ class TopicMismatch(BrokerError):
 
 
 class DeliveryFailed(BrokerError):
-    """The broker refuses records for good: trying again can not help."""
+    """The broker refuses records for good: trying again cannot help."""
 
 
 class MessageTooLarge(DeliveryFailed):

@@ -71,7 +71,7 @@ class _Seen:
     quote: Quote
     follower: RunFollower
     is_behind: bool = False
-    """More records of before reading began are to come: silence can not be told yet."""
+    """More records of before reading began are to come: silence cannot be told yet."""
     updates: int = 0
     rate: float = 0.0
     counted_at: float = 0.0

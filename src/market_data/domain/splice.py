@@ -269,7 +269,7 @@ class SplicedSync(BookSync):
             self._ask_snapshot(now)
 
     def _ask_snapshot(self, now: Moment, at_least: float = 0.0) -> None:
-        """Fetch at once the first time, later after a growing wait; being live forgives all."""
+        """Fetch at once the first time, later after a growing wait; being live resets the back-off."""
         wait = 0.0 if self._is_first_attempt else self._backoff.advance()
         self._is_first_attempt = False
         wait = max(wait, at_least)

@@ -192,7 +192,7 @@ class BookSync(ABC):
         """Take nothing for true that was asked for or sent before now."""
 
     def refuse(self, reason: Reason, now: Moment, *, was_depth: bool) -> None:
-        """What came can not be trusted; ``was_depth``: it was known to be a depth frame of this instrument."""
+        """What came cannot be trusted; ``was_depth``: it was known to be a depth frame of this instrument."""
         if was_depth:
             self._received_time = now.wall
         self._lose(reason, now)

@@ -71,7 +71,7 @@ def make_outbox(settings: Settings, run: str) -> Outbox:
     outbox = settings.outbox
     if outbox.policy is OutboxPolicy.BLOCK:
         raise UsageError(
-            "outbox.policy: block is for replays; live feeds can not wait, choose keep_until_full or latest_only"
+            "outbox.policy: block is for replays; live feeds cannot wait, choose keep_until_full or latest_only"
         )
     return Outbox(run, policy=outbox.policy, max_records=outbox.max_records, max_bytes=outbox.max_bytes)
 

@@ -37,7 +37,7 @@ class Connection:
 
     @property
     def protocol(self) -> SandboxProtocol:
-        """Give the socket's protocol, for what ASGI can not say."""
+        """Give the socket's protocol, for what ASGI cannot say."""
         return SandboxProtocol.of(self.websocket)
 
     async def background(self) -> None:

@@ -1,4 +1,4 @@
-"""The web server's WebSocket protocol, with a door to what ASGI can not say.
+"""The web server's WebSocket protocol, and a way to what ASGI cannot say.
 
 ASGI hides pings and pongs, and an application can neither fall silent on an open socket nor cut one. Binance counts
 pings and pongs as messages, and both venues' sockets die in these ways, so that a connection finds its protocol in

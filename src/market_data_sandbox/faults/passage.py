@@ -136,7 +136,7 @@ class FaultyPassage(Passage):
         )
 
     async def _damage(self, frame: Frame, fault: Fault) -> bool:
-        """Do something else than sending the frame as it is; False when it can not be done to this one."""
+        """Do something else than sending the frame as it is; False when it cannot be done to this one."""
         match fault.fault:
             case FaultKind.DROP:
                 pass

@@ -42,7 +42,7 @@ def broker(_running_broker: ProcessBroker) -> ProcessBroker:
 
 @pytest.fixture
 def broker_world(request: pytest.FixtureRequest) -> World:
-    """Give that broker, or where it can not be run the one that is named, and a topic that nobody else uses."""
+    """Give that broker, or where it cannot be run the one that is named, and a topic that nobody else uses."""
     if missing() is None or "broker" in request.fixturenames:
         return World.at(request.getfixturevalue("broker").brokers)
     if _REAL is None:

@@ -59,7 +59,7 @@ async def test_a_record_has_key_headers_time_and_partition_as_documented(world: 
         published = published_at(record.headers)
         assert published is not None
         assert record.headers[-1] == ("published_at", str(published).encode())
-        # The broker sets the time where a topic could be made so, which the embedded one can not.
+        # The broker sets the time where a topic could be made so, which the embedded one cannot.
         assert record.timestamp_type == (0 if world.cluster.brokers == embedded_brokers else 1)
         assert found.received_time is not None
         assert 0 <= published - found.received_time < 5_000_000
@@ -221,7 +221,7 @@ async def test_records_that_can_not_be_read_are_counted_told_and_skipped(world: 
     assert sequences(delivered) == {"S0-USD": [0, 1]}
     assert subscription.unreadable == {"binance:S0-USD": 2, "?": 2}
     assert world.telemetry.counters == {"kafka_records_unreadable": 4}
-    told = world.telemetry.warned("a record can not be read")
+    told = world.telemetry.warned("a record cannot be read")
     assert [(fields["partition"], fields["offset"]) for fields in told] == [(partition, 1 + n) for n in range(4)]
     assert all(fields["problem"] for fields in told)
 

@@ -339,7 +339,7 @@ async def test_a_topic_with_another_retention_is_told_by_the_name_of_the_setting
 
 async def test_a_topic_that_can_not_be_made_is_told(broker_world: World) -> None:
     topic = KafkaTopic(broker_world.topic, replication_factor=3)
-    with pytest.raises(BrokerError, match=rf"topic {broker_world.topic} can not be made: .*[Rr]eplication"):
+    with pytest.raises(BrokerError, match=rf"topic {broker_world.topic} cannot be made: .*[Rr]eplication"):
         async with broker_world.publisher(topic=topic).open():
             pass
 

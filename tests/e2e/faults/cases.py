@@ -115,7 +115,7 @@ CASES = (
     _case(_of_btc(fault=FaultKind.DELAY, seconds=0.5)),
     _case(_of_btc(fault=FaultKind.SEQUENCE_RESET), "gap/sequence"),
     _case(_binance(fault=FaultKind.BURST)),
-    # frames of Binance that can not be read, or lie
+    # frames of Binance that cannot be read, or lie
     _case(_of_btc(fault=FaultKind.TRUNCATE), "gap/malformed"),
     _case(_binance(fault=FaultKind.GARBAGE), "gap/malformed"),
     _case(_binance(fault=FaultKind.BINARY), "gap/malformed"),

@@ -52,7 +52,7 @@ class Bench:
     keys: Sequence[str]
     reconnect: ReconnectSettings = RECONNECT
     settings: SyncSettings = attrs.field(factory=bounds)
-    doors: WeightBudget | None = None
+    connect_limiter: WeightBudget | None = None
     random: Random = attrs.field(factory=lambda: Random(1))
     clock: LoopClock = attrs.field(factory=LoopClock)
     telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
@@ -72,7 +72,7 @@ class Bench:
             self.venue,
             self.network,
             budget,
-            self.doors,
+            self.connect_limiter,
             self.clock,
             self.telemetry,
             self.reconnect,

@@ -146,7 +146,7 @@ async def test_an_alias_is_published_under_the_name_it_was_asked_for_by() -> Non
     assert json.loads(bench.network.connection.sent[0][1])["product_ids"] == ["BTC-USD"]
 
 
-# a venue that can not be reached
+# a venue that cannot be reached
 
 
 def unreachable(

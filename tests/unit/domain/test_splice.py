@@ -415,7 +415,7 @@ def test_a_hole_inside_the_buffer_starts_it_anew_behind_the_hole(bench: Bench) -
     bench.change(208, 210)
     assert bench.status == (BookStatus.GAP, Reason.SEQUENCE)
     bench.answer(205)
-    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE), "a book of before the hole can not be continued"
+    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE), "a book of before the hole cannot be continued"
     bench.wait(0.5)
     bench.answer(207)
     assert bench.status == (BookStatus.LIVE, None)
@@ -859,7 +859,7 @@ def test_a_book_that_was_live_for_long_is_rebuilt_again_when_it_crosses() -> Non
     [
         pytest.param(Reason.CONNECTION, BookStatus.DISCONNECTED, id="closed by the peer"),
         pytest.param(Reason.SILENCE, BookStatus.STALE, id="no answer to pings"),
-        pytest.param(Reason.MALFORMED, BookStatus.GAP, id="said what can not be read"),
+        pytest.param(Reason.MALFORMED, BookStatus.GAP, id="said what cannot be read"),
     ],
 )
 def test_a_lost_connection_is_told_at_once_and_nothing_of_before_is_used_again(
@@ -1065,7 +1065,7 @@ def test_a_stream_answers_for_itself_by_what_it_says_after_it_was_asked(bench: B
     assert bench.status[0] is (BookStatus.STALE if is_before else BookStatus.LIVE)
 
 
-# events without a time, and events that can not be read
+# events without a time, and events that cannot be read
 
 
 def test_an_event_without_a_time_joins_and_a_late_one_behind_it_is_no_gap(bench: Bench) -> None:

@@ -76,7 +76,7 @@ def test_a_ca_file_that_can_not_be_used_is_named(tmp_path: Path, content: bytes 
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UsageError, match=r"kafka\.security\.ca_file: .*ca\.pem can not be used"):
+    with pytest.raises(UsageError, match=r"kafka\.security\.ca_file: .*ca\.pem cannot be used"):
         Security("SSL", ca_file=file).arguments()
 
 

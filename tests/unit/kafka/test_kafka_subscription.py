@@ -186,7 +186,7 @@ async def test_trouble_that_passes_is_waited_out() -> None:
     [
         (kafka.TopicAuthorizationFailedError("books"), "does not allow this user to read topic books: give it Read"),
         (kafka.GroupAuthorizationFailedError("g"), "does not allow this user to use the group: give it Read"),
-        (kafka.CorruptRecordException("Invalid CRC"), r"can not be read from .CorruptRecordException: Invalid CRC"),
+        (kafka.CorruptRecordException("Invalid CRC"), r"cannot be read from .CorruptRecordException: Invalid CRC"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -261,7 +261,7 @@ async def test_a_commit_that_fails_is_no_harm_unless_it_is_not_allowed() -> None
             await world.subscription.commit()
         world.consumer.commit_errors.append(kafka.GroupAuthorizationFailedError("g"))
         await world.consumer.revoke()
-        assert len(world.telemetry.warned("the group's offsets can not be committed")) == 1
+        assert len(world.telemetry.warned("the group's offsets cannot be committed")) == 1
         await world.subscription.commit()
         assert world.consumer.kept[0] == 1
 

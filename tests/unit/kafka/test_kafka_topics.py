@@ -155,7 +155,7 @@ async def test_a_topic_that_nobody_makes_is_missed() -> None:
     ("code", "said", "words"),
     [
         pytest.param(38, "Replication factor 3 > 1", r"3 > 1 \(kafka\.replication_factor\)", id="replication"),
-        pytest.param(44, None, "can not be made: PolicyViolation", id="policy, without a word"),
+        pytest.param(44, None, "cannot be made: PolicyViolation", id="policy, without a word"),
         pytest.param(29, None, "may not be made by this user: create it, or allow", id="topic permission"),
         pytest.param(31, None, "may not be made by this user: create it, or allow", id="cluster permission"),
     ],

@@ -92,8 +92,8 @@ def test_a_stop_in_the_middle_of_playing_to_clients_is_clean(excerpts: Path) -> 
         pytest.param(["--capture", __file__], "expected [local time] and a JSON object", id="no capture"),
         pytest.param(["--rate", "0"], "0.01", id="rate"),
         pytest.param(["--faults", "nothing"], "nor one of damage, demo", id="faults"),
-        pytest.param(["--truth-file", "/dev/null/truth"], "can not write /dev/null/truth", id="truth"),
-        pytest.param(["--settings-file", "/dev/null/settings"], "can not write /dev/null/settings", id="settings"),
+        pytest.param(["--truth-file", "/dev/null/truth"], "cannot write /dev/null/truth", id="truth"),
+        pytest.param(["--settings-file", "/dev/null/settings"], "cannot write /dev/null/settings", id="settings"),
     ],
 )
 def test_a_wrong_option_is_told_in_a_line(arguments: list[str], words: str) -> None:
@@ -111,7 +111,7 @@ def test_a_port_that_is_taken_is_told_in_a_line() -> None:
         with _start("--no-broker", "--binance-port", str(port)) as process:
             _, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert f"can not listen on 127.0.0.1:{port}" in err
+    assert f"cannot listen on 127.0.0.1:{port}" in err
     assert "Traceback" not in err
 
 

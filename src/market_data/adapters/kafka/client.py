@@ -74,7 +74,7 @@ class KafkaCluster:
         """Say it in the words of aiokafka.
 
         Raises:
-            UsageError: a certificate or key can not be used.
+            UsageError: a certificate or key cannot be used.
         """
         return {
             "bootstrap_servers": self.brokers,
@@ -84,13 +84,13 @@ class KafkaCluster:
         }
 
     async def reach(self, telemetry: Telemetry) -> None:
-        """Wait until a broker answers; what waiting can not help is raised at once.
+        """Wait until a broker answers; what waiting cannot help is raised at once.
 
         Raises:
             BrokerUnavailable: none answered within ``connect_timeout_seconds``.
             BrokerMisadvertised: one did, and cannot be reached at the address that it advertises.
             BrokerError: one answered, and does not let us in.
-            UsageError: a certificate or key can not be used.
+            UsageError: a certificate or key cannot be used.
         """
         wait, told, failure = _FIRST_WAIT_SECONDS, False, self.unavailable("no answer")
         with anyio.move_on_after(self.connect_timeout_seconds):
@@ -129,7 +129,7 @@ class KafkaCluster:
                     if isinstance(error, _FINAL) and not error.retriable:
                         raise BrokerError(f"Kafka at {self.brokers} refuses: {problem}") from error
                 await anyio.sleep(_FIRST_WAIT_SECONDS)
-        # What the step met last says less than where the brokers can not be reached.
+        # What the step met last says less than where the brokers cannot be reached.
         raise await self.look() or BrokerUnavailable(
             self.brokers, f"it takes connections, but was not ready in {self.connect_timeout_seconds:g} s ({problem})"
         )

@@ -1,4 +1,4 @@
-"""What can not be ridden out, as one line that says what to do: foreign errors end here."""
+"""What cannot be ridden out, as one line that says what to do: foreign errors end here."""
 
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -60,12 +60,12 @@ def made_anew(topic: str, found: str) -> DeliveryFailed:
 
 
 def not_readable(cluster: KafkaCluster, topic: str, error: BaseException) -> BrokerError:
-    """Say that reading can not go on."""
+    """Say that reading cannot go on."""
     match error:
         case TopicAuthorizationFailedError():
             what = f"does not allow {cluster.user} to read topic {topic}: give it Read and Describe on the topic"
         case GroupAuthorizationFailedError():
             what = f"does not allow {cluster.user} to use the group: give it Read on the group (kafka.consumer.group)"
         case _:
-            what = f"can not be read from ({explain(error)}): see the broker's log, then start again"
+            what = f"cannot be read from ({explain(error)}): see the broker's log, then start again"
     return BrokerError(f"Kafka at {cluster.brokers} {what}")

@@ -24,7 +24,7 @@ class KafkaPublisher(Publisher):
     """Publishes to one topic with aiokafka's idempotent producer.
 
     A lost, paused or restarted broker is ridden out for ``ride_out_seconds``: batches are sent again, with the same
-    sequence numbers and before their successors. A stall is told once, and once that it is over. What can not be ridden
+    sequence numbers and before their successors. A stall is told once, and once that it is over. What cannot be ridden
     out ends the publication with DeliveryFailed: a record too large, a missing permission, a topic deleted or made anew
     meanwhile, acknowledged records lost by the broker.
     """
@@ -50,7 +50,7 @@ class KafkaPublisher(Publisher):
 
         Raises:
             BrokerError: a broker answers, and does not let us in or not write.
-            UsageError: a certificate or key can not be used.
+            UsageError: a certificate or key cannot be used.
         """
         return self._opened()
 

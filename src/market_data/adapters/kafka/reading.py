@@ -41,7 +41,7 @@ async def find_beginnings(consumer: Consumer, partitions: Iterable[int], start: 
 async def _at_time(consumer: Consumer, partitions: frozenset[int], time_ms: int) -> Mapping[int, Beginning]:
     ends = await consumer.ends(partitions)
     beginnings = await consumer.beginnings(partitions)
-    # Every record is younger than 1970: a broker that finds none (the embedded one) can not look up times.
+    # Every record is younger than 1970: a broker that finds none (the embedded one) cannot look up times.
     oldest = await consumer.at_time(partitions, 0)
     if any(oldest[each] is None and beginnings[each] < ends[each] for each in partitions):
         return {each: Beginning(beginnings[each], False, ends[each], time_ms) for each in partitions}

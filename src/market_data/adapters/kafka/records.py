@@ -106,7 +106,7 @@ def decode(value: bytes | None) -> NormalizedBook:
 
     Raises:
         MalformedRecord: it is no NormalizedBook: no JSON, a field missing or of another type, a time or count that can
-            be none, a name with what can not be printed, an unknown status or reason, levels in a book that is not
+            be none, a name with what cannot be printed, an unknown status or reason, levels in a book that is not
             live, or best ones that are no decimal numbers.
     """
     if value is None:

@@ -44,7 +44,7 @@ class Security:
         """Say it in the words of aiokafka.
 
         Raises:
-            UsageError: a certificate or key can not be used.
+            UsageError: a certificate or key cannot be used.
         """
         arguments: dict[str, object] = {"security_protocol": self.protocol}
         if self.is_encrypted:
@@ -62,14 +62,14 @@ class Security:
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ValueError) as error:
-            raise UsageError(f"kafka.security.ca_file: {self.ca_file} can not be used: {_said(error)}") from error
+            raise UsageError(f"kafka.security.ca_file: {self.ca_file} cannot be used: {_said(error)}") from error
         if self.certificate_file is not None:
             try:
                 # Without a password OpenSSL would ask for one on the terminal.
                 context.load_cert_chain(self.certificate_file, self.key_file, password=self.key_password or "")
             except (OSError, ValueError) as error:
                 files = f"{self.certificate_file} with {self.key_file or 'the key in it'}"
-                problem = f"{files} can not be used (are key_file and key_password right?): {_said(error)}"
+                problem = f"{files} cannot be used (are key_file and key_password right?): {_said(error)}"
                 raise UsageError(f"kafka.security.certificate_file: {problem}") from error
         return context
 

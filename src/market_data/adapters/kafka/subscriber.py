@@ -51,7 +51,7 @@ class KafkaSubscriber(Subscriber):
 
         Raises:
             BrokerError: a broker answers, and does not let us in or not read.
-            UsageError: a certificate or key can not be used.
+            UsageError: a certificate or key cannot be used.
         """
         return self._opened(start, group)
 

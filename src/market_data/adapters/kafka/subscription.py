@@ -198,7 +198,7 @@ class KafkaSubscription(Subscription):
         try:
             await self.commit()
         except BrokerError as error:
-            self._telemetry.warn("the group's offsets can not be committed", problem=str(error))
+            self._telemetry.warn("the group's offsets cannot be committed", problem=str(error))
 
     def _on_assigned(self, partitions: frozenset[int]) -> None:
         self._share(partitions)
@@ -366,7 +366,7 @@ class KafkaSubscription(Subscription):
                 self._unreadable[name if is_counted else NAMELESS] += 1
                 self._telemetry.count("kafka_records_unreadable", partition=str(partition))
                 self._telemetry.warn(
-                    "a record can not be read, skipping it",
+                    "a record cannot be read, skipping it",
                     topic=self._consumer.topic,
                     partition=partition,
                     offset=message.offset,

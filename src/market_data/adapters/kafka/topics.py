@@ -37,7 +37,7 @@ class KafkaTopic:
 
     name: str
     create: bool = True
-    """Make it where it is missing, or where the broker can not be asked to, let it do so at the first use."""
+    """Make it where it is missing, or where the broker cannot be asked to, let it do so at the first use."""
     partitions: int = 12
     """For the topic's life: another number sends keys to other partitions."""
     replication_factor: int = 1
@@ -94,7 +94,7 @@ async def see_to(cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry)
 
     Raises:
         TopicMismatch: it has another number of partitions.
-        BrokerError: it is missing and can not be made.
+        BrokerError: it is missing and cannot be made.
     """
     arguments: dict[str, Any] = cluster.arguments()
     admin = _AdminClient(**arguments)
@@ -130,7 +130,7 @@ async def _create(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> None
     try:
         answer = await admin.create_topics([new])
     except _UNSUPPORTED:
-        telemetry.note("the broker can not be asked to make a topic, leaving it to the first use", topic=topic.name)
+        telemetry.note("the broker cannot be asked to make a topic, leaving it to the first use", topic=topic.name)
         return
     _, code, *said = answer.topic_errors[0]
     error = for_code(code)
@@ -139,7 +139,7 @@ async def _create(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> None
         raise BrokerError(f"topic {topic.name} does not exist and may not be made by this user: {hint}")
     if error not in {NoError, TopicAlreadyExistsError}:
         where = " (kafka.replication_factor)" if error is InvalidReplicationFactorError else ""
-        raise BrokerError(f"topic {topic.name} can not be made: {(said and said[0]) or explain(error())}{where}")
+        raise BrokerError(f"topic {topic.name} cannot be made: {(said and said[0]) or explain(error())}{where}")
     if error is NoError:
         telemetry.note("topic made", topic=topic.name, partitions=topic.partitions)
 
@@ -181,7 +181,7 @@ async def _compare(admin: Admin, topic: KafkaTopic, telemetry: Telemetry) -> int
     except _UNSUPPORTED:
         return topic.max_message_bytes
     except KafkaError as error:
-        telemetry.warn("the topic's configuration can not be read", topic=topic.name, problem=explain(error))
+        telemetry.warn("the topic's configuration cannot be read", topic=topic.name, problem=explain(error))
         return topic.max_message_bytes
     _, _, _, _, entries = answer.resources[0]
     found = {name: value for name, value, *_ in entries}
@@ -219,5 +219,5 @@ def _mismatch(topic: KafkaTopic, partitions: int) -> str:
     return (
         f"topic {topic.name} has {partitions} partitions, kafka.partitions says {topic.partitions}: "
         f"set kafka.partitions to {partitions}, or delete the topic or name another in kafka.topics.books "
-        "(its number of partitions can not change without moving keys)"
+        "(its number of partitions cannot change without moving keys)"
     )
