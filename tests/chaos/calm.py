@@ -27,19 +27,20 @@ def calm(world: World, *, is_long: bool) -> None:
     """
     world.cease()
     if not is_long:
-        world.lose(Reason.CONNECTION)
+        for line in world.lines:
+            line.lose(Reason.CONNECTION)
     began = world.now.mono
     while not _is_over(world):
         elapsed = world.now.mono - began
-        if elapsed > _AUCTION_SECONDS and any(seen.is_tainted for seen in world.judge.seen):
+        if elapsed > _AUCTION_SECONDS and any(seen.is_tainted for seen in world.seen):
             break  # false content may look like an auction, which only an audit can tell
         if elapsed > _MOST_SECONDS:
-            states = [f"{seen.status} {seen.last.reason}" for seen in world.judge.seen]
+            states = [f"{seen.status} {seen.last.reason}" for seen in world.seen]
             raise Violation(f"not live again after {_MOST_SECONDS:.0f} s without faults: {', '.join(states)}")
         _step(world)
     while world.inputs < _FEWEST_INPUTS:
         _step(world)
-    if any(seen.is_tainted for seen in world.judge.seen):
+    if any(seen.is_tainted for seen in world.seen):
         _audit(world)  # last of all: what is false below the levels that it compares may rise later
     elif is_long:
         _stay(world)
@@ -49,7 +50,7 @@ def calm(world: World, *, is_long: bool) -> None:
 
 def _step(world: World) -> None:
     """Let a tenth of a second pass in a good world."""
-    if not world.is_open:
+    if not world.are_open:
         world.tick(round(_OPENING_SECONDS * 1000))
         world.open()
         return
@@ -57,22 +58,22 @@ def _step(world: World) -> None:
     world.pulse(world.turn % 3, 1, 0)
     world.tick(_STEP // 2)
     world.deliver(1000)
-    for i in list(world.pending):
-        if world.now.mono - world.asked_at[i] >= _STEP / 2000:
+    for i in world.waiting:
+        if world.now.mono - world.of(i).asked_at[i] >= _STEP / 2000:
             world.answer(i)
     world.tick(_STEP // 2)
-    for i, seen in enumerate(world.judge.seen):
-        if seen.last.is_live and i in world.attempts:
-            world.tally.recoveries.append(seen.live_at - world.attempts.pop(i))
+    for i, seen in enumerate(world.seen):
+        attempts = world.of(i).attempts
+        if seen.last.is_live and i in attempts:
+            world.tally.recoveries.append(seen.live_at - attempts.pop(i))
 
 
 def _is_over(world: World) -> bool:
-    seen, exchange = world.judge.seen, world.exchange
-    if exchange.is_deaf or exchange.dead or not world.is_reading or any(each.is_frozen for each in seen):
-        return False
-    if any(i not in exchange.sent for i in range(len(seen))):
-        return False
-    return all(each.last.is_live for each in seen)
+    for line in world.lines:
+        carried, exchange = line.judge.seen.keys(), line.exchange
+        if exchange.is_deaf or exchange.dead & carried or not line.is_reading or carried - exchange.sent.keys():
+            return False
+    return all(each.last.is_live and not each.is_frozen for each in world.seen)
 
 
 def _audit(world: World) -> None:
@@ -97,18 +98,20 @@ def _stay(world: World) -> None:
         _step(world)
         if world.now.mono - until > _MOST_SECONDS:
             raise Violation("not live again after an old answer")
-    world.judge.is_calm = True
+    for line in world.lines:
+        line.judge.is_calm = True
     until = world.now.mono + 2 * world.settings.stream_silence_seconds
     while world.now.mono < until:
         _wait(world, 500)
-    world.judge.is_calm = False
+    for line in world.lines:
+        line.judge.is_calm = False
 
 
 def _wait(world: World, milliseconds: int) -> None:
-    if not world.is_open:
+    if not world.are_open:
         world.open()
     world.deliver(1000)
-    for i in list(world.pending):
+    for i in world.waiting:
         world.answer(i)
     world.tick(milliseconds)
 
@@ -116,9 +119,9 @@ def _wait(world: World, milliseconds: int) -> None:
 def _compare(world: World) -> None:
     """What is live at the end is the market of now, as deep as the book claims to know."""
     for i in range(3):
-        world.exchange.emit(i)
+        world.emit(i)
     world.deliver(1000)
-    for i, seen in enumerate(world.judge.seen):
-        market = world.markets[i]
-        world.judge._compare(seen.last, market.ladder(market.version, world.settings.depth), "not true at the end")
-        world.tally.levels += world.judge.depth_of(i)
+    for i, seen in enumerate(world.seen):
+        market, judge = world.markets[i], world.of(i).judge
+        judge._compare(seen.last, market.ladder(market.version, world.settings.depth), "not true at the end")
+        world.tally.levels += judge.depth_of(i)

@@ -86,6 +86,7 @@ def inject(world: World, name: str, i: int, flavour: int) -> bool:
     fault = FAULTS[name]
     if world.venue not in fault.venues:
         return False
+    world = world.of(i)
     statuses = world.statuses()
     if not fault.inject(world, i, flavour):
         return False
@@ -229,6 +230,9 @@ def _twisted(world: World, i: int, twist: str, flavour: int) -> bool:
         return False
     world.exchange.emit(i)
     world.markets[i].move(1 + flavour % 4, 0, world.draw)
+    for other in world.root.lines:
+        if other is not world and other.can_speak:  # a connection that it has left
+            other.exchange.emit(i, twist, flavour)
     return world.exchange.emit(i, twist, flavour)
 
 

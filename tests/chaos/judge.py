@@ -21,12 +21,12 @@ from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 
 from market_data.application.core import FeedCore
-from market_data.application.inputs import Output
+from market_data.application.inputs import HandOver, Output
 from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.splice import SplicedSync, _Phase
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSync, SyncSettings
 
 __all__ = ["Judge", "Seen", "Violation"]
 
@@ -91,7 +91,7 @@ class Seen:
 
 @attrs.define
 class Judge:
-    """Watches one schedule."""
+    """Watches one connection of a schedule, and the books that it carries."""
 
     exchange: BinanceExchange | CoinbaseExchange
     core: FeedCore
@@ -99,7 +99,7 @@ class Judge:
     symbols: dict[str, int]
     frame_silence_seconds: float
     probe_timeout_seconds: float
-    seen: list[Seen] = attrs.field(factory=list)
+    seen: dict[int, Seen] = attrs.field(factory=dict)
     records: int = 0
     checked: int = 0
     """Live records compared with the truth."""
@@ -123,8 +123,8 @@ class Judge:
         """Judge one record."""
         self.records += 1
         i = self.symbols[state.symbol]
-        if i == len(self.seen):
-            self._first(state)
+        if i not in self.seen:
+            self._first(i, state)
             return
         seen, now = self.seen[i], self.now
         last, status = seen.last, state.status
@@ -167,11 +167,11 @@ class Judge:
         for purpose in (Purpose.PROBE, Purpose.AUDIT, Purpose.RESEED):
             seen.asked_wait.pop(purpose, None)
 
-    def _first(self, state: BookState) -> None:
+    def _first(self, i: int, state: BookState) -> None:
         _require(state.status is BookStatus.SYNCING and state.reason is None, "the first record says syncing")
         _require(state.epoch == 0 and state.sequence is None, "nothing was before the first record")
         _require(state.status_since == self.now.wall, "a status begins when it is said")
-        self.seen.append(Seen(state, self.now.mono, state.status))
+        self.seen[i] = Seen(state, self.now.mono, state.status)
 
     def _live(self, i: int, seen: Seen, state: BookState) -> None:
         _require(state.reason is None, "a live book has no reason")
@@ -221,7 +221,7 @@ class Judge:
         self.expected = 0
         self.held = {}
         self.heard_at = self.now.mono
-        for seen in self.seen:
+        for seen in self.seen.values():
             seen.reach = seen.reach_id = seen.hole = seen.rebuilt = seen.rebuilt_era = -1
             if isinstance(self.exchange, CoinbaseExchange):
                 seen.is_tainted = False
@@ -234,9 +234,9 @@ class Judge:
 
     def doubted(self) -> None:
         """Time leapt: what is read from now on may have waited."""
-        for i, seen in enumerate(self.seen):
+        for i, seen in self.seen.items():
             self.forgive(i)
-            seen.doubted_serial = self.core._syncs[i]._serial if self.is_read else None
+            seen.doubted_serial = self._sync(i)._serial if self.is_read else None
         if isinstance(self.exchange, CoinbaseExchange):
             self.is_read = False
 
@@ -247,33 +247,34 @@ class Judge:
     def reading(self, frames: Sequence[Frame]) -> list[str]:  # noqa: PLR0912 - one after the other
         """Take note of frames that the core is about to read; gives what may not be live afterwards, by why."""
         self.heard_at = self.now.mono
-        broken = [""] * len(self.seen)
-        for sync, seen in zip(self.core._syncs, self.seen, strict=True):
+        broken = [""] * len(self.symbols)
+        for i, seen in self.seen.items():
+            sync = self._sync(i)
             if isinstance(sync, SplicedSync) and sync._phase is _Phase.BUFFERING and not sync._buffer:
                 seen.era, seen.strange, seen.is_frozen, seen.reach = None, 0, False, -1
         for frame in frames:
             if not self.is_read:
                 break
             if frame.damage == "all":
-                broken = ["an unreadable frame"] * len(self.seen)
+                broken = ["an unreadable frame"] * len(self.symbols)
                 self.is_read = False
-                for part in frame.parts:
+                for part in self._ours(frame):
                     self.seen[part.instrument].is_received_sure = False
                 break
             if frame.number is not None:
                 if frame.number != self.expected:
-                    broken = [f"frame {frame.number} in place of {self.expected}"] * len(self.seen)
+                    broken = [f"frame {frame.number} in place of {self.expected}"] * len(self.symbols)
                     self.is_read = False
-                    for part in frame.parts:
+                    for part in self._ours(frame):
                         self._received(part.instrument)
                     break
                 self.expected += 1
             if frame.damage == "one":
-                i = frame.parts[0].instrument
-                broken[i] = "an unreadable frame"
-                self._received(i)
+                for part in self._ours(frame)[:1]:
+                    broken[part.instrument] = "an unreadable frame"
+                    self._received(part.instrument)
                 continue
-            for part in frame.parts:
+            for part in self._ours(frame):
                 if frame.damage:
                     self._bad_number(part, broken)
                 else:
@@ -283,6 +284,13 @@ class Judge:
                     if frame.number is not None:
                         self.held[part.instrument, frame.number] = part, self.seen[part.instrument].is_tainted
         return broken
+
+    def _ours(self, frame: Frame) -> Sequence[Part]:
+        """What a frame says of books that this connection still carries for us."""
+        return [part for part in frame.parts if part.instrument in self.seen]
+
+    def _sync(self, i: int) -> BookSync:
+        return next(sync for sync in self.core._syncs if self.symbols[sync.instrument.symbol] == i)
 
     def _received(self, i: int) -> None:
         self.seen[i].received_at = self.now.wall
@@ -357,7 +365,7 @@ class Judge:
 
     def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
         """Take note of a good answer that the core is about to read."""
-        seen, sync = self.seen[i], self.core._syncs[i]
+        seen, sync = self.seen[i], self._sync(i)
         if sync._awaited is None or sync._serial != fetch.serial:
             return
         seen.alive_at = self.now.mono
@@ -384,7 +392,7 @@ class Judge:
     def after(self, outputs: Sequence[Output], broken: Sequence[str] = ()) -> None:
         """Judge where an input left the books."""
         live = 0
-        for i, seen in enumerate(self.seen):
+        for i, seen in self.seen.items():
             seen.received_before = seen.received_at
             if seen.status is not BookStatus.LIVE:
                 continue
@@ -414,7 +422,7 @@ class Judge:
         bound += self.probe_timeout_seconds + self.settings.join_quiet_seconds
         bound += self.settings.snapshot_retry_max_seconds + _SLACK_SECONDS
         is_silent = isinstance(self.exchange, CoinbaseExchange) and self.is_read and mono - self.leapt_at > bound
-        for seen in self.seen:
+        for seen in self.seen.values():
             _require(mono - seen.last_at < self.settings.heartbeat_seconds, "every instrument has its heartbeat")
             if seen.status is not BookStatus.LIVE:
                 continue
@@ -426,7 +434,7 @@ class Judge:
     def _asked(self, i: int, fetch: Fetch) -> None:
         """A request storm is one request too soon after the last that led to nothing."""
         seen, settings, mono = self.seen[i], self.settings, self.now.mono
-        crossed = self.core._syncs[i]._crossed_in_a_row
+        crossed = self._sync(i)._crossed_in_a_row
         if crossed != seen.crossed:
             seen.crossed = crossed
             self.forgive(i)
@@ -441,6 +449,21 @@ class Judge:
     def forgive(self, i: int) -> None:
         """What was asked for came to something, or the world is another: the next request may come at once."""
         self.seen[i].asked_wait.clear()
+
+    def handed(self, handed: HandOver) -> Seen:
+        """Judge what is given to a connection of its own, and know it no more."""
+        i, standing = self.symbols[handed.instrument.symbol], handed.standing
+        seen = self.seen.pop(i)
+        last = seen.last
+        said = (last.key, last.status, last.reason, last.status_since, seen.last_at, last.epoch, last.sequence)
+        names = ("key", "status", "reason", "status_since", "published_at", "epoch", "sequence")
+        _require(said == tuple(getattr(standing, name) for name in names), "what is handed over is what was said")
+        _require(seen.status is not BookStatus.LIVE, "what is live stays")
+        others = [each.status for each in self.seen.values()]
+        _require(self.is_read and others != [], "what is alone stays")
+        is_spared = BookStatus.LIVE in others or BookStatus.SYNCING in others
+        _require(is_spared, "nothing moves to spare what is not live")
+        return seen
 
     def late(self, outputs: Sequence[Output]) -> None:
         """An answer that nobody waits for any more changes nothing."""
@@ -458,14 +481,14 @@ class Judge:
 
     def stopped(self) -> None:
         """Judge the last records."""
-        for seen in self.seen:
+        for seen in self.seen.values():
             is_said = seen.last.status is BookStatus.DISCONNECTED and seen.last.reason is Reason.SHUTDOWN
             _require(is_said, "the last record says disconnected, shutdown")
 
     def depth_of(self, i: int) -> int:
         """Compare a live book with the truth as deep as it claims to know; gives how many levels were compared."""
         seen = self.seen[i]
-        sync = self.core._syncs[i]
+        sync = self._sync(i)
         version = self._version(i, sync.sequence)
         if seen.is_tainted or version is None:
             return 0

@@ -31,6 +31,7 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
     print(f"inputs           {tally.inputs:,}")
     print(f"faults           {sum(tally.faults.values()):,}")
     print(f"records          {tally.records:,}, of them {tally.checked:,} live ones compared with the truth")
+    print(f"handed over      {tally.handed:,} books to connections of their own")
     print(f"whole books      {tally.levels:,} levels compared at the ends")
     if tally.recoveries:
         times = sorted(tally.recoveries)

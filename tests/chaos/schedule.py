@@ -78,8 +78,8 @@ def _run(plan: Plan, steps: list[Step], direct: Callable[[World], None], is_long
         outcome.problem = f"{type(error).__name__}: {error}"
     if world is not None:
         tally.inputs += world.inputs
-        tally.records += world.judge.records
-        tally.checked += world.judge.checked
+        tally.records += sum(line.judge.records for line in world.lines)
+        tally.checked += sum(line.judge.checked for line in world.lines)
     return outcome
 
 
@@ -140,7 +140,7 @@ class Director:
 
     def _chance(self, *, is_fair: bool = False) -> None:
         world, draw = self.world, self.draw
-        if not world.is_open and draw.random() < 0.4:
+        if not world.are_open and draw.random() < 0.4:
             self._do("open")
             return
         what = draw.random()
@@ -160,7 +160,7 @@ class Director:
             self._fault(draw.choice(_OF_VENUE[self.plan.venue]), draw.randrange(3))
 
     def _answer(self) -> None:
-        waiting = sorted(self.world.pending)
+        waiting = self.world.waiting
         if not waiting:
             self._do("deliver", 10)
             return
@@ -185,7 +185,7 @@ class Director:
         needs_answer = fault.startswith(_REST)
         if fault == "late_answer":
             self._pend(i)
-            if self.world.is_open:
+            if self._home(i).is_open:
                 self._fault("close", i)
         elif needs_answer and status is not BookStatus.SYNCING:
             self._pend(i)
@@ -194,7 +194,7 @@ class Director:
             return
         if not self._reach(i, status, is_open=fault not in _UNOPENED, keeps_answer=needs_answer):
             return
-        if needs_answer and fault != "late_answer" and i not in self.world.pending:
+        if needs_answer and fault != "late_answer" and i not in self.world.waiting:
             self._await_request(i, status)
         self._fault(fault, i)
 
@@ -212,36 +212,40 @@ class Director:
                 self._disconnected(i)
         return self._status(i) is status
 
+    def _home(self, i: int) -> World:
+        return self.world.of(i)
+
     def _status(self, i: int) -> BookStatus:
-        return self.world.judge.seen[i].status
+        return self.world.seen[i].status
 
     def _live(self, i: int, *, answers: bool = True) -> None:
         for _ in range(80):
             if self._status(i) is BookStatus.LIVE:
                 return
-            if not self.world.is_open:
+            if not self._home(i).is_open:
                 self._do("open")
             self._do("pulse", i, 1, 0)
             self._do("deliver", 100)
-            for at in sorted(self.world.pending):
-                if answers or at != i or self.world.pending[at].serial > self._kept_serial(i):
+            for at in self.world.waiting:
+                if answers or at != i or self._home(i).pending[at].serial > self._kept_serial(i):
                     self._do("answer", at, 0)
             self._do("tick", 250)
             if self.draw.random() < 0.05:
                 self._do("uncross", i)
 
     def _kept_serial(self, i: int) -> int:
-        late = self.world.late.get(i)
+        late = self._home(i).late.get(i)
         return late.serial if late is not None else 0
 
     def _syncing(self, *, i: int, is_open: bool, keeps_answer: bool) -> None:
         if self._status(i) is not BookStatus.SYNCING:
-            if self.world.is_open:
+            if self._home(i).is_open:
                 self._fault("close", i)
             self._do("open")
-        if is_open and not self.world.is_open:
+        home = self._home(i)
+        if is_open and not home.is_open:
             self._do("open")
-        if keeps_answer and i not in self.world.pending and i not in self.world.late and self.plan.venue == "coinbase":
+        if keeps_answer and i not in home.pending and i not in home.late and self.plan.venue == "coinbase":
             self._pend(i)
             self._fault("close", i)
             self._do("open")
@@ -255,7 +259,7 @@ class Director:
             self._fault("drop", i)
             self._do("pulse", i, 1, 0)
             self._do("deliver", 1000)
-        if self.world.is_closing:
+        if self._home(i).is_closing:
             self._do("tick", 50)
             if is_open:
                 self._do("open")
@@ -265,18 +269,18 @@ class Director:
             self._live(i)
             self._fault("half_open", i)
             self._pass(i, until=lambda: self._status(i) is BookStatus.STALE)
-            if self.world.is_closing:
+            if self._home(i).is_closing:
                 self._do("tick", 50)
             return
         self._pend(i)
         self._fault("snapshot_error", i)
         if keeps_answer:
-            self._pass(i, until=lambda: i in self.world.pending)
+            self._pass(i, until=lambda: i in self.world.waiting)
 
     def _disconnected(self, i: int) -> None:
-        if not self.world.is_open and self._status(i) is not BookStatus.DISCONNECTED:
+        if not self._home(i).is_open and self._status(i) is not BookStatus.DISCONNECTED:
             self._do("open")
-        if self.world.is_open:
+        if self._home(i).is_open:
             self._fault("close", i)
 
     def _pend(self, i: int) -> None:
@@ -284,7 +288,7 @@ class Director:
         self._live(i)
         if self.draw.random() < 0.3:
             self._fault("silent_stream", i)
-        self._pass(i, until=lambda: i in self.world.pending or self._status(i) is not BookStatus.LIVE)
+        self._pass(i, until=lambda: i in self.world.waiting or self._status(i) is not BookStatus.LIVE)
 
     def _pass(self, i: int, *, until: Callable[[], bool]) -> None:
         """Let time pass; the others' answers come."""
@@ -292,7 +296,7 @@ class Director:
             if until():
                 return
             self._do("deliver", 100)
-            for at in sorted(self.world.pending):
+            for at in self.world.waiting:
                 if at != i:
                     self._do("answer", at, 0)
             self._do("tick", 500)
@@ -300,7 +304,7 @@ class Director:
     def _await_request(self, i: int, status: BookStatus) -> None:
         if status is BookStatus.SYNCING or status is BookStatus.GAP:
             self._do("deliver", 100)
-        self._pass(i, until=lambda: i in self.world.pending or self._status(i) is not status)
+        self._pass(i, until=lambda: i in self.world.waiting or self._status(i) is not status)
 
     def _subscribe_badly(self, i: int, fault: str, status: BookStatus) -> None:
         """Have a subscription go wrong."""
@@ -313,7 +317,7 @@ class Director:
             return
         if status is BookStatus.GAP:
             self._gap(i, is_open=False, keeps_answer=False)
-        elif self.world.is_open:
+        elif self._home(i).is_open:
             self._fault("close", i)
         self._fault(fault, i)
         self._do("open")

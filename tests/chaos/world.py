@@ -2,7 +2,8 @@
 
 ``World`` plays ``Feed``: it carries the core's effects out as he does (a connection is closed when a ``Reconnect``
 asks for it, though not at once; an answer of an old connection still comes; a newer request replaces an older one), and
-it gives the core its inputs one by one. Each is judged.
+it gives the core its inputs one by one. Each is judged. A book that is handed over goes on in a second one, with a core
+and a connection of its own, while the venue goes on to speak of it on the first, too.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ from random import Random
 
 import attrs
 from tests.chaos.exchanges import BinanceExchange, CoinbaseExchange
-from tests.chaos.judge import Judge
+from tests.chaos.judge import Judge, Seen
 from tests.chaos.truth import Market
 from tests.chaos.wire import BinanceTexts, CoinbaseTexts, Frame
 from tests.support.venues import BINANCE, COINBASE, instrument
@@ -24,6 +25,7 @@ from market_data.application.inputs import (
     Fetched,
     FetchFailed,
     Frames,
+    HandOver,
     Input,
     Opened,
     Output,
@@ -92,6 +94,8 @@ class Tally:
     checked: int = 0
     levels: int = 0
     """Levels compared in whole books at the ends."""
+    handed: int = 0
+    """Books that moved to a connection of their own."""
     faults: Counter[str] = attrs.field(factory=Counter)
     cells: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     recoveries: list[float] = attrs.field(factory=list)
@@ -103,6 +107,7 @@ class Tally:
         self.records += other.records
         self.checked += other.checked
         self.levels += other.levels
+        self.handed += other.handed
         self.faults.update(other.faults)
         self.cells.update(other.cells)
         self.recoveries.extend(other.recoveries)
@@ -114,16 +119,26 @@ def _instruments(venue: str) -> tuple[Instrument, ...]:
 
 
 class World:
-    """One schedule's world."""
+    """One schedule's world, seen from one of its connections; the steps are those of its ``root``."""
 
-    def __init__(self, plan: Plan, tally: Tally) -> None:
+    def __init__(
+        self, plan: Plan, tally: Tally, root: "World | None" = None, handed: tuple[HandOver, int, Seen] | None = None
+    ) -> None:
+        """``handed``: the book that its first connection gave up, its number, and what the judge knows of it."""
         self.plan = plan
         self.venue = plan.venue
         self.tally = tally
-        self.draw = Random(plan.seed)
+        self.root = root or self
+        self.annexes: list[World] = []
+        """Of the root: the connections of books that were handed over."""
+        self.draw = Random(plan.seed) if root is None else root.draw
         self.instruments = _instruments(plan.venue)
         self.settings = attrs.evolve(_BOUNDS, snapshot_limit=plan.snapshot_limit)
-        self.markets = [Market(_TEXTS[plan.venue], plan.levels, self.draw) for _ in self.instruments]
+        self.markets = (
+            [Market(_TEXTS[plan.venue], plan.levels, self.draw) for _ in self.instruments]
+            if root is None
+            else root.markets
+        )
         natives = [each.native for each in self.instruments]
         exchange = BinanceExchange if plan.venue == "binance" else CoinbaseExchange
         self.exchange = exchange(natives, self.markets, _TEXTS[plan.venue], self.struck)
@@ -131,12 +146,13 @@ class World:
         auctions = frozenset({natives[plan.auction]} if plan.auction >= 0 else ())
         self.core = FeedCore(
             BINANCE if plan.venue == "binance" else COINBASE,
-            self.instruments,
+            self.instruments if handed is None else (handed[0].instrument,),
             self.settings,
             frame_silence_seconds=FRAME_SILENCE_SECONDS,
             auctions=auctions,
         )
-        self.now = Moment(1_787_529_700_000_000, 100.0)
+        self.now = Moment(1_787_529_700_000_000, 100.0) if root is None else root.now
+        self.exchange.mono = self.now.mono
         self.judge = Judge(
             self.exchange,
             self.core,
@@ -152,18 +168,60 @@ class World:
         self.pending: dict[int, Fetch] = {}
         self.late: dict[int, Fetch] = {}
         self.spoilt: dict[int, tuple[str, int]] = {}
-        self.quiet: dict[int, float] = {}
+        self.quiet: dict[int, float] = {} if root is None else root.quiet
         self.held_until = -inf
         self.asked_at: dict[int, float] = {}
         self.attempts: dict[int, float] = {}
         """When each instrument's first good attempt of the calm was made."""
-        self.is_watching_attempts = False
+        self.is_watching_attempts = root is not None and root.is_watching_attempts
         self.turn = 0
         self._slow: set[tuple[int, int]] = set()
         self._never: set[tuple[int, int]] = set()
         self._rest_mute_until = -inf
         self._deaf_since = inf
+        if handed is not None:
+            handover, i, seen = handed
+            self.core.resume((handover.standing,))
+            self.judge.seen[i] = seen
         self._give(Started())
+
+    # its connections
+
+    @property
+    def lines(self) -> Sequence["World"]:
+        """Of the root: all connections; a copy."""
+        return [self, *self.annexes]
+
+    def of(self, i: int) -> "World":
+        """Give the connection that carries a book."""
+        return next((each for each in self.root.annexes if i in each.judge.seen), self.root)
+
+    @property
+    def seen(self) -> Sequence[Seen]:
+        """What the judges know of each book."""
+        return [self.of(i).judge.seen[i] for i in range(len(self.instruments))]
+
+    @property
+    def waiting(self) -> Sequence[int]:
+        """Of which books an answer is awaited."""
+        return [i for i in range(len(self.instruments)) if i in self.of(i).pending]
+
+    @property
+    def are_open(self) -> bool:
+        """Tell whether all connections are."""
+        return all(line.is_open for line in self.lines)
+
+    def _part(self, handed: HandOver) -> None:
+        """Give a book to a connection of its own; an answer that it awaits may come to the old one yet."""
+        i = self.instruments.index(handed.instrument)
+        seen = self.judge.handed(handed)
+        if i in self.pending:
+            self.late[i] = self.pending.pop(i)
+        annex = World(self.plan, self.tally, self.root, (handed, i, seen))
+        if i in self.spoilt:
+            annex.spoilt[i] = self.spoilt.pop(i)
+        self.root.annexes.append(annex)
+        self.tally.handed += 1
 
     # what the core is given
 
@@ -179,17 +237,17 @@ class World:
 
     def statuses(self) -> list[BookStatus]:
         """What was last said of each instrument."""
-        return [seen.status for seen in self.judge.seen]
+        return [seen.status for seen in self.seen]
 
     def struck(self, name: str, i: int | None, statuses: Sequence[BookStatus] | None = None) -> None:
         """Count a fault, and the statuses of the books it hit."""
         self.tally.faults[name] += 1
         now = self.statuses() if statuses is None else statuses
-        for at in range(len(now)) if i is None else (i,):
+        for at in self.judge.seen if i is None else (i,):
             self.tally.cells[name, now[at]] += 1
 
     def _give(self, given: Input, broken: Sequence[str] = ()) -> list[Output]:
-        self.inputs += 1
+        self.root.inputs += 1
         judge = self.judge
         outputs = self.core.handle(given, self.now)
         for output in outputs:
@@ -206,6 +264,8 @@ class World:
                     self._hear(messages)
                 case Reconnect():
                     self.is_closing = True
+                case HandOver():
+                    self._part(output)
                 case BookState() | Tell():
                     continue
         return outputs
@@ -214,7 +274,7 @@ class World:
         if self.is_open and not self.exchange.is_deaf:
             self.exchange.hear(messages)
             if self.is_watching_attempts:
-                for i in range(len(self.instruments)):
+                for i in self.judge.seen:
                     self.attempt(i)
 
     def _asked(self, fetch: Fetch) -> None:
@@ -248,23 +308,29 @@ class World:
         if self.quiet.get(i, -inf) > self.now.mono:
             return
         self.markets[i].move(changes, style, self.draw)
-        self.exchange.emit(i)
+        self.emit(i)
+
+    def emit(self, i: int) -> None:
+        """Have the venue say what changed, on every connection that is subscribed to it."""
+        for line in self.lines:
+            line.exchange.emit(i)
 
     def pulse_all(self) -> None:
         """All markets move; Coinbase says it in one frame."""
         for i, market in enumerate(self.markets):
             if self.quiet.get(i, -inf) <= self.now.mono:
                 market.move(1, 0, self.draw)
-        if isinstance(self.exchange, CoinbaseExchange):
-            self.exchange.emit_all()
-        else:
-            for i in range(len(self.markets)):
-                self.exchange.emit(i)
+        for line in self.lines:
+            if isinstance(line.exchange, CoinbaseExchange):
+                line.exchange.emit_all()
+            else:
+                for i in range(len(self.markets)):
+                    line.exchange.emit(i)
 
     def uncross(self, i: int) -> None:
         """An auction is over."""
         self.markets[i].uncross()
-        self.exchange.emit(i)
+        self.emit(i)
 
     def follow(self, i: int, flavour: int) -> None:
         """Let more frames come, so that what is missing shows."""
@@ -273,7 +339,11 @@ class World:
             self.exchange.emit(i)
 
     def deliver(self, count: int) -> None:
-        """Frames arrive: as many as are there, at most ``count``."""
+        """Frames arrive on each connection: as many as are there, at most ``count``."""
+        for line in self.lines:
+            line._deliver(count)
+
+    def _deliver(self, count: int) -> None:
         if not self.is_open or self.held_until > self.now.mono:
             return
         wire = self.exchange.wire
@@ -288,22 +358,29 @@ class World:
 
     def tick(self, milliseconds: int) -> None:
         """Time passes."""
-        self._finish_closing()
+        self._finish_all()
         self._advance(milliseconds / 1000, milliseconds * 1000)
-        self._expire()
         self._ticked()
 
+    def _finish_all(self) -> None:
+        for line in self.lines:
+            line._finish_closing()
+
     def _advance(self, seconds: float, wall: int) -> None:
-        self.now = self.judge.now = Moment(self.now.wall + wall, self.now.mono + seconds)
-        self.exchange.mono = self.now.mono
-        if self.is_open:
-            self.exchange.beat()
+        now = Moment(self.now.wall + wall, self.now.mono + seconds)
+        for line in self.lines:
+            line.now = line.judge.now = now
+            line.exchange.mono = now.mono
+            if line.is_open:
+                line.exchange.beat()
 
     def _ticked(self) -> None:
-        self._give(Ticked())
-        self._after_asking()
-        self.judge.ticked()
-        self.judge.memory()
+        for line in self.lines:
+            line._expire()
+            line._give(Ticked())
+            line._after_asking()
+            line.judge.ticked()
+            line.judge.memory()
 
     def _expire(self) -> None:
         """Do what the feed and the transport do when time is up."""
@@ -322,14 +399,17 @@ class World:
             self._give(Closed(Reason.CONNECTION, is_ours=True))
 
     def open(self) -> None:
-        """A connection is opened."""
-        self._finish_closing()
-        if self.is_open:
-            return
+        """What is closed is opened."""
+        self._finish_all()
+        for line in self.lines:
+            if not line.is_open:
+                line._open()
+
+    def _open(self) -> None:
         self.is_open = True
         self.exchange.connect()
         self.judge.opened()
-        for i in range(len(self.instruments)):
+        for i in self.judge.seen:
             self.judge.forgive(i)
         self._give(Opened())
         self._after_asking()
@@ -365,6 +445,9 @@ class World:
 
     def answer(self, i: int, age: int = 0) -> None:
         """Answer what is asked, with the book of now or of some changes ago."""
+        self.of(i)._answer(i, age)
+
+    def _answer(self, i: int, age: int) -> None:
         fetch = self.pending.get(i)
         if fetch is None or self._rest_mute_until > self.now.mono or (i, fetch.serial) in self._slow:
             return
@@ -376,7 +459,7 @@ class World:
 
     def answer_aligned(self, i: int) -> None:
         """Answer with the book whose id is an event's last one."""
-        told = self.exchange.sent.get(i)
+        told = self.of(i).exchange.sent.get(i)
         self.answer(i, 0 if told is None else max(0, self.markets[i].version - told))
 
     def fail(self, i: int, reason: Reason, retry_after: float | None = None) -> None:
@@ -429,6 +512,8 @@ class World:
 
     def answer_late(self, i: int, flavour: int) -> bool:
         """Answer what nobody waits for any more."""
+        if self.root is not self and i in self.root.late:
+            return self.root.answer_late(i, flavour)
         fetch = self.late.pop(i, None)
         if fetch is None and not self.is_open:
             fetch = self.pending.pop(i, None)
@@ -450,27 +535,38 @@ class World:
 
     def step_clock(self, seconds: float) -> None:
         """The wall clock is set."""
-        self._finish_closing()
-        self.judge.leapt_at = self.now.mono
-        self._advance(0.1, round((seconds + 0.1) * 1e6))
+        root = self.root
+        root._finish_all()
+        for line in root.lines:
+            line.judge.leapt_at = self.now.mono
+        root._advance(0.1, round((seconds + 0.1) * 1e6))
         if abs(seconds) >= self.settings.clock_step_seconds:
-            self.judge.doubted()
-        self._ticked()
+            for line in root.lines:
+                line.judge.doubted()
+        root._ticked()
 
     def suspend(self, seconds: float, *, wakes_to_frames: bool) -> None:
         """The machine sleeps; it may read before it looks at the clock."""
-        self._finish_closing()
-        self._advance(seconds, round(seconds * 1e6))
-        self.judge.leapt_at = self.now.mono
-        if seconds >= self.settings.pause_seconds:
-            self.judge.doubted()
+        root = self.root
+        root._finish_all()
+        root._advance(seconds, round(seconds * 1e6))
+        for line in root.lines:
+            line.judge.leapt_at = self.now.mono
+            if seconds >= self.settings.pause_seconds:
+                line.judge.doubted()
         if wakes_to_frames:
-            self.deliver(100)
-        self._expire()
-        self._ticked()
+            root.deliver(100)
+        root._ticked()
 
     def cease(self) -> None:
         """Faults cease: what is not broken for good works again."""
+        for line in self.lines:
+            line._cease()
+        for i in range(len(self.instruments)):
+            self.uncross(i)
+        self.deliver(1_000_000)
+
+    def _cease(self) -> None:
         self.spoilt.clear()
         self.exchange.armed.clear()
         self.quiet.clear()
@@ -481,11 +577,9 @@ class World:
         self._never.clear()
         self.is_watching_attempts = True
         self._finish_closing()
-        for i in range(len(self.instruments)):
-            self.uncross(i)
-        self.deliver(1_000_000)
 
     def stop(self) -> None:
         """The program stops."""
-        self._give(Stopped())
-        self.judge.stopped()
+        for line in self.lines:
+            line._give(Stopped())
+            line.judge.stopped()

@@ -6,7 +6,7 @@ from random import Random
 import anyio
 import pytest
 from tests.support.bounds import bounds
-from tests.support.network import FakeTelemetry
+from tests.support.network import FakeTelemetry, keep_all
 from tests.support.waiting import until
 
 from market_data.adapters.clock import SystemClock
@@ -59,6 +59,7 @@ async def test_a_thousand_instruments_are_live_over_one_connection_without_a_fal
                 telemetry,
                 ReconnectSettings(0.5, 8.0, 2.0, 0.3),
                 publish,
+                keep_all,
                 Random(1),
             )
             tasks.start_soon(feed.run)

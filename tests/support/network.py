@@ -7,11 +7,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import anyio
 import attrs
 
+from market_data.application.inputs import HandOver
 from market_data.application.ports import Clock, Connection, Network, Received, Request, Response, Telemetry, Transport
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from market_data.domain.normalized import Reason
 
-__all__ = ["FakeConnection", "FakeNetwork", "FakeTelemetry", "FakeTransport"]
+__all__ = ["FakeConnection", "FakeNetwork", "FakeTelemetry", "FakeTransport", "keep_all"]
 
 
 class FakeConnection(Connection):
@@ -132,6 +133,11 @@ class FakeTransport(Transport):
 
     def open(self) -> AbstractAsyncContextManager[Network]:
         return self._opened()
+
+
+def keep_all(handed: HandOver) -> None:
+    """Stand for a feed of which no book ever leaves."""
+    raise AssertionError(handed)
 
 
 def refuse(reason: Reason, retry_after: float | None = None) -> Callable[[FakeConnection], None]:

@@ -14,6 +14,7 @@ from market_data.application.inputs import (
     Fetched,
     FetchFailed,
     Frames,
+    HandOver,
     Input,
     Opened,
     Output,
@@ -25,7 +26,7 @@ from market_data.application.inputs import (
 )
 from market_data.application.ports import Venue, VenueSession
 from market_data.domain.counted import CountedSync, FrameCounter
-from market_data.domain.effects import Effect, Reconnect, Renew, Tell
+from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Tell
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
@@ -38,7 +39,11 @@ __all__ = ["FeedCore"]
 
 
 class FeedCore:
-    """One connection's worth of instruments of one venue, through any number of connections."""
+    """One connection's worth of instruments of one venue, through any number of connections.
+
+    A book whose own events make it be rebuilt again and again leaves, with a ``HandOver``, when its rebuild would cost
+    the others of the connection theirs. What the connection goes on to say of it is counted, and means nothing.
+    """
 
     def __init__(
         self,
@@ -54,7 +59,6 @@ class FeedCore:
         legitimately.
         """
         self._venue = venue
-        self._instruments = tuple(instruments)
         self._silence = frame_silence_seconds
         self._effects: list[Effect] = []
         rule = CountedSync if venue.numbers_frames else SplicedSync
@@ -64,15 +68,15 @@ class FeedCore:
                 settings,
                 self._effects,
                 may_cross=instrument.native in auctions,
-                shares_connection=len(self._instruments) > 1,
+                shares_connection=len(instruments) > 1,
             )
             for instrument in instruments
         )
-        self._by_native: dict[str, tuple[BookSync, ...]] = {}
-        for sync in self._syncs:
-            native = sync.instrument.native
-            self._by_native[native] = (*self._by_native.get(native, ()), sync)
-        self._by_key: Mapping[str, BookSync] = {sync.instrument.key: sync for sync in self._syncs}
+        self._by_native: Mapping[str, Sequence[BookSync]] = {}
+        self._by_key: Mapping[str, BookSync] = {}
+        self._index()
+        self._departed: set[str] = set()
+        """Native ids that the open connection goes on to speak of, though they are another core's by now."""
         self._session: VenueSession | None = None
         self._counter = FrameCounter()
         self._clocks = ClockWatch(settings, self._effects)
@@ -87,7 +91,7 @@ class FeedCore:
     @property
     def instruments(self) -> Sequence[Instrument]:
         """What this feed carries."""
-        return self._instruments
+        return [sync.instrument for sync in self._syncs]
 
     @property
     def live(self) -> int:
@@ -118,11 +122,8 @@ class FeedCore:
                 self._read(given.frames, now)
             case Ticked():
                 self._tick(now)
-            case Fetched():
+            case Fetched() | FetchFailed():
                 self._take(given, now)
-            case FetchFailed():
-                sync = self._by_key[given.fetch.instrument.key]
-                sync.fetch_failed(given.fetch.serial, given.reason, given.retry_after_seconds, now)
             case Started():
                 for sync in self._syncs:
                     sync.start(now)
@@ -142,12 +143,13 @@ class FeedCore:
     # the connection
 
     def _open(self, now: Moment) -> list[Output]:
-        self._session = self._venue.session(self._instruments)
+        self._session = self._venue.session(self.instruments)
         self._counter = FrameCounter()
         self._clocks.opened(now)
         self._heard_at = now.mono
         self._busy_since = self._renewed_at = inf
         self._to_renew.clear()
+        self._departed.clear()
         messages = self._session.opening()
         self._count_sending(messages, now)
         for sync in self._syncs:
@@ -179,8 +181,40 @@ class FeedCore:
                 sync.beat(now)
             else:
                 sync.tick(now)
+        self._isolate()
         if self._session is not None and all(sync.is_refused for sync in self._syncs):
             self._effects.append(Reconnect(Reason.REJECTED))
+
+    def _isolate(self) -> None:
+        """Let go of those that are rebuilt alone, unless another connection of all is opened anyway or costs nobody."""
+        leaving = [effect for effect in self._effects if isinstance(effect, Isolate)]
+        if not leaving:
+            return
+        is_closing = any(isinstance(effect, Reconnect) for effect in self._effects)  # which rebuilds these, too
+        if not is_closing and not any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self._syncs):
+            is_closing = True
+            self._effects.append(Reconnect(leaving[0].reason))
+        if is_closing:
+            self._effects[:] = [effect for effect in self._effects if not isinstance(effect, Isolate)]
+
+    def _hand_over(self, instrument: Instrument) -> Sequence[Output]:
+        leaving = self._by_key[instrument.key]
+        self._syncs = tuple(sync for sync in self._syncs if sync is not leaving)
+        self._index()
+        if instrument.native not in self._by_native:
+            self._to_renew.pop(instrument.native, None)
+            self._departed.add(instrument.native)
+        moves = Tell("a book moves to a connection of its own", {"instrument": instrument.key})
+        return (moves, HandOver(instrument, leaving.standing))
+
+    def _index(self) -> None:
+        by_native: dict[str, tuple[BookSync, ...]] = {}
+        for sync in self._syncs:
+            native = sync.instrument.native
+            by_native[native] = (*by_native.get(native, ()), sync)
+            sync.shares_connection = len(self._syncs) > 1
+        self._by_native = by_native
+        self._by_key = {sync.instrument.key: sync for sync in self._syncs}
 
     @property
     def _expected_since(self) -> float:
@@ -288,6 +322,8 @@ class FeedCore:
                 sync.denied(now)
 
     def _stranger(self, native: str) -> None:
+        if native in self._departed:
+            return
         self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
 
     def _refute(self, number: int, frame: Sequence[Event], now: Moment) -> None:
@@ -302,6 +338,8 @@ class FeedCore:
         """Refute the books that what could not be read belongs to, or all of the connection where nobody can tell, or
         names only who was not asked for; False when the connection cannot be used any more.
         """
+        if natives and self._departed.issuperset(natives):
+            return True
         self._effects.append(Tell("a frame could not be read", {"problem": problem}))
         if natives is not None and not natives:
             return True
@@ -322,9 +360,14 @@ class FeedCore:
 
     # answers
 
-    def _take(self, given: Fetched, now: Moment) -> None:
+    def _take(self, given: Fetched | FetchFailed, now: Moment) -> None:
         fetch = given.fetch
-        sync = self._by_key[fetch.instrument.key]
+        sync = self._by_key.get(fetch.instrument.key)
+        if sync is None:  # it was handed over
+            return
+        if isinstance(given, FetchFailed):
+            sync.fetch_failed(fetch.serial, given.reason, given.retry_after_seconds, now)
+            return
         try:
             snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
         except MalformedFrame as error:
@@ -354,6 +397,8 @@ class FeedCore:
         for effect in self._effects:
             if isinstance(effect, Renew):
                 self._to_renew[effect.instrument.native] = None
+            elif isinstance(effect, Isolate):
+                outputs += self._hand_over(effect.instrument)
             elif not isinstance(effect, Reconnect):
                 outputs.append(effect)
             elif not is_closing:

@@ -22,6 +22,7 @@ from market_data.application.inputs import (
     Fetched,
     FetchFailed,
     Frames,
+    HandOver,
     Input,
     Opened,
     Output,
@@ -74,14 +75,16 @@ class Feed:
         telemetry: Telemetry,
         reconnect: ReconnectSettings,
         publish: Callable[[BookState], None],
+        hand_over: Callable[[HandOver], None],
         random: Random,
         recorder: InputRecorder = NO_INPUT_LOG,
         *,
         probe_patience_seconds: float = 0.0,
     ) -> None:
         """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
-        over without waiting; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may
-        wait for its turn in the budget for ``probe_patience_seconds`` beyond its own time.
+        over without waiting; ``hand_over`` takes over what needs a feed of its own; ``random`` jitters the waits;
+        ``recorder`` takes down what the core is given; a probe may wait for its turn in the budget for
+        ``probe_patience_seconds`` beyond its own time.
         """
         self._core = core
         self._venue = venue
@@ -92,6 +95,7 @@ class Feed:
         self._telemetry = telemetry
         self._reconnect = reconnect
         self._publish = publish
+        self._hand_over = hand_over
         self._random = random
         self._recorder = recorder
         self._probe_patience = probe_patience_seconds
@@ -149,6 +153,9 @@ class Feed:
                     self._is_closing_ourselves = True
                     self._connection_scope.cancel()
                     self._take_back_forgiveness()
+            case HandOver():
+                self._give_up_fetch(output.instrument.key)
+                self._hand_over(output)
             case Tell(message, fields):
                 self._telemetry.warn(message, exchange=self._venue.name, **fields)
             case BookState():
@@ -235,9 +242,7 @@ class Feed:
     async def _fetch(self, fetch: Fetch) -> None:
         """Fetch one book within the venue's budget; a newer request of the same instrument replaces an older one."""
         key = fetch.instrument.key
-        previous = self._fetch_scopes.pop(key, None)
-        if previous is not None:
-            previous.cancel()
+        self._give_up_fetch(key)
         with anyio.CancelScope() as scope:
             self._fetch_scopes[key] = scope
             request = self._venue.book_request(fetch.instrument, fetch.levels)
@@ -260,6 +265,11 @@ class Feed:
                 self.give(Fetched(fetch, response.body), self._clock.now())
         if self._fetch_scopes.get(key) is scope:
             del self._fetch_scopes[key]
+
+    def _give_up_fetch(self, key: str) -> None:
+        scope = self._fetch_scopes.pop(key, None)
+        if scope is not None:
+            scope.cancel()
 
     async def _tick(self) -> None:
         while True:

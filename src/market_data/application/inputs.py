@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import attrs
 
 from market_data.domain.effects import Fetch, Reconnect, Tell
+from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, Reason
+from market_data.domain.sync import Standing
 
 __all__ = [
     "Closed",
     "FetchFailed",
     "Fetched",
     "Frames",
+    "HandOver",
     "Input",
     "Opened",
     "Output",
@@ -92,4 +95,14 @@ class Send:
     messages: Sequence[str]
 
 
-Output = BookState | Fetch | Reconnect | Send | Tell
+@attrs.frozen
+class HandOver:
+    """The core that gives this speaks for the instrument no more: one with a connection for it alone goes on with its
+    records.
+    """
+
+    instrument: Instrument
+    standing: Standing
+
+
+Output = BookState | Fetch | HandOver | Reconnect | Send | Tell

@@ -6,7 +6,10 @@
 3. What has a book is followed: on connections of its own, so that what joins later costs the others nothing. What is
    not traded now has other connections than what is, since its silence may end them.
 4. What is not listed, or has no book now, stays with the stand-in: ``disconnected``, ``rejected``.
-5. After ``listings_refresh_seconds`` the venue is asked again, about these instruments alone; on with 3. What it no
+5. A book whose own events make it be rebuilt again and again is handed over by the feed of its connection, and gets a
+   feed for it alone, where its rebuilds cost nobody else anything. It stays there until the program ends: what has
+   behaved for long costs one connection, and moving it back would cost its readers an epoch.
+6. After ``listings_refresh_seconds`` the venue is asked again, about these instruments alone; on with 3. What it no
    longer lists or trades is told; its feed goes on and says of the book what it sees.
 """
 
@@ -22,7 +25,7 @@ from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.feeds import Feed, ReconnectSettings
 from market_data.application.inputlog import CoreSetup, InputLog, make_core
-from market_data.application.inputs import Started, Stopped, Ticked, Unopened
+from market_data.application.inputs import HandOver, Started, Stopped, Ticked, Unopened
 from market_data.application.listing import VenueListings
 from market_data.application.ports import Clock, Network, Telemetry, Venue
 from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
@@ -191,20 +194,20 @@ class VenueFeeds:
             alike = [symbol for symbol in symbols if self._listed[symbol].is_tradable is is_traded]
             groups = math.ceil(len(alike) / most)
             for at in range(groups):
-                feed = self._make_feed([self._listed[symbol] for symbol in alike[at::groups]], alike[at::groups])
-                self._feeds.append(feed)
-                tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")
+                self._follow(
+                    self._set_up([self._listed[symbol] for symbol in alike[at::groups]], alike[at::groups]), tasks
+                )
         before = self._stand_in
         followed = set(symbols)
         self._stand_in = self._speak_for([each.symbol for each in before.instruments if each.symbol not in followed])
         self._stand_in.succeed(before)
 
-    def _make_feed(self, listings: Sequence[Listing], symbols: Sequence[str]) -> Feed:
+    def _set_up(self, listings: Sequence[Listing], symbols: Sequence[str]) -> CoreSetup:
         instruments = tuple(
             attrs.evolve(listing.instrument, symbol=symbol) for listing, symbol in zip(listings, symbols, strict=True)
         )
         keys = {instrument.key for instrument in instruments}
-        setup = CoreSetup(
+        return CoreSetup(
             self._venue.name,
             instruments,
             frozenset(each.instrument.native for each in listings if each.is_crossing_legitimate),
@@ -213,7 +216,16 @@ class VenueFeeds:
             tuple(standing for standing in self._stand_in.standings if standing.key in keys),
             self._random.getrandbits(_SEED_BITS),
         )
-        return Feed(
+
+    def _isolate(self, handed: HandOver, setup: CoreSetup, tasks: TaskGroup) -> None:
+        """Follow a book alone that shared a connection made by ``setup``, from where its records stand."""
+        seed = self._random.getrandbits(_SEED_BITS)
+        alone = attrs.evolve(setup, instruments=(handed.instrument,), standings=(handed.standing,), seed=seed)
+        self._follow(alone, tasks)
+
+    def _follow(self, setup: CoreSetup, tasks: TaskGroup) -> None:
+        """Open a connection and keep it open."""
+        feed = Feed(
             make_core(setup, self._venue),
             self._venue,
             self._network,
@@ -223,10 +235,13 @@ class VenueFeeds:
             self._telemetry,
             self._reconnect,
             self._publish,
+            lambda handed: self._isolate(handed, setup, tasks),
             Random(setup.seed),
             self._input_log.begin(setup),
             probe_patience_seconds=max(0.0, self._sync.quiet_probe_seconds - self._sync.stream_silence_seconds),
         )
+        self._feeds.append(feed)
+        tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")
 
     def _spread_probes(self) -> SyncSettings:
         """Let quiet books be probed as seldom as half of the venue's REST budget asks for when all of them are."""

@@ -8,9 +8,10 @@ does not: it counts every frame of the connection, acknowledgements and heartbea
        instrument is lost or doubled, and nobody can tell whose. Every book of the connection is refuted.
     3. A snapshot replaces the book of its instrument, whatever was known before, and makes it live.
     4. Changes before the first snapshot mean nothing; later ones are applied.
-    5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect. The others of the
-       connection pay for it: a book whose own events cannot be read waits longer and longer for that, from the first
-       time on, and so does one that falls silent alone again and again; the others stay live meanwhile.
+    5. There is no second snapshot to be had on the same connection: to rebuild is to reconnect. A book whose own
+       events cannot be read waits longer and longer for that, from the first time on, and so does one that falls silent
+       alone again and again. Where others of its connection would pay for it, it then moves to a connection of its own,
+       and they stay live.
     6. An instrument that the venue refuses, or leaves out when it acknowledges others, is asked for again on the same
        connection, after growing waits; where all are refused, on another.
 
@@ -23,7 +24,7 @@ from math import inf
 import attrs
 
 from market_data.domain.book import InvalidLevel, OrderBook
-from market_data.domain.effects import Effect, Purpose, Reconnect, Renew
+from market_data.domain.effects import Effect, Isolate, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
@@ -182,7 +183,7 @@ class CountedSync(BookSync):
             self._become(BookStatus.STALE, Reason.SILENCE, now)
             self._rebuild_alone(Reason.SILENCE, FREE_REBUILDS, now)
         if self._rebuild_at <= now.mono:
-            self._rebuild(self.reason or Reason.CONNECTION, now)
+            self._leave(self.reason or Reason.CONNECTION, now)
 
     def _miss_snapshot(self, now: Moment) -> None:
         """No snapshot came: refused instruments are said to be so (step 6), accepted ones tried on another connection.
@@ -209,7 +210,7 @@ class CountedSync(BookSync):
         if reason in (Reason.SEQUENCE, Reason.CROSSED):  # everybody's trouble; what crosses for long is kept
             self._rebuild(reason, now)
         else:
-            self._rebuild_alone(reason, 0 if self._shares_connection else FREE_REBUILDS, now)
+            self._rebuild_alone(reason, 0 if self.shares_connection else FREE_REBUILDS, now)
 
     def _rebuild(self, reason: Reason, now: Moment) -> None:  # step 5
         self._forget(now)
@@ -225,6 +226,13 @@ class CountedSync(BookSync):
         self._forget(now)
         self._rebuild_at = now.mono + wait
         self._tell("a book waits before it is rebuilt", reason=reason, seconds=wait)
+
+    def _leave(self, reason: Reason, now: Moment) -> None:  # step 5, after the wait
+        if not self.shares_connection:
+            self._rebuild(reason, now)
+            return
+        self._forget(now)
+        self._effects.append(Isolate(self.instrument, reason))
 
     def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
         self._awaited = None

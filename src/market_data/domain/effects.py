@@ -7,7 +7,7 @@ import attrs
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, Reason
 
-__all__ = ["Effect", "Fetch", "Purpose", "Reconnect", "Renew", "Tell"]
+__all__ = ["Effect", "Fetch", "Isolate", "Purpose", "Reconnect", "Renew", "Tell"]
 
 
 class Purpose(StrEnum):
@@ -51,6 +51,14 @@ class Reconnect:
 
 
 @attrs.frozen
+class Isolate:
+    """Rebuild this book, whose own events are the trouble, without costing the others of its connection theirs."""
+
+    instrument: Instrument
+    reason: Reason
+
+
+@attrs.frozen
 class Tell:
     """Something an operator should know; the message is constant, what varies is in the fields."""
 
@@ -58,4 +66,4 @@ class Tell:
     fields: dict[str, object]
 
 
-Effect = BookState | Fetch | Renew | Reconnect | Tell
+Effect = BookState | Fetch | Isolate | Renew | Reconnect | Tell

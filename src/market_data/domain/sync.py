@@ -2,8 +2,8 @@
 
 A ``BookSync`` lives as long as the program, through any number of connections. Its inputs are methods that take the
 moment they happened; its effects are collected in a list that the caller drains: a ``BookState`` is to be published, a
-``Fetch`` to be asked of the venue's REST interface, a ``Renew`` or ``Reconnect`` to be done to the connection. It
-reads no clock and does no I/O, so the same inputs always give the same effects.
+``Fetch`` to be asked of the venue's REST interface, a ``Renew``, ``Reconnect`` or ``Isolate`` to be done to the
+connection. It reads no clock and does no I/O, so the same inputs always give the same effects.
 
 Two rules of continuity build on it: ``splice.SplicedSync`` (id ranges per instrument, snapshots fetched) and
 ``counted.CountedSync`` (frames numbered per connection, snapshots in band).
@@ -77,7 +77,7 @@ class SyncSettings:
 
 @attrs.frozen
 class Standing:
-    """What was said of a book that was never live; ``key`` is its instrument's."""
+    """What was said of a book that is not live, for another to go on with; ``key`` is its instrument's."""
 
     key: str
     status: BookStatus
@@ -86,6 +86,12 @@ class Standing:
     """µs since 1970 UTC; 0 where nothing was said yet."""
     published_at: float
     """When its last record was given, seconds of the monotonic clock."""
+    epoch: int = 0
+    sequence: int | None = None
+    event_time: int | None = None
+    received_time: int | None = None
+    rebuild_wait_seconds: float = 0.0
+    """How long its next rebuild waits; 0 where none has waited yet."""
 
 
 class BookSync(ABC):
@@ -122,7 +128,7 @@ class BookSync(ABC):
         self._serial = 0
         self._awaited: Purpose | None = None
         self._may_cross = may_cross
-        self._shares_connection = shares_connection
+        self.shares_connection = shares_connection
         self._rebuild_waits = RebuildWaits(settings.rebuild_max_seconds)
         self._crossed_in_a_row = 0
         self._live_since = 0.0
@@ -141,12 +147,26 @@ class BookSync(ABC):
     @property
     def standing(self) -> Standing:
         """What has been said of this book so far."""
-        return Standing(self.instrument.key, self.status, self.reason, self._status_since, self._published_at)
+        return Standing(
+            self.instrument.key,
+            self.status,
+            self.reason,
+            self._status_since,
+            self._published_at,
+            self.epoch,
+            self.sequence,
+            self._event_time,
+            self._received_time,
+            self._rebuild_waits.next_seconds,
+        )
 
     def resume(self, standing: Standing) -> None:
-        """Go on with the records of one that stood in for this book and was never live."""
+        """Go on with the records of one that spoke for this book before."""
         self.status, self.reason = standing.status, standing.reason
         self._status_since, self._published_at = standing.status_since, standing.published_at
+        self.epoch, self.sequence = standing.epoch, standing.sequence
+        self._event_time, self._received_time = standing.event_time, standing.received_time
+        self._rebuild_waits.resume(standing.rebuild_wait_seconds)
 
     def opened(self, now: Moment) -> None:
         """A connection that shall carry this instrument is open: whatever was known before is void."""

@@ -20,6 +20,15 @@ class Backoff:
         """Forget all failures."""
         self._next = self._initial
 
+    @property
+    def next(self) -> float:
+        """The wait before the next attempt."""
+        return self._next
+
+    def resume(self, wait: float) -> None:
+        """Go on where another left."""
+        self._next = min(wait, self._limit)
+
     def advance(self) -> float:
         """Give the wait before the next attempt."""
         wait = self._next
@@ -38,14 +47,30 @@ class RebuildWaits:
     def __init__(self, longest_seconds: float) -> None:
         """No wait is longer."""
         self._count = 0
+        self._has_waited = False
         self._waits = Backoff(min(_FIRST_REBUILD_WAIT_SECONDS, longest_seconds), longest_seconds)
+
+    @property
+    def next_seconds(self) -> float:
+        """How long the next rebuild waits, once one has waited; 0 before."""
+        return self._waits.next if self._has_waited else 0.0
+
+    def resume(self, next_seconds: float) -> None:
+        """Go on where another left: what has waited does not begin again without waiting."""
+        if next_seconds:
+            self._count, self._has_waited = FREE_REBUILDS, True
+            self._waits.resume(next_seconds)
 
     def advance(self, free: int) -> float:
         """Give the wait before this rebuild; the first ``free`` in a row need none."""
         self._count += 1
-        return 0.0 if self._count <= free else self._waits.advance()
+        if self._count <= free:
+            return 0.0
+        self._has_waited = True
+        return self._waits.advance()
 
     def reset(self) -> None:
         """Forget all rebuilds."""
         self._count = 0
+        self._has_waited = False
         self._waits.reset()

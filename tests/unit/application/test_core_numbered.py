@@ -11,10 +11,23 @@ from tests.support.rules import RecordRules
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
 
 from market_data.application.core import FeedCore
-from market_data.application.inputs import Closed, Frames, Input, Opened, Output, Send, Started, Ticked, Unopened
-from market_data.domain.effects import Reconnect, Tell
+from market_data.application.inputs import (
+    Closed,
+    Fetched,
+    FetchFailed,
+    Frames,
+    HandOver,
+    Input,
+    Opened,
+    Output,
+    Send,
+    Started,
+    Ticked,
+    Unopened,
+)
+from market_data.domain.effects import Fetch, Reconnect, Tell
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import Standing, SyncSettings
 
 BTC, ETH = "BTC-USD", "ETH-USD"
 BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]
@@ -228,14 +241,95 @@ def test_an_event_that_can_not_be_read_refutes_its_own_book_and_the_others_stay_
     assert reconnects(outputs) == []
     outputs = spend(bench, 9.875, update(ETH, [("100", "2")]), odd)
     assert (bench.statuses, reconnects(outputs)) == (refuted, []), "the next odd events neither hasten nor delay it"
-    assert reconnects(spend(bench, 0.125, update(ETH, [("100", "2")]))) == [Reason.MALFORMED]
+    outputs = spend(bench, 0.125, update(ETH, [("100", "2")]))
+    ((key, standing),) = hand_overs(outputs)
+    assert (key, standing.status, standing.epoch, standing.sequence) == (f"coinbase:{BTC}", BookStatus.GAP, 1, 0)
+    assert (bench.natives, bench.core.live) == ([ETH], 1)
+    outputs = spend(bench, 60, update(ETH, [("100", "2")]), odd, update(BTC, [("100", "2")]))
+    assert (reconnects(outputs), hand_overs(outputs), bench.core.live) == ([], [], 1), "the others never pay for it"
+    assert told(outputs) == [], "what goes on to be said of it is nobody's"
+
+
+def test_frames_of_a_book_that_has_moved_are_counted_and_a_new_connection_does_not_ask_for_it(bench: Bench) -> None:
+    odd = ODD_EVENTS["an empty time"]
+    bench.give(Frames([bench.frame(odd)]))
+    spend(bench, 10, update(ETH, [("100", "2")]))
+    bench.give(Frames([bench.frame(coinbase_event("snapshot", BTC, BIDS, ASKS))]))
+    assert bench.core.live == 1
+    outputs = bench.give(Frames([bench.frame(odd, number=bench.number + 1)]))
+    assert reconnects(outputs) == [Reason.SEQUENCE]
+    bench.give(Closed(Reason.CONNECTION, is_ours=True))
+    (sent,) = [output for output in bench.give(Opened()) if isinstance(output, Send)]
+    assert json.loads(sent.messages[0])["product_ids"] == [ETH]
+    bench.number = 0
+    bench.give(Frames([bench.frame(coinbase_event("snapshot", ETH, BIDS, ASKS))]))
+    outputs = bench.give(Frames([bench.frame(update(BTC))]))
+    assert told(outputs) == ["the venue sent an instrument that was not asked for"]
+    assert reconnects(bench.give(Frames([bench.frame(update(ETH, [("ten", "7")]))]))) == [Reason.MALFORMED], (
+        "what is left alone is rebuilt at once"
+    )
+
+
+def test_a_book_that_moved_goes_on_in_another_core_where_its_rebuilds_cost_nobody_anything(bench: Bench) -> None:
+    odd = ODD_EVENTS["an empty time"]
+    bench.give(Frames([bench.frame(odd)]))
+    ((_, standing),) = hand_overs(spend(bench, 10, update(ETH, [("100", "2")])))
+    alone = Bench(keys=(f"coinbase:{BTC}",), clock=bench.clock)
+    alone.rules = bench.rules  # the records go on
+    alone.core.resume((standing,))
+    waits = []
+    alone.give(Started())
+    for _ in range(3):
+        alone.open()
+        alone.give(Frames([alone.frame(coinbase_event("snapshot", BTC, BIDS, ASKS)), alone.frame(odd)]))
+        assert alone.statuses[f"coinbase:{BTC}"] == (BookStatus.GAP, Reason.MALFORMED)
+        failed = alone.clock.moment.mono
+        while not reconnects(spend(alone, 0.125)):
+            pass
+        waits.append(alone.clock.moment.mono - failed)
+        alone.give(Closed(Reason.CONNECTION, is_ours=True))
+    assert waits == [20.0, 30.0, 30.0]
+    assert alone.last(BTC).epoch == 4
+
+
+def test_where_no_other_book_would_be_spared_all_are_rebuilt_together(bench: Bench) -> None:
+    """A venue that speaks in a new way does not get a connection for each of its instruments."""
+    bench.give(Frames([bench.frame(update(native) | {"type": "auction"}) for native in (BTC, ETH)]))
+    outputs = spend(bench, 10)
+    assert (reconnects(outputs), hand_overs(outputs)) == ([Reason.MALFORMED], [])
     bench.give(Closed(Reason.CONNECTION, is_ours=True))
     bench.open()
-    snapshots = [bench.frame(coinbase_event("snapshot", native, BIDS, ASKS)) for native in (BTC, ETH)]
-    bench.give(Frames([*snapshots, bench.frame(odd)]))
-    assert bench.statuses == refuted
-    assert reconnects(spend(bench, 19.875, update(ETH, [("100", "2")]))) == [], "longer and longer"
-    assert reconnects(spend(bench, 0.125, update(ETH, [("100", "2")]))) == [Reason.MALFORMED]
+    bench.give(Frames([bench.frame(coinbase_event("snapshot", native, BIDS, ASKS)) for native in (BTC, ETH)]))
+    assert bench.core.live == 2
+
+
+def test_an_answer_to_a_book_that_has_moved_meanwhile_is_nobodys(bench: Bench) -> None:
+    said = spend(bench, 15, update(ETH, [("100", "2")]))
+    (fetch,) = [output for output in said if isinstance(output, Fetch)]
+    assert fetch.instrument.native == BTC
+    bench.give(Frames([bench.frame(update(BTC) | {"type": "auction"})]))
+    assert hand_overs(spend(bench, 10, update(ETH, [("100", "2")])))
+    assert bench.give(Fetched(fetch, b"{}")) == []
+    assert bench.give(FetchFailed(fetch, Reason.UNAVAILABLE)) == []
+
+
+def test_one_market_under_two_names_moves_under_both() -> None:
+    bench = Bench(keys=("coinbase:BTC-USD", "coinbase:BTC-USDC", "coinbase:ETH-USD"))
+    bench.go_live()
+    bench.give(Frames([bench.frame(ODD_EVENTS["an empty time"])]))
+    outputs = spend(bench, 10, update(ETH, [("100", "2")]))
+    assert [key for key, _ in hand_overs(outputs)] == ["coinbase:BTC-USD", "coinbase:BTC-USDC"]
+    assert told(spend(bench, 10, update(ETH, [("100", "2")]), update(BTC, [("100", "2")]))) == []
+
+
+def told(outputs: Sequence[Output]) -> list[str]:
+    """What an operator is told, but for the clocks, which stand apart here."""
+    messages = [output.message for output in outputs if isinstance(output, Tell)]
+    return [message for message in messages if "clock" not in message]
+
+
+def hand_overs(outputs: Sequence[Output]) -> list[tuple[str, Standing]]:
+    return [(output.instrument.key, output.standing) for output in outputs if isinstance(output, HandOver)]
 
 
 def spend(bench: Bench, seconds: float, *events: dict[str, Any]) -> list[Output]:

@@ -10,7 +10,7 @@ import anyio
 import attrs
 import pytest
 from tests.support.bounds import bounds
-from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, refuse
+from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all, refuse
 from tests.support.rules import RecordRules
 from tests.support.venues import (
     BINANCE,
@@ -77,6 +77,7 @@ class Bench:
             self.telemetry,
             self.reconnect,
             self._publish,
+            keep_all,
             self.random,
         )
 

@@ -9,7 +9,7 @@ import anyio
 import attrs
 import pytest
 from tests.support.bounds import bounds
-from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry
+from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all
 from tests.support.rules import RecordRules
 from tests.support.venues import binance_book, binance_event
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
@@ -69,6 +69,7 @@ class World:
             self.telemetry,
             ReconnectSettings(0.5, 8.0, 2.0, 0.0),
             self._publish,
+            keep_all,
             Random(1),
         )
 

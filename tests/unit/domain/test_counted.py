@@ -10,7 +10,7 @@ from tests.support.bounds import HandClock, bounds
 from tests.support.rules import RecordRules
 
 from market_data.domain.counted import CountedSync, FrameCounter
-from market_data.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew
+from market_data.domain.effects import Effect, Fetch, Isolate, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
@@ -598,7 +598,7 @@ def fail_alone(bench: Bench) -> float:
     failed = bench.clock.moment.mono
     bench.frame(change(1, [("ten", "1")]))
     assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
-    while not bench.look(Reconnect):
+    while not bench.look(Isolate if bench.shares_connection else Reconnect):
         bench.wait(0.125)
     waited = bench.clock.moment.mono - failed
     bench.sync.detached(bench.clock.moment)
@@ -606,14 +606,64 @@ def fail_alone(bench: Bench) -> float:
     return waited
 
 
-def test_a_book_that_shares_its_connection_waits_from_the_first_time_on() -> None:
+def test_a_book_that_shares_its_connection_waits_from_the_first_time_on_and_spares_the_others() -> None:
     bench = Bench(shares_connection=True)
     bench.go_live()
     waits = []
     for _ in range(4):
         waits.append(fail_alone(bench))
         bench.frame(snapshot(0))
+        assert bench.look(Reconnect) == []
     assert waits == [10.0, 20.0, 30.0, 30.0]
+
+
+def test_another_goes_on_with_the_records_and_the_waits_of_a_book_that_moves() -> None:
+    first = Bench(shares_connection=True)
+    first.go_live()
+    first.frame(change(1, [("100", "4")], time=3_000))
+    for _ in range(2):
+        fail_alone(first)
+        first.frame(snapshot(0))
+    bench = Bench(clock=first.clock)
+    first.frame(change(4, [("100", "4")], time=4_000), change(4, [("ten", "1")]))
+    first.wait(7)  # so that a heartbeat is the last that was said
+    bench.sync.resume(first.sync.standing)
+    bench.rules = first.rules
+    bench.sync.start(bench.clock.moment)
+    bench.drain()
+    assert bench.look(BookState) == [], "it has been said"
+    bench.open()
+    bench.wait(4.5)
+    (heartbeat,) = bench.look(BookState)
+    assert attrs.asdict(heartbeat) == attrs.asdict(first.last)
+    assert (heartbeat.epoch, heartbeat.sequence, heartbeat.status) == (3, 4, BookStatus.GAP)
+    bench.frame(snapshot(0))
+    assert (bench.last.status, bench.last.epoch, bench.last.sequence) == (BookStatus.LIVE, 4, 0)
+    assert [fail_alone(bench), fail_alone_unread(bench)] == [30.0, 30.0], "none is free for being alone now"
+
+
+def fail_alone_unread(bench: Bench) -> float:
+    """Fail again before having been live."""
+    failed = bench.clock.moment.mono
+    bench.frame(snapshot(0, [("ten", "1")]))
+    while not bench.look(Reconnect):
+        bench.wait(0.125)
+    return bench.clock.moment.mono - failed
+
+
+def test_a_book_that_falls_silent_alone_again_and_again_moves_after_two_new_connections_of_all() -> None:
+    bench = Bench(shares_connection=True)
+    bench.go_live()
+    done: list[Effect] = []
+    for _ in range(3):
+        bench.answer(bench.probe(), [("100", "2"), *BIDS[1:]])
+        while not (effects := [each for each in bench.look(object) if isinstance(each, Reconnect | Isolate)]):
+            bench.wait(0.125)
+        done += effects
+        bench.sync.detached(bench.clock.moment)
+        bench.open()
+        bench.frame(snapshot(0))
+    assert done == [Reconnect(Reason.SILENCE), Reconnect(Reason.SILENCE), Isolate(BTC, Reason.SILENCE)]
 
 
 @pytest.mark.parametrize(
@@ -654,9 +704,9 @@ def test_what_a_book_says_while_it_waits_to_be_rebuilt_neither_hastens_nor_delay
         bench.sync.refuse(Reason.MALFORMED, bench.clock.moment, was_depth=True)
         bench.drain()
         bench.frame(change(2, [("ten", "1")]), change(2, [("100", "4")]))
-    assert bench.look(Reconnect) == []
+    assert bench.look(Isolate) == []
     bench.wait(1)
-    assert bench.look(Reconnect) == [Reconnect(Reason.MALFORMED)]
+    assert bench.look(Isolate) == [Isolate(BTC, Reason.MALFORMED)]
 
 
 def test_a_snapshot_that_comes_after_all_makes_the_rebuild_needless() -> None:
@@ -668,7 +718,7 @@ def test_a_snapshot_that_comes_after_all_makes_the_rebuild_needless() -> None:
     assert bench.status == (BookStatus.LIVE, None)
     bench.look(object)
     bench.wait(10)
-    assert bench.look(Reconnect) == []
+    assert not [effect for effect in bench.seen if isinstance(effect, Reconnect | Isolate)]
 
 
 # time in which the connection was busy
