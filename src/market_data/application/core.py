@@ -5,9 +5,10 @@ time passing, the program stopping) and gives the effects: states to publish, bo
 connection to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import inf
 
+from market_data.application.carried import CarriedBooks
 from market_data.application.clocks import ClockWatch
 from market_data.application.inputs import (
     Closed,
@@ -25,7 +26,7 @@ from market_data.application.inputs import (
     Unopened,
 )
 from market_data.application.ports import Venue, VenueSession
-from market_data.domain.counted import CountedSync, FrameCounter
+from market_data.domain.counted import CountedSync, FrameCounter, is_numbered
 from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Tell
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
@@ -62,21 +63,12 @@ class FeedCore:
         self._silence = frame_silence_seconds
         self._effects: list[Effect] = []
         rule = CountedSync if venue.numbers_frames else SplicedSync
-        self._syncs: tuple[BookSync, ...] = tuple(
-            rule(
-                instrument,
-                settings,
-                self._effects,
-                may_cross=instrument.native in auctions,
-                shares_connection=len(instruments) > 1,
-            )
-            for instrument in instruments
+        self._books = CarriedBooks(
+            [
+                rule(instrument, settings, self._effects, may_cross=instrument.native in auctions)
+                for instrument in instruments
+            ]
         )
-        self._by_native: Mapping[str, Sequence[BookSync]] = {}
-        self._by_key: Mapping[str, BookSync] = {}
-        self._index()
-        self._departed: set[str] = set()
-        """Native ids that the open connection goes on to speak of, though they are another core's by now."""
         self._session: VenueSession | None = None
         self._counter = FrameCounter()
         self._clocks = ClockWatch(settings, self._effects)
@@ -87,6 +79,10 @@ class FeedCore:
         self._to_renew: dict[str, None] = {}
         self._sending_until = -inf
         """When all messages given so far are sent, at the venue's pace."""
+
+    @property
+    def _syncs(self) -> Sequence[BookSync]:
+        return self._books.syncs
 
     @property
     def instruments(self) -> Sequence[Instrument]:
@@ -110,7 +106,7 @@ class FeedCore:
     def resume(self, standings: Iterable[Standing]) -> None:
         """Go on with what was said of these books, as far as they are this core's."""
         for standing in standings:
-            sync = self._by_key.get(standing.key)
+            sync = self._books.by_key.get(standing.key)
             if sync is not None:
                 sync.resume(standing)
 
@@ -149,7 +145,7 @@ class FeedCore:
         self._heard_at = now.mono
         self._busy_since = self._renewed_at = inf
         self._to_renew.clear()
-        self._departed.clear()
+        self._books.reopened()
         messages = self._session.opening()
         self._count_sending(messages, now)
         for sync in self._syncs:
@@ -197,24 +193,11 @@ class FeedCore:
         if is_closing:
             self._effects[:] = [effect for effect in self._effects if not isinstance(effect, Isolate)]
 
-    def _hand_over(self, instrument: Instrument) -> Sequence[Output]:
-        leaving = self._by_key[instrument.key]
-        self._syncs = tuple(sync for sync in self._syncs if sync is not leaving)
-        self._index()
-        if instrument.native not in self._by_native:
+    def _hand_over(self, instrument: Instrument) -> HandOver:
+        leaving = self._books.part(instrument.key)
+        if self._books.have_left((instrument.native,)):
             self._to_renew.pop(instrument.native, None)
-            self._departed.add(instrument.native)
-        moves = Tell("a book moves to a connection of its own", {"instrument": instrument.key})
-        return (moves, HandOver(instrument, leaving.standing))
-
-    def _index(self) -> None:
-        by_native: dict[str, tuple[BookSync, ...]] = {}
-        for sync in self._syncs:
-            native = sync.instrument.native
-            by_native[native] = (*by_native.get(native, ()), sync)
-            sync.shares_connection = len(self._syncs) > 1
-        self._by_native = by_native
-        self._by_key = {sync.instrument.key: sync for sync in self._syncs}
+        return HandOver(instrument, leaving.standing)
 
     @property
     def _expected_since(self) -> float:
@@ -247,7 +230,7 @@ class FeedCore:
                 native = None if self._venue.numbers_frames else error.native
                 self._refuse_content(str(error), None if native is None else (native,), now)
                 continue
-            if self._venue.numbers_frames and events and not _is_numbered(events):
+            if self._venue.numbers_frames and events and not is_numbered(events):
                 self._refuse_content("expected a numbered frame, received a book without a number", None, now)
                 return
             for event in events:
@@ -256,10 +239,10 @@ class FeedCore:
                 elif not self._mean(event, events, now):
                     return
             if len(events) > 1:
-                for sync in self._touched_by(events):
+                for sync in self._books.touched_by(events):
                     sync.settle(now)
             elif events and type(events[0]) is Change:
-                for sync in self._by_native.get(events[0].native, ()):
+                for sync in self._books.by_native.get(events[0].native, ()):
                     sync.settle(now)
 
     def _hear(self, now: Moment, *, is_whole: bool) -> None:
@@ -276,7 +259,7 @@ class FeedCore:
             self._clocks.was_busy(now)
 
     def _change(self, change: Change, now: Moment) -> None:
-        syncs = self._by_native.get(change.native)
+        syncs = self._books.by_native.get(change.native)
         if syncs is None:
             self._stranger(change.native)
             return
@@ -284,10 +267,6 @@ class FeedCore:
             self._clocks.behind = now.wall - change.event_time
         for sync in syncs:
             sync.change(change, now)
-
-    def _touched_by(self, events: Sequence[Event]) -> Iterable[BookSync]:
-        natives = dict.fromkeys(event.native for event in events if isinstance(event, (Change, Snapshot)))
-        return [sync for native in natives for sync in self._by_native.get(native, ())]
 
     def _mean(self, event: Event, frame: Sequence[Event], now: Moment) -> bool:
         """Act on what is rarer than a change; False when the connection cannot be used any more."""
@@ -297,9 +276,9 @@ class FeedCore:
                     self._refute(number, frame, now)
                     return False
             case Snapshot():
-                if event.native not in self._by_native:
+                if event.native not in self._books.by_native:
                     self._stranger(event.native)
-                for sync in self._by_native.get(event.native, ()):
+                for sync in self._books.by_native.get(event.native, ()):
                     sync.snapshot(event, now)
             case Accepted():
                 self._accept(event, now)
@@ -322,15 +301,14 @@ class FeedCore:
                 sync.denied(now)
 
     def _stranger(self, native: str) -> None:
-        if native in self._departed:
-            return
-        self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
+        if not self._books.have_left((native,)):
+            self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
 
     def _refute(self, number: int, frame: Sequence[Event], now: Moment) -> None:
         fields: dict[str, object] = {"expected": self._counter.expected, "received": number}
         self._effects.append(Tell("frames of the connection are missing or repeated", fields))
         self._session = None
-        named = tuple(self._touched_by(frame))
+        named = self._books.touched_by(frame)
         for sync in self._syncs:
             sync.refuse(Reason.SEQUENCE, now, was_depth=sync in named)
 
@@ -338,12 +316,12 @@ class FeedCore:
         """Refute the books that what could not be read belongs to, or all of the connection where nobody can tell, or
         names only who was not asked for; False when the connection cannot be used any more.
         """
-        if natives and self._departed.issuperset(natives):
+        if natives is not None and self._books.have_left(natives):
             return True
         self._effects.append(Tell("a frame could not be read", {"problem": problem}))
         if natives is not None and not natives:
             return True
-        named = [sync for native in natives or () for sync in self._by_native.get(native, ())]
+        named = [sync for native in natives or () for sync in self._books.by_native.get(native, ())]
         for sync in named or self._syncs:
             sync.refuse(Reason.MALFORMED, now, was_depth=bool(named))
         if not named:
@@ -352,7 +330,7 @@ class FeedCore:
         return bool(named)
 
     def _refused(self, event: Refused, now: Moment) -> None:
-        named = self._by_native.get(event.native, ()) if event.native is not None else ()
+        named = self._books.by_native.get(event.native, ()) if event.native is not None else ()
         self._effects.append(Tell("the venue refused a request", {"answer": event.message, "native": event.native}))
         for sync in named or self._syncs:
             sync.explain(Reason.REJECTED, now)
@@ -362,7 +340,7 @@ class FeedCore:
 
     def _take(self, given: Fetched | FetchFailed, now: Moment) -> None:
         fetch = given.fetch
-        sync = self._by_key.get(fetch.instrument.key)
+        sync = self._books.by_key.get(fetch.instrument.key)
         if sync is None:  # it was handed over
             return
         if isinstance(given, FetchFailed):
@@ -398,7 +376,7 @@ class FeedCore:
             if isinstance(effect, Renew):
                 self._to_renew[effect.instrument.native] = None
             elif isinstance(effect, Isolate):
-                outputs += self._hand_over(effect.instrument)
+                outputs.append(self._hand_over(effect.instrument))
             elif not isinstance(effect, Reconnect):
                 outputs.append(effect)
             elif not is_closing:
@@ -416,7 +394,7 @@ class FeedCore:
         natives = [
             native
             for native in self._to_renew
-            if any(sync.status is not BookStatus.LIVE for sync in self._by_native[native])
+            if any(sync.status is not BookStatus.LIVE for sync in self._books.by_native[native])
         ]
         self._to_renew.clear()
         if not natives:
@@ -425,8 +403,3 @@ class FeedCore:
         self._count_sending(messages, now)
         self._renewed_at = min(self._renewed_at, now.mono)
         return (Send(messages),)
-
-
-def _is_numbered(events: Sequence[Event]) -> bool:
-    """Tell whether what a frame says of books can be held against the connection's count."""
-    return type(events[0]) is Numbered or not any(isinstance(each, (Change, Snapshot, Unreadable)) for each in events)

@@ -153,8 +153,9 @@ class Feed:
                     self._is_closing_ourselves = True
                     self._connection_scope.cancel()
                     self._take_back_forgiveness()
-            case HandOver():
-                self._give_up_fetch(output.instrument.key)
+            case HandOver(moving):
+                self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
+                self._give_up_fetch(moving.key)
                 self._hand_over(output)
             case Tell(message, fields):
                 self._telemetry.warn(message, exchange=self._venue.name, **fields)

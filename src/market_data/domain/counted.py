@@ -19,20 +19,21 @@ A book without any frame is compared with the venue's REST book: equal, and it i
 within a second, and the stream is dead.
 """
 
+from collections.abc import Sequence
 from math import inf
 
 import attrs
 
 from market_data.domain.book import InvalidLevel, OrderBook
 from market_data.domain.effects import Effect, Isolate, Purpose, Reconnect, Renew
-from market_data.domain.events import Change, Snapshot
+from market_data.domain.events import Change, Event, Numbered, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
 from market_data.domain.sync import BookSync, SyncSettings
 from market_data.domain.waits import FREE_REBUILDS, Backoff
 
-__all__ = ["CountedSync", "FrameCounter"]
+__all__ = ["CountedSync", "FrameCounter", "is_numbered"]
 
 _PROBE_LEVELS = 20
 
@@ -51,6 +52,11 @@ class FrameCounter:
         return True
 
 
+def is_numbered(events: Sequence[Event]) -> bool:
+    """Tell whether what a frame says of books can be held against the connection's count."""
+    return type(events[0]) is Numbered or not any(isinstance(each, (Change, Snapshot, Unreadable)) for each in events)
+
+
 class CountedSync(BookSync):
     """The rule of venues that number their frames; the steps are those of the module's docstring."""
 
@@ -61,9 +67,8 @@ class CountedSync(BookSync):
         effects: list[Effect],
         *,
         may_cross: bool = False,
-        shares_connection: bool = False,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross, shares_connection=shares_connection)
+        super().__init__(instrument, settings, effects, may_cross=may_cross)
         self._is_accepted = False
         self._snapshot_by = inf
         self._accepted_by = inf

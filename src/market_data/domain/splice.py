@@ -83,9 +83,8 @@ class SplicedSync(BookSync):
         effects: list[Effect],
         *,
         may_cross: bool = False,
-        shares_connection: bool = False,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross, shares_connection=shares_connection)
+        super().__init__(instrument, settings, effects, may_cross=may_cross)
         self._phase = _Phase.IDLE
         self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
         self._check: _Check | None = None

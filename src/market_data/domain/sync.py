@@ -104,11 +104,8 @@ class BookSync(ABC):
         effects: list[Effect],
         *,
         may_cross: bool = False,
-        shares_connection: bool = False,
     ) -> None:
-        """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on;
-        ``shares_connection``: other books lose theirs when it is closed for the sake of this one.
-        """
+        """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on."""
         self.instrument = instrument
         self.status = BookStatus.SYNCING
         self.reason: Reason | None = None
@@ -116,6 +113,8 @@ class BookSync(ABC):
         self.sequence: int | None = None
         self.is_refused = False
         """The venue does not send this instrument on this connection, as far as that can be told."""
+        self.shares_connection = False
+        """Others lose their connection when it is closed for the sake of this book; whoever carries them sets it."""
         self._settings = settings
         self._effects = effects
         self._book = OrderBook(settings.depth)
@@ -128,7 +127,6 @@ class BookSync(ABC):
         self._serial = 0
         self._awaited: Purpose | None = None
         self._may_cross = may_cross
-        self.shares_connection = shares_connection
         self._rebuild_waits = RebuildWaits(settings.rebuild_max_seconds)
         self._crossed_in_a_row = 0
         self._live_since = 0.0

@@ -95,6 +95,11 @@ def _alone(case: Case) -> Case:
     return attrs.evolve(case, afflicts=(_FIRST,), companions={_LAST: _SUFFERS})
 
 
+def _moved(case: Case) -> Case:
+    """Of Coinbase's first connection: the trouble is one book's, which moves to another; nobody else has any."""
+    return attrs.evolve(case, afflicts=(_FIRST,), spares=(_OTHER, _LAST))
+
+
 def _quiet(case: Case) -> Case:
     """Where nothing happens on the market, books are probed, and one's trouble is no other's."""
     keys = (_BTC, _ETH) if case.venue is Venue.BINANCE else (_FIRST, _OTHER, _LAST)
@@ -201,7 +206,7 @@ CASES = (
     _case(_of_first(fault=FaultKind.BINARY), "gap/malformed"),
     _with(_case(_of_first(fault=FaultKind.OVERSIZED, size=_OVERSIZED_BYTES), "gap/malformed"), overrides=_PATIENT),
     _alone(_case(_of_first(fault=FaultKind.CROSSED), "gap/crossed")),
-    _alone(_case(_of_first(fault=FaultKind.WRONG_SIDE), "gap/malformed")),
+    _moved(_case(_of_first(fault=FaultKind.WRONG_SIDE, seconds=1), "gap/malformed")),
     _case(_of_first(fault=FaultKind.ERROR_FRAME)),
     _case(_of_first(fault=FaultKind.PRICE_LEAP)),
     _case(_of_first(fault=FaultKind.PRICE_LEAP, falls=True), name="coinbase price_leap downwards"),

@@ -23,6 +23,7 @@ from market_data.application.inputs import (
     Fetched,
     FetchFailed,
     Frames,
+    HandOver,
     Input,
     Opened,
     Output,
@@ -68,6 +69,11 @@ class Line:
         self.number += 1
 
 
+def _line(*natives: str) -> Line:
+    instruments = [instrument(f"coinbase:{native}") for native in natives]
+    return Line(FeedCore(COINBASE, instruments, BOUNDS, frame_silence_seconds=10.0))
+
+
 @attrs.define
 class World:
     """The venue, its connections, and a core at the end of each."""
@@ -80,17 +86,7 @@ class World:
     statuses: set[str] = attrs.field(factory=set)
 
     def __attrs_post_init__(self) -> None:
-        self.lines = [
-            Line(
-                FeedCore(
-                    COINBASE,
-                    [instrument(f"coinbase:{native}") for native in natives],
-                    BOUNDS,
-                    frame_silence_seconds=10.0,
-                )
-            )
-            for natives in CONNECTIONS
-        ]
+        self.lines = [_line(*natives) for natives in CONNECTIONS]
         for line in self.lines:
             self.give(line, Started())
 
@@ -112,6 +108,11 @@ class World:
                         self.hear(line, json.loads(message))
                 case Reconnect():
                     closes = True
+                case HandOver(moving, standing):
+                    alone = _line(moving.native)
+                    alone.core.resume((standing,))
+                    self.lines.append(alone)
+                    self.give(alone, Started())
         keys = [each.key for each in line.core.instruments]
         live = [key for key in keys if key in self.rules.keys and self.rules.keys[key].last.is_live]
         assert len(live) == line.core.live, "each change of status is published at once"

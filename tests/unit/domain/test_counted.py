@@ -36,9 +36,8 @@ class Bench:
     seen: list[Effect] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sync = CountedSync(
-            BTC, self.settings, self.effects, may_cross=self.may_cross, shares_connection=self.shares_connection
-        )
+        self.sync = CountedSync(BTC, self.settings, self.effects, may_cross=self.may_cross)
+        self.sync.shares_connection = self.shares_connection
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def drain(self) -> None:

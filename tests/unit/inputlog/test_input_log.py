@@ -39,7 +39,7 @@ SETUP = CoreSetup(
     frozenset({"ETHUSDT"}),
     bounds(audit_seconds=3.25),
     10.5,
-    (Standing(BTC.key, BookStatus.DISCONNECTED, Reason.UNAVAILABLE, 1_700_000_000_000_000, 99.5),),
+    (Standing(BTC.key, BookStatus.DISCONNECTED, Reason.UNAVAILABLE, 1_700_000_000_000_000, 99.5, 7, 8, 9, 10, 20.0),),
     12345,
 )
 VENUES = {"binance": {"name": "binance", "dialect": "binance", "rest_url": "http://127.0.0.1:9"}}

@@ -1,0 +1,51 @@
+"""The books that one connection carries, by the names that frames and answers give them, and those that have left."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from market_data.domain.events import Change, Event, Snapshot
+from market_data.domain.sync import BookSync
+
+__all__ = ["CarriedBooks"]
+
+
+class CarriedBooks:
+    """Never grows; a book that leaves is spoken for by another core from then on."""
+
+    def __init__(self, syncs: Sequence[BookSync]) -> None:
+        self.syncs: Sequence[BookSync] = ()
+        self.by_native: Mapping[str, Sequence[BookSync]] = {}
+        """One market may be asked for under several names."""
+        self.by_key: Mapping[str, BookSync] = {}
+        self._departed: set[str] = set()
+        """Native ids of which the open connection goes on to speak, though nobody here asks for them any more."""
+        self._carry(syncs)
+
+    def _carry(self, syncs: Sequence[BookSync]) -> None:
+        by_native: dict[str, tuple[BookSync, ...]] = {}
+        for sync in syncs:
+            native = sync.instrument.native
+            by_native[native] = (*by_native.get(native, ()), sync)
+            sync.shares_connection = len(syncs) > 1
+        self.syncs, self.by_native = tuple(syncs), by_native
+        self.by_key = {sync.instrument.key: sync for sync in syncs}
+
+    def part(self, key: str) -> BookSync:
+        """Let a book go."""
+        leaving = self.by_key[key]
+        self._carry([sync for sync in self.syncs if sync is not leaving])
+        if leaving.instrument.native not in self.by_native:
+            self._departed.add(leaving.instrument.native)
+        return leaving
+
+    def reopened(self) -> None:
+        """On a new connection only what is left is asked for."""
+        self._departed.clear()
+
+    def touched_by(self, events: Iterable[Event]) -> Sequence[BookSync]:
+        """Give those that a frame holds something of, each once."""
+        natives = dict.fromkeys(event.native for event in events if isinstance(event, (Change, Snapshot)))
+        return [sync for native in natives for sync in self.by_native.get(native, ())]
+
+    def have_left(self, natives: Collection[str]) -> bool:
+        """Tell whether all of some that are named have left this connection."""
+        return bool(natives) and self._departed.issuperset(natives)
