@@ -182,22 +182,17 @@ class FeedCore:
             self._effects.append(Reconnect(Reason.REJECTED))
 
     def _isolate(self) -> None:
-        """Let go of those that are rebuilt alone, unless another connection of all is opened anyway or costs nobody."""
+        """Let go, at last, of those that are rebuilt alone, unless a new connection is due anyway or costs nobody."""
         leaving = [effect for effect in self._effects if isinstance(effect, Isolate)]
         if not leaving:
             return
-        is_closing = any(isinstance(effect, Reconnect) for effect in self._effects)  # which rebuilds these, too
-        if not is_closing and not any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self._syncs):
-            is_closing = True
-            self._effects.append(Reconnect(leaving[0].reason))
-        if is_closing:
-            self._effects[:] = [effect for effect in self._effects if not isinstance(effect, Isolate)]
-
-    def _hand_over(self, instrument: Instrument) -> HandOver:
-        leaving = self._books.part(instrument.key)
-        if self._books.have_left((instrument.native,)):
-            self._to_renew.pop(instrument.native, None)
-        return HandOver(instrument, leaving.standing)
+        effects: list[Effect] = [effect for effect in self._effects if not isinstance(effect, Isolate)]
+        if not any(isinstance(effect, Reconnect) for effect in effects):
+            if any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self._syncs):
+                effects += leaving
+            else:
+                effects.append(Reconnect(leaving[0].reason))
+        self._effects[:] = effects
 
     @property
     def _expected_since(self) -> float:
@@ -376,7 +371,7 @@ class FeedCore:
             if isinstance(effect, Renew):
                 self._to_renew[effect.instrument.native] = None
             elif isinstance(effect, Isolate):
-                outputs.append(self._hand_over(effect.instrument))
+                outputs.append(HandOver(effect.instrument, self._books.part(effect.instrument.key).standing))
             elif not isinstance(effect, Reconnect):
                 outputs.append(effect)
             elif not is_closing:
@@ -394,7 +389,7 @@ class FeedCore:
         natives = [
             native
             for native in self._to_renew
-            if any(sync.status is not BookStatus.LIVE for sync in self._books.by_native[native])
+            if any(sync.status is not BookStatus.LIVE for sync in self._books.by_native.get(native, ()))
         ]
         self._to_renew.clear()
         if not natives:

@@ -155,7 +155,6 @@ class Feed:
                     self._take_back_forgiveness()
             case HandOver(moving):
                 self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
-                self._give_up_fetch(moving.key)
                 self._hand_over(output)
             case Tell(message, fields):
                 self._telemetry.warn(message, exchange=self._venue.name, **fields)
@@ -243,7 +242,9 @@ class Feed:
     async def _fetch(self, fetch: Fetch) -> None:
         """Fetch one book within the venue's budget; a newer request of the same instrument replaces an older one."""
         key = fetch.instrument.key
-        self._give_up_fetch(key)
+        previous = self._fetch_scopes.pop(key, None)
+        if previous is not None:
+            previous.cancel()
         with anyio.CancelScope() as scope:
             self._fetch_scopes[key] = scope
             request = self._venue.book_request(fetch.instrument, fetch.levels)
@@ -266,11 +267,6 @@ class Feed:
                 self.give(Fetched(fetch, response.body), self._clock.now())
         if self._fetch_scopes.get(key) is scope:
             del self._fetch_scopes[key]
-
-    def _give_up_fetch(self, key: str) -> None:
-        scope = self._fetch_scopes.pop(key, None)
-        if scope is not None:
-            scope.cancel()
 
     async def _tick(self) -> None:
         while True:

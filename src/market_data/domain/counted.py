@@ -233,11 +233,10 @@ class CountedSync(BookSync):
         self._tell("a book waits before it is rebuilt", reason=reason, seconds=wait)
 
     def _leave(self, reason: Reason, now: Moment) -> None:  # step 5, after the wait
-        if not self.shares_connection:
+        if self.shares_connection:
+            self._effects.append(Isolate(self.instrument, reason))
+        else:
             self._rebuild(reason, now)
-            return
-        self._forget(now)
-        self._effects.append(Isolate(self.instrument, reason))
 
     def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
         self._awaited = None

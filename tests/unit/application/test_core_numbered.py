@@ -303,6 +303,24 @@ def test_where_no_other_book_would_be_spared_all_are_rebuilt_together(bench: Ben
     assert bench.core.live == 2
 
 
+def test_a_book_that_is_still_awaited_is_spared_too(bench: Bench) -> None:
+    bench.give(Closed(Reason.CONNECTION))
+    bench.open()
+    bench.give(Frames([bench.frame(ODD_EVENTS["an empty time"])]))
+    outputs = spend(bench, 10)
+    assert (reconnects(outputs), [key for key, _ in hand_overs(outputs)]) == ([], [f"coinbase:{BTC}"])
+
+
+def test_nobody_moves_where_all_get_another_connection_anyway(bench: Bench) -> None:
+    bench.give(Closed(Reason.CONNECTION))
+    bench.open()
+    accepted = bench.frame({"subscriptions": {"level2": [BTC, ETH]}}, channel="subscriptions")
+    bench.give(Frames([accepted, bench.frame(ODD_EVENTS["an empty time"])]))
+    outputs = spend(bench, 10)
+    assert (reconnects(outputs), hand_overs(outputs)) == ([Reason.SILENCE], [])
+    assert bench.natives == [BTC, ETH]
+
+
 def test_an_answer_to_a_book_that_has_moved_meanwhile_is_nobodys(bench: Bench) -> None:
     said = spend(bench, 15, update(ETH, [("100", "2")]))
     (fetch,) = [output for output in said if isinstance(output, Fetch)]

@@ -627,14 +627,15 @@ def test_another_goes_on_with_the_records_and_the_waits_of_a_book_that_moves() -
     first.frame(change(4, [("100", "4")], time=4_000), change(4, [("ten", "1")]))
     first.wait(7)  # so that a heartbeat is the last that was said
     bench.sync.resume(first.sync.standing)
-    bench.rules = first.rules
+    last, bench.rules = first.last, first.rules
     bench.sync.start(bench.clock.moment)
     bench.drain()
     assert bench.look(BookState) == [], "it has been said"
     bench.open()
     bench.wait(4.5)
     (heartbeat,) = bench.look(BookState)
-    assert attrs.asdict(heartbeat) == attrs.asdict(first.last)
+    assert heartbeat == last
+    assert None not in (heartbeat.event_time, heartbeat.received_time)
     assert (heartbeat.epoch, heartbeat.sequence, heartbeat.status) == (3, 4, BookStatus.GAP)
     bench.frame(snapshot(0))
     assert (bench.last.status, bench.last.epoch, bench.last.sequence) == (BookStatus.LIVE, 4, 0)

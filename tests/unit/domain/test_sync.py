@@ -41,3 +41,18 @@ def test_waits_of_rebuilds_grow_up_to_their_bound_and_begin_anew() -> None:
     waits.reset()
     assert [waits.advance(free=0) for _ in range(3)] == [10.0, 20.0, 30.0]
     assert [RebuildWaits(0.25).advance(free=0)] == [0.25]
+
+
+def test_waits_go_on_where_another_left_and_begin_anew_once_all_is_forgotten() -> None:
+    first, second, third = RebuildWaits(30.0), RebuildWaits(30.0), RebuildWaits(30.0)
+    assert (first.advance(free=1), first.next_seconds) == (0.0, 0.0)
+    assert (first.advance(free=1), first.next_seconds) == (10.0, 20.0)
+    second.resume(first.next_seconds)
+    third.resume(second.next_seconds)
+    assert [third.advance(free=2), third.advance(free=2)] == [20.0, 30.0]
+    third.reset()
+    assert third.next_seconds == 0.0
+    second.resume(0.0)
+    assert second.advance(free=2) == 20.0
+    second.reset()
+    assert second.advance(free=2) == 0.0
