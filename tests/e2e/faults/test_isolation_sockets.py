@@ -1,5 +1,6 @@
 """One product of Coinbase stays unreadable over real sockets: the others of its connection do not notice."""
 
+import anyio
 import pytest
 from tests.e2e.faults.cases import INSTRUMENTS
 from tests.e2e.faults.world import world
@@ -16,14 +17,17 @@ _SECONDS = 62.0
 async def test_one_product_that_stays_unreadable_for_a_minute_costs_the_others_nothing() -> None:
     odd, *others = INSTRUMENTS[Venue.COINBASE]
     options = Options(broker=False, instruments={Venue.COINBASE: INSTRUMENTS[Venue.COINBASE]})
-    async with world(options, {"venues.coinbase.instruments_per_connection": 10}, [Venue.COINBASE]) as seen:
+    overrides = {"venues.coinbase.instruments_per_connection": 10, "reconnect.max_backoff_seconds": 30}
+    async with world(options, overrides, [Venue.COINBASE]) as seen:
         key = f"coinbase:{odd}"
         seen.inject([Fault(fault=FaultKind.WRONG_SIDE, venue=Venue.COINBASE, instrument=odd, seconds=_SECONDS)])
 
         def losses() -> int:
             return [str(stand) for stand in seen.stands(key)].count("gap/malformed")
 
+        began = anyio.current_time()
         await until(lambda: losses() >= 4, _SECONDS + 40, 0.1)
+        assert anyio.current_time() - began >= 60
         warned = [message for message, _ in seen.telemetry.warnings]
         spared = {symbol: [str(stand) for stand in seen.stands(f"coinbase:{symbol}")] for symbol in others}
         epochs = {symbol: seen.judge.keys[f"coinbase:{symbol}"].epoch for symbol in others}
