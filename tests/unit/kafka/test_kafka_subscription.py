@@ -392,7 +392,8 @@ async def test_a_stall_with_a_broker_that_answers_is_told_as_such(count: int | E
         assert world.telemetry.warnings[0][1]["problem"] == problem
 
 
-async def test_a_topic_that_was_deleted_is_waited_for_and_read_from_its_first_record() -> None:
+@pytest.mark.parametrize("end", [3, 11, 900], ids=["shorter than before", "as long", "longer"])
+async def test_a_topic_that_was_deleted_is_waited_for_and_read_from_its_first_record(end: int) -> None:
     async with opened(start="latest") as world:
         world.consumer.given.append({0: [record(10)]})
         await world.receive()
@@ -406,13 +407,13 @@ async def test_a_topic_that_was_deleted_is_waited_for_and_read_from_its_first_re
         assert world.subscription.trouble is not None
         assert world.subscription.trouble.what == "topic deleted"
         assert world.subscription.trouble.seconds >= STALL_SECONDS
-        world.consumer.stops = {0: 3, 1: 20}
+        world.consumer.stops = {0: end, 1: 20}
         world.consumer.tell(2)
         world.consumer.given.append({0: [record(0)], 1: [record(0)]})
         assert await world.receive() == [(0, 0), (1, 0)]
         assert world.consumer.sought == {0: 0, 1: 0}
         assert world.subscription.trouble is None
-        assert len(world.telemetry.warned("the topic ends before what was read of it")) == 1
+        assert len(world.telemetry.warned("the topic was made anew, reading all of it")) == 1
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["alone", "member"])

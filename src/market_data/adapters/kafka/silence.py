@@ -26,6 +26,8 @@ class BrokerSilence:
         self._answered_ms = 0
         self._answered_at = anyio.current_time()
         self._what: str | None = None
+        self.is_topic_gone = False
+        """It was told that the topic is not there any more; whoever reads what comes after it takes this back."""
 
     @property
     def trouble(self) -> Trouble | None:
@@ -52,6 +54,7 @@ class BrokerSilence:
             self.end()
         elif anyio.current_time() - self._answered_at >= self._seconds and self._what is None:
             self._what, problem = await self._find()
+            self.is_topic_gone |= self._what == _DELETED
             message = (
                 "the topic was deleted, waiting for a producer to make it anew"
                 if self._what == _DELETED

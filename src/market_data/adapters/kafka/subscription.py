@@ -245,6 +245,10 @@ class KafkaSubscription(Subscription):
             partitions = frozenset(range(seen))
             self._consumer.assign(partitions)
             self._share(partitions)
+            if self._silence.is_topic_gone:  # it may hold as much by now as the one before
+                self._forget_places()
+        if seen:
+            self._silence.is_topic_gone = False
         self._count = seen
 
     def _has_gone_back(self, partition: int, messages: Sequence[Message]) -> bool:
@@ -255,8 +259,12 @@ class KafkaSubscription(Subscription):
 
     def _begin_anew(self) -> None:
         """Read all from the first record on: the topic was deleted and made anew."""
-        self._telemetry.warn("the topic was made anew, reading all of it", topic=self._consumer.topic)
         self._share(frozenset(self._readings) | self._unplaced)
+        self._forget_places()
+
+    def _forget_places(self) -> None:
+        """Begin every partition with its first record, whatever was read of the topic before."""
+        self._telemetry.warn("the topic was made anew, reading all of it", topic=self._consumer.topic)
         self._base, self._is_anew, self._held, self._done = 0, True, {}, {}
 
     # where reading begins
