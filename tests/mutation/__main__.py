@@ -7,13 +7,13 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 from rich.console import Console
 from rich.table import Table
 from tests.mutation.equivalent import reason_of
-from tests.mutation.killers import KILLERS, kill
+from tests.mutation.killers import KILLERS, kill, near_tests
 from tests.mutation.operators import Mutant, mutants_of, walk
 from tests.support.copies import PACKAGE, program_copy
 
@@ -39,6 +39,9 @@ def main() -> int:
         print("\n".join(f"{each.name}  line {each.line}: {each.what}: {each.was}" for each in chosen))
         return 0
     began = time.monotonic()
+    if failing := _failing_unchanged({mutant.file for mutant in chosen}, arguments.seconds):
+        print(f"these fail without a change: {', '.join(failing)}")
+        return 1
     sums: Counter[tuple[str, str]] = Counter()
     survivors = []
     for at, mutant in enumerate(chosen, start=1):
@@ -62,6 +65,14 @@ def _chosen(only: str, sample: int, seed: int) -> Sequence[Mutant]:
     if not sample or sample >= len(found):
         return found
     return sorted(Random(seed).sample(found, sample), key=lambda mutant: (mutant.file, mutant.number))
+
+
+def _failing_unchanged(files: Collection[str], seconds: float) -> list[str]:
+    """See that what is to notice changes is content with a copy of the program as it is."""
+    tests = dict.fromkeys(test for file in sorted(files) for test in near_tests(file))
+    with program_copy() as copy:
+        copy.make_sure()
+        return copy.by_tests(list(tests), most=3, seconds=seconds * len(files))
 
 
 def _try(mutant: Mutant, schedules: int, seconds: float) -> tuple[str, list[str]]:

@@ -7,16 +7,22 @@ from tests.mutation.operators import Mutant
 __all__ = ["EQUIVALENT", "place_of", "reason_of"]
 
 Place = tuple[str, str, str, str]
-"""File, function, line as it stands, and change."""
+"""File, class and function, line as it stands, and change."""
 
 EQUIVALENT: Mapping[Place, str] = {
-    ("domain/book.py", "apply", "if edge != inf and len(keys) < depth:", "and becomes or"): (
+    ("domain/book.py", "BookSide.apply", "if edge != inf and len(keys) < depth:", "and becomes or"): (
         "the window is filled again, with the same levels, more often than it must be: slower, and no other book"
     ),
-    ("domain/splice.py", "_take_check", "check.changes.clear()", "the statement is left out"): (
+    ("domain/counted.py", "", "_PROBE_LEVELS = 20", "20 becomes 21"): (
+        "one level more is compared in a probe: a choice, not a rule"
+    ),
+    ("domain/proof.py", "KeyProof", "is_interrupted: bool = False", "False becomes True"): (
+        "of a key: its first record ends what interruption there is, before anything asks for it"
+    ),
+    ("domain/splice.py", "SplicedSync._take_check", "check.changes.clear()", "the statement is left out"): (
         "once the second book is there, nobody looks at what was collected for it: this gives the memory back"
     ),
-    ("domain/sync.py", "unopened", "self._forget(now)", "the statement is left out"): (
+    ("domain/sync.py", "BookSync.unopened", "self._forget(now)", "the statement is left out"): (
         "before an attempt to connect there was none, or the last connection was closed or given up, which forgets"
     ),
 }
@@ -24,7 +30,7 @@ EQUIVALENT: Mapping[Place, str] = {
 
 def place_of(mutant: Mutant) -> Place:
     """Say where a change is, in words that outlive other changes of its file."""
-    return mutant.file, mutant.function, mutant.was, mutant.what
+    return mutant.file, mutant.within, mutant.was, mutant.what
 
 
 def reason_of(mutant: Mutant) -> str | None:

@@ -15,7 +15,7 @@ _CORE = (
 _NEAR: Mapping[str, Sequence[str]] = {
     "domain/sync.py": (_DOMAIN, *_CORE),
     "domain/instrument.py": ("tests/unit/venues", "tests/unit/test_shards.py"),
-    "domain/errors.py": ("tests/unit/venues", _APPLICATION),
+    "domain/errors.py": (f"{_DOMAIN}/test_errors.py", "tests/unit/venues", "tests/unit/kafka"),
     "domain/normalized.py": ("tests/unit/kafka/test_kafka_records.py", f"{_APPLICATION}/test_outbox.py"),
     "application/core.py": _CORE,
     "application/inputs.py": ("tests/unit/inputlog",),

@@ -40,8 +40,8 @@ class Mutant:
     text: str
     was: str
     """The line as it stands, without its indentation."""
-    function: str
-    """Where it stands; empty outside of functions."""
+    within: str
+    """The class and function that it stands in, as in ``BookSide.apply``."""
 
     @property
     def name(self) -> str:
@@ -78,7 +78,7 @@ def changes_in(source: str, file: str) -> Sequence[Mutant]:
     finder.visit(ast.parse(source))
     lines = source.splitlines()
     return [
-        Mutant(file, number, line, what, start, end, text, lines[line - 1].strip(), finder.functions.get(start, ""))
+        Mutant(file, number, line, what, start, end, text, lines[line - 1].strip(), finder.within.get(start, ""))
         for number, (start, end, line, what, text) in enumerate(sorted(set(finder.found)))
     ]
 
@@ -92,9 +92,9 @@ class _Finder(ast.NodeVisitor):
         self._starts = [0]
         for line in source.splitlines(keepends=True):
             self._starts.append(self._starts[-1] + len(line.encode()))
-        self.functions: dict[int, str] = {}
+        self.within: dict[int, str] = {}
         """By where a change starts."""
-        self._function = ""
+        self._within = ""
 
     # where things stand
 
@@ -111,7 +111,7 @@ class _Finder(ast.NodeVisitor):
 
     def _note(self, start: int, end: int, line: int, what: str, text: str) -> None:
         self.found.append((start, end, line, what, text))
-        self.functions[start] = self._function
+        self.within[start] = self._within
 
     def _change_between(self, left: ast.AST, right: ast.AST, was: str, text: str) -> None:
         start, end = self._span(left)[1], self._span(right)[0]
@@ -132,12 +132,18 @@ class _Finder(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
             self.visit(default)
-        outer, self._function = self._function, node.name
-        for statement in node.body:
-            self.visit(statement)
-        self._function = outer
+        self._visit_inside(node)
 
     visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._visit_inside(node)
+
+    def _visit_inside(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        outer, self._within = self._within, f"{self._within}.{node.name}".removeprefix(".")
+        for statement in node.body:
+            self.visit(statement)
+        self._within = outer
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """Nothing: what is said to people; before 3.12 its places are not known either."""
@@ -223,7 +229,7 @@ class _Finder(ast.NodeVisitor):
                 others = [self._text(each) for each in node.targets if each is not target]
                 text = " = ".join([*others, self._text(node.value)])
                 self._change(node, f"{self._text(node.targets[at])} is not set", text)
-        elif self._function != "__init__" and not isinstance(node.targets[0], ast.Name):
+        elif not self._within.endswith("__init__") and not isinstance(node.targets[0], ast.Name):
             self._drop(node)
         self.visit(node.value)
 

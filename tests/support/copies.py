@@ -99,4 +99,5 @@ def program_copy() -> Iterator[ProgramCopy]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(_ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(_ROOT / "config", folder / "config")
         yield ProgramCopy(folder)
