@@ -19,9 +19,9 @@ from market_data.config import Settings
 from market_data.factories.asking import make_check, make_consumer, make_verification
 from market_data.factories.producing import make_input_log, make_outbox, make_producer, make_publisher, make_run
 from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
-from market_data.factories.venues import make_plans, make_transport
+from market_data.factories.venues import make_plans, make_sync_settings, make_transport
 
-__all__ = ["Container"]
+__all__ = ["Container", "make_sync_settings"]
 
 
 class Container(containers.DeclarativeContainer):
