@@ -17,12 +17,14 @@ settings.register_profile(
 )
 settings.load_profile(PROFILE)
 
-if hasattr(signal, "SIGHUP") and (
-    signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or "PYTEST_XDIST_WORKER" in os.environ
-):
-    # Under nohup the tests go on without a terminal. The programs that they start would inherit that it is ignored, and
-    # could not be told by it to end; a handler that does nothing is not inherited.
-    signal.signal(signal.SIGHUP, lambda *_: None)
+# In the background, or under nohup, the tests go on whatever their terminal says. The programs that they start would
+# inherit that these signals are ignored, and could not be told by them to end; a handler that does nothing is not
+# inherited.
+for _name in ("SIGHUP", "SIGINT", "SIGQUIT"):
+    _number = getattr(signal, _name, None)
+    _is_worker = _name == "SIGHUP" and "PYTEST_XDIST_WORKER" in os.environ
+    if _number is not None and (_is_worker or signal.getsignal(_number) is signal.SIG_IGN):
+        signal.signal(_number, lambda *_: None)
 
 
 @pytest.fixture
