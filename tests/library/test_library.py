@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loguru import logger
 from tests.library import foreign_project
 from tests.support.processes import running, running_sandbox
 
 import market_data
 from market_data import reader
+from market_data.logs.library import library_telemetry
 
 WHEEL = bool(os.environ.get("TEST_WHEEL"))
 HEAVY = ("rich", "click", "starlette", "uvicorn", "dependency_injector", "confluent_kafka", "httpx", "httpx_ws")
@@ -99,6 +101,22 @@ with iter_books({brokers!r}, topic="no.such.topic") as books:
         assert ended.stderr is not None
         assert "the topic does not exist yet" in ended.stderr.readline()
         ended.kill()
+
+
+def test_what_repeats_over_instruments_is_a_few_lines_and_a_sum_that_names_them() -> None:
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(str(message)), format="{message} {extra}")
+    logger.enable("market_data")
+    try:
+        with library_telemetry(60) as telemetry:
+            for number in range(300):
+                telemetry.warn("another producer publishes this too", instrument=f"binance:C{number}-USDT")
+    finally:
+        logger.remove(sink)
+        logger.disable("market_data")
+    assert len(told) < 10
+    assert "binance:C0-USDT" in told[0]
+    assert "repeated 295 times for 295 instruments" in told[-1]
 
 
 def test_importing_it_loads_nothing_that_only_commands_need() -> None:

@@ -8,6 +8,7 @@ from time import monotonic
 
 from loguru import logger
 
+from market_data.adapters.telemetry.logs import subject_field
 from market_data.application.ports import Telemetry
 from market_data.logs.lines import Line
 from market_data.logs.repeats import Repeats
@@ -62,4 +63,4 @@ def library_telemetry(repeat_seconds: float) -> Iterator[LibraryTelemetry]:
 
 
 def _line(level: str, severity: int, message: str, fields: dict[str, object]) -> Line:
-    return Line(datetime.now(UTC), level, severity, "", message, fields)
+    return Line(datetime.now(UTC), level, severity, "", message, fields, subject_field=subject_field(fields))
