@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import yaml
 from tests.fuzz.readers import Read, Reader, of_function
 from tests.support.captures import excerpt, lines
 
@@ -27,6 +28,9 @@ from market_data_sandbox.faults.script import load_script
 __all__ = ["READERS"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a disk would take longer than most readers
+_MOST_SEED_BYTES, _SEED_SETTINGS = 600, 5
+"""Of YAML, which takes a millisecond for 30 lines: a small piece breaks in as many ways as a large one."""
 _WORDS = (
     b"kafka",
     b"brokers",
@@ -56,7 +60,7 @@ def _from_file(read: Callable[[Path], object], name: str = "input") -> Callable[
 
     @contextmanager
     def opened() -> Iterator[Read]:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
             path = Path(folder) / name
 
             def feed(content: bytes) -> None:
@@ -77,7 +81,25 @@ def _base() -> Layer:
 
 
 def _yaml() -> list[bytes]:
-    return [path.read_bytes()[:3000].rpartition(b"\n")[0] for path in sorted((_ROOT / "config").glob("*.yaml"))]
+    files = sorted((_ROOT / "config").glob("*.yaml"))
+    return [*map(_beginning, files), *_sections(yaml.safe_load((_ROOT / "config" / "base.yaml").read_bytes()))]
+
+
+def _beginning(path: Path) -> bytes:
+    return path.read_bytes()[:_MOST_SEED_BYTES].rpartition(b"\n")[0]
+
+
+def _sections(tree: Mapping[str, object], *above: str) -> Iterator[bytes]:
+    """Write the settings of each section, a few at a time, below the sections around it."""
+    plain = [(name, value) for name, value in tree.items() if not isinstance(value, dict)]
+    for at in range(0, len(plain), _SEED_SETTINGS):
+        piece: object = dict(plain[at : at + _SEED_SETTINGS])
+        for name in reversed(above):
+            piece = {name: piece}
+        yield yaml.safe_dump(piece).encode()
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _sections(value, *above, name)
 
 
 @contextmanager
@@ -161,7 +183,8 @@ def _captured() -> list[bytes]:
 
 def _scripts() -> list[bytes]:
     folder = _ROOT / "src" / "market_data_sandbox" / "faults" / "scripts"
-    return [path.read_bytes()[:1500].rpartition(b"\n")[0] for path in sorted(folder.glob("*.yaml"))]
+    entries = [line for path in sorted(folder.glob("*.yaml")) for line in path.read_bytes().split(b"\n")]
+    return [b"\n".join(entries[at : at + 4]) for at in range(0, len(entries), 4)]
 
 
 READERS: Sequence[Reader] = (

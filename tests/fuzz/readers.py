@@ -1,13 +1,15 @@
 """The registry: each reader of what comes from outside, what it is fed, and the errors that its documentation names."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import attrs
 
-__all__ = ["Reader", "all_readers", "named"]
+__all__ = ["Read", "Reader", "all_readers", "event_loop", "named", "of_function"]
 
 Read = Callable[[bytes], object]
+Run = Callable[[Coroutine[object, object, None]], None]
 
 
 @attrs.frozen
@@ -38,6 +40,17 @@ def of_function(
 ) -> Reader:
     """Make a reader of a function that needs no room."""
     return Reader(name, lambda: nullcontext(read), seeds, documented, tokens)
+
+
+@contextmanager
+def event_loop() -> Iterator[Run]:
+    """Give what runs a coroutine to its end, one after the other in the same loop.
+
+    ``asyncio.run`` makes a loop for each, and ``asyncio.Runner.run`` sets the handlers of signals for each, which takes
+    longer than many an input.
+    """
+    with asyncio.Runner() as runner:
+        yield runner.get_loop().run_until_complete
 
 
 def all_readers() -> Sequence[Reader]:

@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from types import CodeType, FrameType
@@ -12,6 +12,9 @@ from tests.fuzz.campaign import fuzz, input_of
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.readers import Reader, all_readers, named, of_function
 
+from market_data.adapters.kafka import subscription
+from market_data.adapters.transport import rest, websocket
+from market_data.config import layers
 from market_data.domain.errors import MalformedFrame
 
 _SEED = 20_261_129
@@ -109,6 +112,37 @@ def test_a_fault_in_a_reader_is_found_and_its_input_can_be_made_again() -> None:
     assert f"--seed 1 --first {finding.number} --inputs 1" in outcome.command(finding)
     again = fuzz(reader, 1, 1, first=finding.number)
     assert again.findings[0].content == finding.content
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "function", "is_hit"),
+    [
+        ("http answer", rest, "refusal_of", lambda response, *_: "nan" in str(response.headers)),
+        ("websocket", websocket._Session, "_take", lambda _, event: "null" in event.data),
+        ("settings file", layers, "_scalar", lambda node: "1970" in node.value),
+        ("record shown", subscription, "read", lambda _, value: b"1970" in (value or b"")),
+    ],
+    ids=lambda value: value if isinstance(value, str) and " " in value else "",
+)
+def test_a_rare_fault_deep_behind_a_reader_is_found(
+    name: str, owner: object, function: str, is_hit: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if a text of a few bytes, which one input in fifty or fewer brings there, had been forgotten."""
+    rightly = getattr(owner, function)
+
+    def forgetful(*arguments: object, **named: object) -> object:
+        if is_hit(*arguments):
+            message = "planted"
+            raise ZeroDivisionError(message)
+        return rightly(*arguments, **named)
+
+    (reader,) = [each for each in all_readers() if each.name == name]
+    with monkeypatch.context() as planting:
+        planting.setattr(owner, function, forgetful)
+        outcome = fuzz(reader, 1000, _SEED)
+    assert 0 < outcome.undocumented.total() <= 20
+    assert all(finding.error.startswith("ZeroDivisionError") for finding in outcome.findings)
+    assert not fuzz(reader, 1, _SEED, first=outcome.findings[0].number).findings
 
 
 def test_the_same_number_makes_the_same_input_and_others_make_others() -> None:

@@ -1,12 +1,11 @@
 """What lies on a topic, and all that shows or proves it; and what a broker says of the topic itself."""
 
-import asyncio
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import attrs
-from tests.fuzz.readers import Read, Reader, of_function
+from tests.fuzz.readers import Read, Reader, event_loop, of_function
 from tests.support.network import FakeTelemetry
 from tests.support.records import EARLIER_RUN, LATER_RUN, record
 from tests.unit.kafka.test_kafka_subscription import FakeConsumer, FakeMessage
@@ -58,17 +57,15 @@ def _decode(value: bytes) -> None:
 
 @contextmanager
 def _consuming() -> Iterator[Read]:
-    with asyncio.Runner() as runner:
-        yield lambda content: runner.run(_consume([FakeMessage(0, value=None), *_messages(content.split(b"\n"))]))
+    with event_loop() as run:
+        yield lambda content: run(_consume([FakeMessage(0, value=None), *_messages(content.split(b"\n"))]))
 
 
 @contextmanager
 def _consuming_keys() -> Iterator[Read]:
     value = encode(record(17))
-    with asyncio.Runner() as runner:
-        yield lambda key: runner.run(
-            _consume([FakeMessage(0, key, b"{"), FakeMessage(1, key, value, _NOW.wall // 1000)])
-        )
+    with event_loop() as run:
+        yield lambda key: run(_consume([FakeMessage(0, key, b"{"), FakeMessage(1, key, value, _NOW.wall // 1000)]))
 
 
 @contextmanager
@@ -79,10 +76,8 @@ def _consuming_headers() -> Iterator[Read]:
         lines = (line.partition(b"=") for line in content.split(b"\n"))
         return tuple((name.decode("utf-8", "replace"), text if sign else None) for name, sign, text in lines)
 
-    with asyncio.Runner() as runner:
-        yield lambda content: runner.run(
-            _consume([FakeMessage(0, None, value, _NOW.wall // 1000, headers_of(content))])
-        )
+    with event_loop() as run:
+        yield lambda content: run(_consume([FakeMessage(0, None, value, _NOW.wall // 1000, headers_of(content))]))
 
 
 def _messages(values: Sequence[bytes]) -> list[FakeMessage]:
@@ -151,8 +146,8 @@ def _checking() -> Iterator[Read]:
         admin = FakeAdmin(partitions=TOPIC.partitions, config={name: value for name, _, value in lines})
         await make_or_check(admin, TOPIC, FakeTelemetry(), 0.5)
 
-    with asyncio.Runner() as runner:
-        yield lambda content: runner.run(check(content))
+    with event_loop() as run:
+        yield lambda content: run(check(content))
 
 
 READERS: Sequence[Reader] = (

@@ -1,6 +1,7 @@
 """What the tree of settings looks like, read off its classes: its paths, what stands at each, which one was meant."""
 
 import difflib
+import functools
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -85,6 +86,7 @@ def value_at(values: object, path: Names) -> object:
     return values
 
 
+@functools.cache
 def is_map_of(form: object) -> bool:
     """Tell whether a type is a map of names that anyone may choose."""
     return get_origin(form) is Mapping
@@ -125,13 +127,19 @@ def _nearest(path: Names, values: object) -> Names | None:
     return _nearest(path[:-1], values) if above is None else None
 
 
-def _children(entry: Entry, names: Names) -> dict[str, Entry]:
+def _children(entry: Entry, names: Names) -> Mapping[str, Entry]:
     if is_map_of(entry.form):
         child = _entry(get_args(entry.form)[1])
         return dict.fromkeys(names, child)
-    if not entry.is_section:
+    return _entries(entry.form)
+
+
+@functools.cache
+def _entries(form: Any) -> Mapping[str, Entry]:  # noqa: ANN401 - a type annotation has no type of its own
+    """Read the annotations of a class of settings; a plain value has none. Once each: every step of a walk asks."""
+    if not attrs.has(form):
         return {}
-    return {name: _entry(hint) for name, hint in get_type_hints(entry.form, include_extras=True).items()}
+    return {name: _entry(hint) for name, hint in get_type_hints(form, include_extras=True).items()}
 
 
 def _entry(hint: Any) -> Entry:  # noqa: ANN401 - a type annotation has no type of its own

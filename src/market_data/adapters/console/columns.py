@@ -51,9 +51,9 @@ class Row:
         return " " * (whole - len(shown.partition(".")[0])) + shown if shown else ""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Column:
-    """One column; the least important ones go first where room is short."""
+    """One column; the least important ones go first where room is short. Each is equal to itself alone."""
 
     title: str
     importance: int
