@@ -91,10 +91,9 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the hot path on the real captures, and the way to a real broker, each beside its bare cost in one run."""
+    """Measure all on this machine, each beside its bare cost in one run: ``nox -s bench -- --only hot_path growth``."""
     _install(session)
-    session.run("python", "-m", "tests.benchmarks.hot_path")
-    session.run("python", "-m", "tests.benchmarks.publisher", *session.posargs)
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
 @nox.session

@@ -5,7 +5,7 @@ The rebuild shares nothing with the program: it parses by ``json``, keeps a dict
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from heapq import nlargest, nsmallest
 from pathlib import Path
@@ -59,12 +59,15 @@ class BinanceCapture:
     @classmethod
     def load(cls) -> "BinanceCapture | None":
         """Read the files; None where they are absent."""
-        if not CAPTURES.is_dir():
-            return None
+        return cls.read([CAPTURES / name for name in BINANCE]) if CAPTURES.is_dir() else None
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> "BinanceCapture":
+        """Read files that are one run."""
         frames: list[Frame] = []
         ticks: dict[int, tuple[str, str, str, str]] = {}
-        for name in BINANCE:
-            for received, payload in _lines(CAPTURES / name):
+        for path in paths:
+            for received, payload in _lines(path):
                 is_depth = b"@depth" in payload[:60]
                 frames.append(Frame(received, payload, is_depth, payload.startswith(b'{"lastUpdateId"')))
                 if b"@bookTicker" in payload[:60]:

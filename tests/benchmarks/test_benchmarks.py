@@ -1,0 +1,143 @@
+"""Each benchmark runs on a tiny input and says what it should; what the figures are is of no interest here."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.benchmarks import big_snapshot, growth, hot_path, instructions, memory, plot
+from tests.benchmarks.engines import book_engines
+from tests.benchmarks.pipeline import Recording, agreement
+from tests.benchmarks.results import Effort, Result, command, in_turns
+
+ENGINES = [f"{name} engine" for name in book_engines()]
+
+
+def run(asked: Sequence[str]) -> int:
+    """Run a counted process, and count nothing."""
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return 5000 if asked[-1] == "all" else 1000
+
+
+def measured(name: str, measure: Callable[[Effort], Iterable[Result]], folder: Path) -> dict[str, dict[str, Any]]:
+    file = folder / "results" / f"{name}.json"
+    assert command(name, measure, ["--small", "--rounds", "2", "--json", str(file)]) == 0
+    held = json.loads(file.read_text(encoding="utf-8"))
+    assert held["machine"]["python"]
+    return {result["name"]: result for result in held["results"]}
+
+
+def test_the_book_path_is_held_against_the_floor_with_every_engine_that_is_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (result,) = measured("hot_path", hot_path.measure, tmp_path).values()
+    assert list(result["ways"]) == [hot_path.FLOOR, *ENGINES]
+    assert result["ways"][hot_path.FLOOR]["ratio"]["median"] == 1
+    assert all(len(way["rounds"]) == 2 and way["median"] > 0 for way in result["ways"].values())
+    said = capsys.readouterr().out
+    assert "engine: 4 of 4 comparable best prices of the venue agree" in said
+    assert "ITS RECORDS ARE OTHERS" not in said
+
+
+def test_a_book_that_is_not_the_venues_own_is_told() -> None:
+    engine = book_engines()["python"]
+    recording = Recording.load(engine, is_small=True)
+    ticks = recording.capture.ticks
+    for number, (bid, size, ask, more) in ticks.items():
+        ticks[number] = (bid, f"{size}1", ask, more)
+    assert agreement(engine, recording) == (0, 4)
+
+
+def test_growth_is_measured_in_instruments_and_in_levels(tmp_path: Path) -> None:
+    results = measured("growth", growth.measure, tmp_path)
+    assert list(results["growth_instruments_python"]["ways"]) == ["1 instrument", "20 instruments"]
+    assert list(results["growth_levels_python"]["ways"]) == ["100 levels a side", "1,000 levels a side"]
+    assert len(results) == 2 * len(ENGINES)
+
+
+def test_memory_is_measured_per_instrument_and_over_events(tmp_path: Path) -> None:
+    results = measured("memory", memory.measure, tmp_path)
+    assert list(results["memory_per_instrument"]["ways"]) == ["the book as JSON", *ENGINES]
+    assert list(results["memory_over_events_python"]["ways"])[-1] == "500 events"
+
+
+def test_the_big_snapshot_is_measured_over_real_sockets_beside_one_whole_decode(tmp_path: Path) -> None:
+    results = measured("big_snapshot", big_snapshot.measure, tmp_path)
+    ways = results["big_snapshot_python"]["ways"]
+    assert list(ways) == [
+        big_snapshot.WHOLE,
+        "longest stall of the loop",
+        "other venue's p99 meanwhile",
+        "other venue's p99 afterwards",
+    ]
+    assert all(way["least"] > 0 for way in ways.values())
+
+
+def test_a_large_frame_is_made_where_none_is_recorded() -> None:
+    frame = json.loads(big_snapshot.large_frame(is_small=True))
+    levels = frame["events"][0]["updates"]
+    bids, asks = ([float(each["price_level"]) for each in levels if each["side"] == side] for side in ("bid", "offer"))
+    assert max(bids) < min(asks)
+    assert (bids, asks) == (sorted(bids, reverse=True), sorted(asks))
+
+
+def test_instructions_are_those_of_the_counted_events_alone(tmp_path: Path) -> None:
+    measure = partial(instructions.measure, found=("nothing counts", run))
+    (result,) = measured("instructions", measure, tmp_path).values()
+    assert list(result["ways"]) == [hot_path.FLOOR, *ENGINES]
+    assert all(way["rounds"] == [800] for way in result["ways"].values())
+
+
+def test_ways_take_turns_and_none_is_always_the_first() -> None:
+    order: list[str] = []
+
+    def job(name: str) -> float:
+        order.append(name)
+        return float(len(order))
+
+    values = in_turns({name: partial(job, name) for name in "abc"}, 3)
+    assert "".join(order) == "abcbcacab"
+    assert values["a"] == [1, 6, 8]
+
+
+RESULT = Result(
+    "book_path", "Book <path>", "By\n hand.", "µs", {"floor": [1.0, 2.0], "python engine": [4.0, 6.0]}, "floor"
+)
+ABOUT = {"processor": "P", "cores": 2, "python": "3", "commit": "c", "time": "t"}
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    ratio = RESULT.ratios("python engine")
+    assert ratio is not None
+    assert (ratio.median, ratio.least, ratio.most) == (3.5, 3, 4)
+    assert RESULT.method == "By hand."
+
+
+def test_the_table_is_written_between_its_marks_in_readme_and_the_picture_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, readme, picture = tmp_path / "r.json", tmp_path / "README.md", tmp_path / "docs" / "b.svg"
+    results.write_text(json.dumps({"machine": ABOUT, "results": [RESULT.as_json()]}))
+    readme.write_text("\n".join(["above", *plot.MARKS, "below"]))
+    for _ in range(2):
+        assert plot.main([str(results), "-o", str(picture), "--table", "--readme", str(readme)]) == 0
+    assert "| **python engine** | 5 | 3.5 | 3 - 4 |" in capsys.readouterr().out
+    written = readme.read_text()
+    assert written.startswith(f"above\n{plot.MARKS[0]}\n\n| |")
+    assert written.endswith(f"{plot.MARKS[1]}\nbelow")
+    assert written.count("python engine") == 1
+    drawn = picture.read_text()
+    assert "Book &lt;path&gt;" in drawn
+    assert 'class="ours"' in drawn
+
+
+def test_a_readme_without_the_marks_is_left_alone(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing")
+    with pytest.raises(SystemExit, match="expected the lines"):
+        plot.into_readme(readme, "| |")
+    assert readme.read_text() == "nothing"
