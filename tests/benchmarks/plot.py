@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in options.results:
         about, results = read(path)
         found |= {result["name"]: result for result in results}
-    results = [found[name] for name in options.only if name in found] if options.only else list(found.values())
+    results = [found[name] for name in options.only or found if name in found]
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(svg(results, about), encoding="utf-8")

@@ -69,13 +69,17 @@ class Spread:
         return f"{short(self.median):>9}  {short(self.least):>9} - {short(self.most):<9}"
 
 
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 @attrs.frozen
 class Result:
     """One table: several ways to do the same, measured in turns."""
 
     name: str
     title: str
-    method: str = attrs.field(converter=lambda text: " ".join(text.split()))
+    method: str = attrs.field(converter=_one_line)
     """How it was measured: one paragraph."""
     unit: str
     values: Mapping[str, Sequence[float]]
