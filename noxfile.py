@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "types", "imports", "tests"]
@@ -94,6 +95,33 @@ def bench(session: nox.Session) -> None:
     """Measure all on this machine, each beside its bare cost in one run: ``nox -s bench -- --only hot_path growth``."""
     _install(session)
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
+def bench_peers(session: nox.Session) -> None:
+    """Measure other projects' books beside ours: cryptofeed, nautilus_trader, and where cargo is two in Rust."""
+    _install(session)
+    peers, folder = Path("tests/benchmarks/peers"), Path(session.create_tmp()).resolve()
+    workers = []
+    for package in (peers / "requirements.txt").read_text(encoding="utf-8").split():
+        name = package.partition("==")[0]
+        python = folder / name / "bin" / "python"
+        try:
+            session.run("python", "-m", "venv", str(folder / name), silent=True)
+            session.run(str(python), "-m", "pip", "install", "-q", package, silent=True, external=True)
+        except CommandFailed:
+            session.warn(f"left out: {package} cannot be installed here")
+        else:
+            workers.append(f"{python}={peers / f'with_{name}.py'}")
+    try:
+        target = {"CARGO_TARGET_DIR": str(folder / "target")}
+        manifest = ("--manifest-path", str(peers / "rust" / "Cargo.toml"))
+        session.run("cargo", "build", "-q", "--release", "--locked", *manifest, env=target, silent=True, external=True)
+    except CommandFailed:
+        session.warn("left out: barter-data and nautilus-model cannot be built here (they need cargo)")
+    else:
+        workers.append(str(folder / "target" / "release" / "peers"))
+    session.run("python", "-m", "tests.benchmarks.peers", *workers, *session.posargs)
 
 
 @nox.session

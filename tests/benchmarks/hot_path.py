@@ -14,7 +14,7 @@ from tests.benchmarks.engines import book_engines
 from tests.benchmarks.pipeline import Pipeline, Recording, agreement, run_of
 from tests.benchmarks.results import Effort, Result, command, in_turns, quiet_collector
 
-__all__ = ["FLOOR", "floor", "jobs", "measure"]
+__all__ = ["FLOOR", "floor", "jobs", "measure", "ours"]
 
 FLOOR = "bare decode + encode"
 _METHOD = """
@@ -54,6 +54,11 @@ def floor(frames: Sequence[bytes], records: Sequence[Any]) -> None:
         encode(record)
 
 
+def ours(engine: str) -> str:
+    """Name our own way with an engine."""
+    return f"ours, {engine} engine"
+
+
 def jobs(recording: Recording) -> dict[str, Callable[[], float]]:
     """Give the floor and every engine, each as a round that gives its µs an event."""
     events = len(recording.frames)
@@ -72,7 +77,7 @@ def jobs(recording: Recording) -> dict[str, Callable[[], float]]:
         await pipeline.run(recording.inputs)
         return (time.process_time() - started) / events * 1e6
 
-    return {FLOOR: bare, **{f"{name} engine": partial(anyio.run, through, name) for name in engines}}
+    return {FLOOR: bare, **{ours(name): partial(anyio.run, through, name) for name in engines}}
 
 
 def measure(effort: Effort) -> Iterable[Result]:

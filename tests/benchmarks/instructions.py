@@ -17,7 +17,7 @@ import anyio
 import attrs
 import msgspec
 from tests.benchmarks.engines import book_engines
-from tests.benchmarks.hot_path import FLOOR, floor
+from tests.benchmarks.hot_path import FLOOR, floor, ours
 from tests.benchmarks.pipeline import Given, Pipeline, Recording, run_of
 from tests.benchmarks.results import Effort, Result, command
 
@@ -59,9 +59,9 @@ class Work:
         return cls(before, both[first:], recording.frames[warm_up : warm_up + events], values)
 
 
-def do(way: str, work: Work, *, is_all: bool) -> None:
+def do(engine: str, work: Work, *, is_all: bool) -> None:
     """Be the process that is counted."""
-    if way == FLOOR:
+    if engine == FLOOR:
         records = [msgspec.json.decode(value) for value in work.records]
         floor(work.frames[:10], records[:10])
         if is_all:
@@ -69,7 +69,7 @@ def do(way: str, work: Work, *, is_all: bool) -> None:
         return
 
     async def run() -> None:
-        pipeline = Pipeline(book_engines()[way.removesuffix(" engine")])
+        pipeline = Pipeline(book_engines()[engine])
         await pipeline.run(work.before)
         if is_all:
             await pipeline.run(work.counted)
@@ -132,8 +132,8 @@ def measure(effort: Effort, found: tuple[str, Counter] | None = None) -> Iterabl
     with tempfile.NamedTemporaryFile() as file:
         file.write(pickle.dumps(Work.of(recording, warm_up, events)))
         file.flush()
-        for way in (FLOOR, *(f"{name} engine" for name in engines)):
-            asked = (sys.executable, "-m", "tests.benchmarks.instructions", "--do", way, file.name)
+        for way, engine in ((FLOOR, FLOOR), *((ours(name), name) for name in engines)):
+            asked = (sys.executable, "-m", "tests.benchmarks.instructions", "--do", engine, file.name)
             values[way] = [(count((*asked, "all")) - count((*asked, "none"))) / events]
     method = _METHOD.format(name, events, warm_up)
     title = "Book path in instructions"

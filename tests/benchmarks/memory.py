@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 from tests.benchmarks.engines import book_engines
 from tests.benchmarks.growth import Stream
+from tests.benchmarks.hot_path import ours
 from tests.benchmarks.results import Effort, Result, command
 from tests.benchmarks.synthetic import Market
 
@@ -65,7 +66,7 @@ def measure(effort: Effort) -> Iterable[Result]:
     json = len(Market.make(_LEVELS, 1).snapshot(1)) / 1000
     values = {"the book as JSON": [json] * rounds}
     for engine in book_engines():
-        values[f"{engine} engine"] = [_ask("per_instrument", engine, instruments)[0] for _ in range(rounds)]
+        values[ours(engine)] = [_ask("per_instrument", engine, instruments)[0] for _ in range(rounds)]
     yield Result(
         *("memory_per_instrument", "Memory for each instrument", _PER_INSTRUMENT, "kB"),
         values,

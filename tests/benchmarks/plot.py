@@ -33,7 +33,7 @@ Figures = Mapping[str, Any]
 
 
 def _is_ours(way: str) -> bool:
-    return "engine" in way or way.startswith("ours")
+    return way.startswith("ours")
 
 
 def _compared(results: Sequence[Figures]) -> list[Figures]:
@@ -42,7 +42,17 @@ def _compared(results: Sequence[Figures]) -> list[Figures]:
     return [each for each in results if each["base"] and (each["name"] not in _FIRST or each["name"] == first)]
 
 
-def table(results: Sequence[Figures], about: Mapping[str, Any]) -> str:
+def _sources(results: Sequence[Figures]) -> list[str]:
+    """Say where and when each was measured, once for those of one run."""
+    runs: dict[str, list[str]] = {}
+    for result in _compared(results):
+        about = result["machine"]
+        where = f"{about['processor']}, {about['cores']} cores, {about['python']}"
+        runs.setdefault(f"{where}, commit {about['commit']}, {about['time']}", []).append(result["title"])
+    return list(runs) if len(runs) == 1 else [f"{where}: {', '.join(titles)}" for where, titles in runs.items()]
+
+
+def table(results: Sequence[Figures]) -> str:
     """Write the table, in Markdown."""
     lines = ["| | median | times its base | least - most |", "|---|---:|---:|---:|"]
     for result in _compared(results):
@@ -54,10 +64,8 @@ def table(results: Sequence[Figures], about: Mapping[str, Any]) -> str:
             spread = "" if is_base else f"{short(ratio['least'])} - {short(ratio['most'])}"
             name = f"**{way}**" if _is_ours(way) else way
             lines.append(f"| {name} | {short(of['median'])} | {against} | {spread} |")
-    where = (
-        f"{about['processor']}, {about['cores']} cores, {about['python']}, commit {about['commit']}, {about['time']}"
-    )
-    return "\n".join([*lines, "", f"Medians, and ratios round by round within one run: {where}.", ""])
+    where = "; ".join(_sources(results))
+    return "\n".join([*lines, "", f"Medians, and ratios round by round within one run. {where}.", ""])
 
 
 def into_readme(path: Path, text: str) -> None:
@@ -74,15 +82,16 @@ def into_readme(path: Path, text: str) -> None:
     path.write_text(f"{before}{begin}\n\n{text}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
-def svg(results: Sequence[Figures], about: Mapping[str, Any]) -> str:
+def svg(results: Sequence[Figures]) -> str:
     """Draw each result as a panel: a dot for each median ratio, a line from the least to the most, on a log scale."""
     parts: list[str] = []
     top = 0
     for result in _compared(results):
         parts += _panel(result, top)
         top += _HEAD + _ROW * len(result["ways"]) + _FOOT
-    said = f"{about['processor']}, {about['cores']} cores, {about['python']}, {about['time']}"
-    parts.append(f'<text class="small" x="12" y="{top + 12}">{escape(said)}</text>')
+    for where in _sources(results):
+        parts.append(f'<text class="small" x="12" y="{top + 12}">{escape(where)}</text>')
+        top += 16
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top + 24}" width="{_WIDTH}" role="img">'
     return "\n".join([head, f"<style>{_STYLE}</style>", "<title>Benchmarks</title>", *parts, "</svg>", ""])
 
@@ -126,18 +135,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, metavar="README.md", help="write the table between its marks there")
     options = parser.parse_args(arguments)
     found: dict[str, Figures] = {}
-    about: Mapping[str, Any] = {}
     for path in options.results:
-        about, results = read(path)
-        found |= {result["name"]: result for result in results}
+        about, held = read(path)
+        found |= {result["name"]: {**result, "machine": about} for result in held}
     results = [found[name] for name in options.only or found if name in found]
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(svg(results, about), encoding="utf-8")
+        options.output.write_text(svg(results), encoding="utf-8")
     if options.table:
-        print(table(results, about))
+        print(table(results))
     if options.readme is not None:
-        into_readme(options.readme, table(results, about))
+        into_readme(options.readme, table(results))
     return 0
 
 

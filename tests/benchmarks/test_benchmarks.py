@@ -2,18 +2,21 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tests.benchmarks.peers.__main__ as peers
 from tests.benchmarks import big_snapshot, growth, hot_path, instructions, memory, plot
 from tests.benchmarks.engines import book_engines
 from tests.benchmarks.pipeline import Recording, agreement
 from tests.benchmarks.results import Effort, Result, command, in_turns
 
-ENGINES = [f"{name} engine" for name in book_engines()]
+PEERS = Path(__file__).parent / "peers"
+ENGINES = [hot_path.ours(name) for name in book_engines()]
 
 
 def run(asked: Sequence[str]) -> int:
@@ -92,6 +95,33 @@ def test_instructions_are_those_of_the_counted_events_alone(tmp_path: Path) -> N
     assert all(way["rounds"] == [800] for way in result["ways"].values())
 
 
+PEER = """
+from worker import work
+
+def prepare(snapshot, frames):
+    top = ([("1", "1")], [("2", "1")])
+    assert snapshot.startswith(b'{"lastUpdateId"') and len(frames) == %d
+    return (lambda: None), (lambda: top)
+
+work({"a peer": ("does nothing", prepare)})
+"""
+
+
+def test_other_projects_take_turns_with_ours_and_are_told_to_be_wrong_or_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, file = tmp_path / "with_nothing.py", tmp_path / "peers.json"
+    frames = len(Recording.load(book_engines()["python"], is_small=True).frames)
+    script.write_text(f"import sys; sys.path.append({str(PEERS)!r})\n{PEER % frames}")
+    workers = [f"{sys.executable}={script}", "/not/there", f"{sys.executable}=/not/there.py"]
+    assert peers.main([*workers, "--small", "--rounds", "2", "--json", str(file)]) == 0
+    (result,) = json.loads(file.read_text(encoding="utf-8"))["results"]
+    assert list(result["ways"]) == [hot_path.FLOOR, *ENGINES, "a peer"]
+    said = capsys.readouterr().out
+    assert "a peer: does nothing; top 20 NOT RIGHT at the end" in said
+    assert said.count("left out: ") == 2
+
+
 def test_ways_take_turns_and_none_is_always_the_first() -> None:
     order: list[str] = []
 
@@ -104,14 +134,12 @@ def test_ways_take_turns_and_none_is_always_the_first() -> None:
     assert values["a"] == [1, 6, 8]
 
 
-RESULT = Result(
-    "book_path", "Book <path>", "By\n hand.", "µs", {"floor": [1.0, 2.0], "python engine": [4.0, 6.0]}, "floor"
-)
+RESULT = Result("book_path", "Book <path>", "By\n hand.", "µs", {"floor": [1.0, 2.0], "ours": [4.0, 6.0]}, "floor")
 ABOUT = {"processor": "P", "cores": 2, "python": "3", "commit": "c", "time": "t"}
 
 
 def test_ratios_are_taken_round_by_round() -> None:
-    ratio = RESULT.ratios("python engine")
+    ratio = RESULT.ratios("ours")
     assert ratio is not None
     assert (ratio.median, ratio.least, ratio.most) == (3.5, 3, 4)
     assert RESULT.method == "By hand."
@@ -125,11 +153,11 @@ def test_the_table_is_written_between_its_marks_in_readme_and_the_picture_beside
     readme.write_text("\n".join(["above", *plot.MARKS, "below"]))
     for _ in range(2):
         assert plot.main([str(results), "-o", str(picture), "--table", "--readme", str(readme)]) == 0
-    assert "| **python engine** | 5 | 3.5 | 3 - 4 |" in capsys.readouterr().out
+    assert "| **ours** | 5 | 3.5 | 3 - 4 |" in capsys.readouterr().out
     written = readme.read_text()
     assert written.startswith(f"above\n{plot.MARKS[0]}\n\n| |")
     assert written.endswith(f"{plot.MARKS[1]}\nbelow")
-    assert written.count("python engine") == 1
+    assert written.count("**ours**") == 1
     drawn = picture.read_text()
     assert "Book &lt;path&gt;" in drawn
     assert 'class="ours"' in drawn
