@@ -52,6 +52,9 @@ class FakePublisher(Publisher, Publication):
     def _has_room(self, _key: str) -> bool:
         return True
 
+    def linger(self) -> float:
+        return 0.0
+
     async def until_freed(self) -> None:
         await anyio.sleep_forever()
 

@@ -78,6 +78,9 @@ class _MemoryPublication(Publication):
     def admission(self) -> Callable[[str], bool]:
         return lambda _key: True
 
+    def linger(self) -> float:
+        return 0.0
+
     async def until_freed(self) -> None:
         await anyio.sleep_forever()
 

@@ -63,7 +63,7 @@ LEVELS = "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL"
         ("outbox.policy", "keep", "one of keep_until_full, latest_only, block", "'keep'"),
         ("reconnect.jitter", "1.1", "a number from 0 to 1", "1.1"),
         ("reconnect.backoff_multiplier", "0.9", "a number of 1 or more", "0.9"),
-        ("kafka.linger_milliseconds", "-1", "a number of milliseconds, 0 or more", "-1"),
+        ("kafka.linger_milliseconds", "-1", "auto, or a number of milliseconds, 0 or more", "-1"),
         ("kafka.retention_hours", "0", "a number of hours above 0", "0"),
         ("kafka.create_topic", "yes", "true or false", "'yes'"),
         ("kafka.create_topic", "1", "true or false", "1"),

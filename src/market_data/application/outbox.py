@@ -11,7 +11,7 @@ The contract, in one place:
   the record that follows them; ``epoch`` still shows that the book left ``live``.
 - ``publish_seq`` is given when a record is taken out: 0, 1, 2, … per key, without holes, whatever was merged.
 - What is taken out leaves in turns between the instruments, so that a busy one does not starve the others; those that
-  have no room in flight stay.
+  have no room in flight stay. It may linger before, so that others share its request: nobody is woken for these.
 """
 
 from collections import deque
@@ -27,6 +27,8 @@ __all__ = ["Outbox", "OutboxPolicy"]
 
 _BYTES_OF_A_RECORD = 400
 _BYTES_OF_A_LEVEL = 40
+_LOOK_SECONDS = 0.005
+"""While records linger, how often it is looked whether there are enough."""
 
 
 class OutboxPolicy(StrEnum):
@@ -118,14 +120,20 @@ class Outbox:
         self._filled.set()
 
     async def take(
-        self, at_most: int, admission: Callable[[], Callable[[str], bool]] | None = None
+        self,
+        at_most: int,
+        admission: Callable[[], Callable[[str], bool]] | None = None,
+        linger: Callable[[], float] | None = None,
     ) -> list[NormalizedBook]:
         """Wait for records and take them out with their place in the stream; empty once closed and drained.
 
         ``admission`` gives what says of each record, by its instrument, whether it may leave now; it is asked anew
-        whenever more comes, and by ``look_again``. Safe to cancel: nothing is lost.
+        whenever more comes, and by ``look_again``. ``linger`` tells, once there are records, how many seconds to wait
+        for others, unless ``at_most`` are there before. Safe to cancel: nothing is lost.
         """
         while True:
+            if self._records and linger is not None:
+                await self._linger(linger(), at_most)
             if taken := self._admitted(at_most, _admit_all if admission is None else admission()):
                 self._emptied.set()
                 return taken
@@ -133,6 +141,12 @@ class Outbox:
                 return []
             self._filled = anyio.Event()
             await self._filled.wait()
+
+    async def _linger(self, seconds: float, at_most: int) -> None:
+        until = anyio.current_time() + seconds
+        while seconds > 0 and self._records < at_most and not self._is_closed:
+            await anyio.sleep(min(seconds, _LOOK_SECONDS))
+            seconds = until - anyio.current_time()
 
     def look_again(self) -> None:
         """Let ``take`` ask again what may leave."""

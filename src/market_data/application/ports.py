@@ -276,6 +276,11 @@ class Publication(Protocol):
         raise NotImplementedError
 
     @abstractmethod
+    def linger(self) -> float:
+        """Say how many seconds the next records may wait for others before they are published, to share a request."""
+        raise NotImplementedError
+
+    @abstractmethod
     async def until_freed(self) -> None:
         """Wait until there may be room again for what was not admitted. Safe to cancel.
 

@@ -94,7 +94,7 @@ class Producer:
             return self._count_undelivered(publication)
 
     async def _deliver(self, publication: Publication) -> None:
-        while books := await self._outbox.take(_BATCH, publication.admission):
+        while books := await self._outbox.take(_BATCH, publication.admission, publication.linger):
             self._handing, self._in_flight = len(books), publication.undelivered
             await publication.publish(books)
             self._handing = 0

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import attrs
@@ -29,6 +29,7 @@ __all__ = [
     "Hours",
     "HttpUrl",
     "Kind",
+    "Linger",
     "Milliseconds",
     "Rate",
     "Seconds",
@@ -205,6 +206,13 @@ def _existing_file(value: object) -> Path | None:
 
 Seconds = Annotated[float, Kind("a number of seconds above 0", _number(lambda number: number > 0))]
 Milliseconds = Annotated[float, Kind("a number of milliseconds, 0 or more", _number(lambda number: number >= 0))]
+Linger = Annotated[
+    float | Literal["auto"],
+    Kind(
+        "auto, or a number of milliseconds, 0 or more",
+        lambda value: value if value == "auto" else _number(lambda number: number >= 0)(value),
+    ),
+]
 Hours = Annotated[float, Kind("a number of hours above 0", _number(lambda number: number > 0))]
 Rate = Annotated[float, Kind("a number above 0", _number(lambda number: number > 0))]
 Factor = Annotated[float, Kind("a number of 1 or more", _number(lambda number: number >= 1))]

@@ -180,11 +180,10 @@ async def test_a_reader_does_not_make_the_topic_that_was_deleted(broker_world: W
 
 
 async def test_a_topic_that_takes_smaller_messages_than_before_gets_smaller_batches(broker_world: World) -> None:
-    async with broker_world.publisher(compression="none", linger_milliseconds=200).open() as publication:
+    async with broker_world.publisher(compression="none").open() as publication:
         await publish(publication, SYMBOLS, range(3))
         await configure(broker_world, "max.message.bytes", "6000")
-        for number in range(3, 40):
-            await publication.publish([book(symbol, number) for symbol in SYMBOLS])
+        await publication.publish([book(symbol, number) for number in range(3, 40) for symbol in SYMBOLS])
         await publication.flush()
         await publish(publication, SYMBOLS, range(40, 45))
         await configure(broker_world, "max.message.bytes", "1000")

@@ -12,8 +12,10 @@ from tests.contract.kafka.kafka_world import RUN, World, batches, book, publish,
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.records import HEADERS, decode, encode
 from market_data.adapters.kafka.stamps import published_at
+from market_data.application.outbox import Outbox, OutboxPolicy
 from market_data.application.ports import Start
 from market_data.domain.errors import BrokerUnavailable, TopicMismatch
+from market_data.domain.normalized import BookState, BookStatus
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -94,7 +96,7 @@ async def test_every_compression_is_used_and_read_back(world: World, compression
 
 
 async def test_small_batches_keep_the_order(world: World) -> None:
-    async with world.publisher(max_batch_bytes=5000, linger_milliseconds=0).open() as publication:
+    async with world.publisher(max_batch_bytes=5000).open() as publication:
         await publish(publication, SYMBOLS, range(100))
     async with world.subscriber(max_poll_records=7).open(EARLIEST, None) as subscription:
         delivered = await read(subscription, 100 * len(SYMBOLS))
@@ -116,11 +118,21 @@ async def test_publish_waits_when_the_room_in_flight_is_full(world: World) -> No
 
 async def test_lingering_records_share_a_batch(world: World) -> None:
     async with world.publisher(linger_milliseconds=300).open() as publication:
+        box = Outbox(RUN, policy=OutboxPolicy.KEEP_UNTIL_FULL, max_records=100, max_bytes=10**6)
         started = anyio.current_time()
-        for number in range(5):
-            await publication.publish([book("S0-USD", number)])
+        async with anyio.create_task_group() as tasks:
+
+            async def put() -> None:
+                for number in range(5):
+                    level = (("1", "1"),)
+                    box.put(BookState("binance", "S0-USD", BookStatus.LIVE, None, 1, level, level, 1, 1, number, 1))
+                    await anyio.lowlevel.checkpoint()
+
+            tasks.start_soon(put)
+            await publication.publish(await box.take(100, publication.admission, publication.linger))
         await publication.flush()
         assert anyio.current_time() - started >= 0.3
+    assert [batch.records for batch in await batches(world)] == [5]
 
 
 async def test_latest_gives_what_is_published_after_opening(world: World) -> None:
@@ -259,7 +271,7 @@ async def test_a_caller_that_fails_sees_its_own_error(world: World) -> None:
 
 
 async def test_leaving_without_a_flush_drops_what_is_undelivered_at_once(world: World) -> None:
-    async with world.publisher(linger_milliseconds=60_000).open() as publication:
+    async with world.publisher().open() as publication:
         await publication.publish([book("S0-USD", 0)])
         assert publication.undelivered == 1
         left_at = anyio.current_time()

@@ -225,6 +225,49 @@ async def test_taking_waits_until_there_is_something() -> None:
 
 
 @pytest.mark.anyio
+async def test_records_linger_for_others_until_their_time_is_over() -> None:
+    box = outbox()
+    asked: list[int] = []
+
+    def linger() -> float:
+        asked.append(len(box))
+        return 0.1
+
+    async def put_another() -> None:
+        await anyio.lowlevel.checkpoint()
+        box.put(state("B-X", 2))
+
+    box.put(state("A-X", 1))
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(put_another)
+        books = await box.take(10, linger=linger)
+    assert anyio.current_time() - began >= 0.1
+    assert [book.symbol for book in books] == ["A-X", "B-X"]
+    assert asked == [1], "what comes meanwhile wakes nobody"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("way", ["enough", "closed"])
+async def test_nothing_lingers_once_enough_waits_or_nothing_more_comes(way: str) -> None:
+    box = outbox(max_records=1000)
+    box.put(state("A-X", 0))
+
+    async def end() -> None:
+        await anyio.lowlevel.checkpoint()
+        for number in range(1, 5):
+            box.put(state("A-X", number))
+        if way == "closed":
+            box.close()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(end)
+            books = await box.take(5 if way == "enough" else 100, linger=lambda: 60.0)
+    assert [book.sequence for book in books] == list(range(5))
+
+
+@pytest.mark.anyio
 async def test_taking_is_safe_to_cancel_and_nothing_is_lost() -> None:
     box = outbox()
     taken: list[NormalizedBook] = []

@@ -144,7 +144,7 @@ def symbols(partitions: int) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(
-    *, partitions: int = 2, brokers: int = 1, linger: float = 0.0, in_flight: int = 1000, ride_out: float = 60.0
+    *, partitions: int = 2, brokers: int = 1, linger: float | None = 0.0, in_flight: int = 1000, ride_out: float = 60.0
 ) -> AsyncIterator[Opened]:
     producer, telemetry, clock = FakeProducer(brokers), FakeTelemetry(), FakeClock()
     publication = KafkaPublication(
@@ -244,28 +244,21 @@ async def test_a_full_batch_leaves_the_rest_to_the_next_one() -> None:
     assert world.producer.sequences() == {symbol: list(range(7))}
 
 
-async def test_records_linger_until_their_time_is_over() -> None:
-    (symbol,) = symbols(1)
-    async with opened(partitions=1, linger=0.1) as world:
-        began = anyio.current_time()
-        await world.publication.publish([book(symbol, 0)])
-        await settle()
-        await world.publication.publish([book(symbol, 1)])
-        assert not world.producer.taken
-        await until(lambda: world.producer.taken)
-        assert 0.09 < anyio.current_time() - began < 1
-        assert len(world.producer.taken[0][1].records) == 2
+@pytest.mark.parametrize("linger", [0.0, 0.1])
+async def test_records_are_to_linger_as_long_as_set(linger: float) -> None:
+    async with opened(linger=linger) as world:
+        for number in range(3):
+            assert world.publication.linger() == linger
+            await world.publication.publish([book("A-USD", number)])
 
 
-async def test_a_full_batch_does_not_linger() -> None:
-    (symbol,) = symbols(1)
-    async with opened(partitions=1, linger=60.0, in_flight=100_000) as world:
-        await world.publication.publish([book(symbol, number) for number in range(30)])
-        await settle()
-        assert not world.producer.taken
-        await world.publication.publish([book(symbol, number) for number in range(30, 100)])
-        await settle()
-        assert world.producer.taken
+async def test_without_a_time_set_records_linger_a_little_while_they_follow_one_another() -> None:
+    async with opened(linger=None) as world:
+        assert world.publication.linger() == 0, "the first"
+        for number in range(3):
+            await world.publication.publish([book("A-USD", number)])
+            assert 0 < world.publication.linger() <= 0.005
+        await until(lambda: not world.publication.linger())
 
 
 async def test_publish_waits_for_room_and_stamps_records_when_they_are_taken_over() -> None:

@@ -27,8 +27,6 @@ class Lane:
 
     partition: int
     waiting: deque[Waiting] = attrs.field(factory=deque)
-    waiting_bytes: int = 0
-    waiting_since: float = 0.0
     in_flight: list[Waiting] = attrs.field(factory=list)
     moved: float = 0.0
     """When a batch was last acknowledged, or the lane stopped being empty."""
@@ -42,19 +40,16 @@ class Lane:
     def put(self, record: Waiting) -> None:
         """Take a record over."""
         self.waiting.append(record)
-        self.waiting_bytes += len(record.value)
 
     def load(self) -> Waiting:
         """Put the next record under way."""
         record = self.waiting.popleft()
-        self.waiting_bytes -= len(record.value)
         self.in_flight.append(record)
         return record
 
     def unload(self) -> None:
         """Let what is under way wait again, before all else."""
         self.waiting.extendleft(reversed(self.in_flight))
-        self.waiting_bytes += sum(len(record.value) for record in self.in_flight)
         self.in_flight = []
 
 

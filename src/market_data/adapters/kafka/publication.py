@@ -30,6 +30,8 @@ _WATCHES_A_STALL = 10
 _RETRY_SECONDS = 0.1
 _HELD_SECONDS = 1.0
 """A request that takes longer than this holds up its own partitions only."""
+_AUTO_LINGER_SECONDS = 0.004
+"""As long as records follow one another within this time. Timers add up to a millisecond to it."""
 
 
 class KafkaPublication(Publication):
@@ -48,7 +50,7 @@ class KafkaPublication(Publication):
         telemetry: Telemetry,
         producer: IdempotentProducer,
         *,
-        linger_seconds: float,
+        linger_seconds: float | None,
         max_batch_bytes: int,
         max_in_flight_records: int,
         ride_out_seconds: float,
@@ -61,6 +63,7 @@ class KafkaPublication(Publication):
         self._telemetry = telemetry
         self._producer = producer
         self._linger = linger_seconds
+        self._idle_at = -inf
         self._max_batch_bytes = max_batch_bytes
         self._max_in_flight = max_in_flight_records
         self._ride_out = ride_out_seconds
@@ -90,6 +93,15 @@ class KafkaPublication(Publication):
     def undelivered(self) -> int:
         return self._undelivered
 
+    def linger(self) -> float:
+        """Let records wait for others where others are to be expected; the first after a pause goes at once.
+
+        A request under way takes part of this time or all of it: a slow broker makes nothing wait longer.
+        """
+        if self._linger is not None:
+            return self._linger
+        return _AUTO_LINGER_SECONDS if anyio.current_time() < self._idle_at else 0.0
+
     async def publish(self, books: Sequence[NormalizedBook]) -> None:
         """Take records over. Cancelled while it waits for room, it has taken the first ones, in order."""
         time, headers = self._stamp()
@@ -100,6 +112,7 @@ class KafkaPublication(Publication):
             if self._failure is not None:
                 raise self._failure
             self._take(time, headers, book)
+        self._idle_at = anyio.current_time() + _AUTO_LINGER_SECONDS
         # A task that never waits would keep the batches from being sent.
         await anyio.lowlevel.cancel_shielded_checkpoint()
 
@@ -144,15 +157,11 @@ class KafkaPublication(Publication):
     def _take(self, time_ms: int, headers: Headers, book: NormalizedBook) -> None:
         key, lane = self._lane(book.key)
         value = encode(book)
-        if not lane.waiting:
-            lane.waiting_since = anyio.current_time()
-            if not lane.in_flight:
-                lane.moved = lane.waiting_since
-                self._ready[lane] = None
-                self._work.set()
-        lane.put(Waiting(time_ms, key, value, headers))
-        if lane.waiting_bytes >= self._max_batch_bytes > lane.waiting_bytes - len(value):
+        if not lane.held:
+            lane.moved = anyio.current_time()
+            self._ready[lane] = None
             self._work.set()
+        lane.put(Waiting(time_ms, key, value, headers))
         self._undelivered += 1
 
     async def pump(self) -> None:
@@ -167,7 +176,7 @@ class KafkaPublication(Publication):
             self._work = anyio.Event()
 
     async def _send_ready(self) -> float | None:
-        """Send to every broker that has nothing under way; give the seconds until the next has lingered enough."""
+        """Send to every broker that has nothing under way; give the seconds until the next is not waited for."""
         now = anyio.current_time()
         by_leader: dict[int | None, list[Lane]] = {}
         for lane in self._ready:
@@ -175,11 +184,8 @@ class KafkaPublication(Publication):
         pause: float | None = None
         for leader, lanes in by_leader.items():
             held = self._busy.get(leader, -inf) + _HELD_SECONDS - now
-            linger = min(lane.waiting_since for lane in lanes) + self._linger - now
-            if any(lane.waiting_bytes >= self._max_batch_bytes for lane in lanes):
-                linger = 0.0
-            if (left := max(held, linger)) > 0:
-                pause = left if pause is None else min(pause, left)
+            if held > 0:
+                pause = held if pause is None else min(pause, held)
                 continue
             self._busy[leader] = now
             for lane in lanes:
