@@ -5,8 +5,8 @@ ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
 RUN python -m venv /opt/market-data
-COPY requirements.lock ./
-RUN /opt/market-data/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-fast.lock ./
+RUN /opt/market-data/bin/pip install --no-cache-dir --require-hashes -r requirements-fast.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY config config
 COPY src src

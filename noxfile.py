@@ -45,6 +45,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def loops(session: nox.Session) -> None:
+    """Run the tests of all that waits for sockets and timers on uvloop; the others run on Python's own loop."""
+    _install(session)
+    paths = ("tests/unit/kafka", "tests/contract", "tests/e2e/test_commands.py")
+    session.run(
+        "pytest", "-n", "3", "--dist", "loadfile", *(session.posargs or paths), env={"TEST_EVENT_LOOP": "uvloop"}
+    )
+
+
+@nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests that need a real broker: Redpanda by testcontainers, or TEST_KAFKA_BROKERS."""
     _install(session)
@@ -131,6 +141,7 @@ def lock(session: nox.Session) -> None:
     dev, examples = ("--group", "dev"), ("--group", "examples")
     for extra, name in (
         ((), "requirements.lock"),
+        (("--extra", "fast"), "requirements-fast.lock"),
         (dev, "requirements-dev.lock"),
         (dev + examples, "requirements-examples.lock"),
     ):

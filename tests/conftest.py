@@ -28,6 +28,6 @@ for _name in ("SIGHUP", "SIGINT", "SIGQUIT"):
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """Run on asyncio, as the program does."""
-    return "asyncio"
+def anyio_backend() -> str | tuple[str, dict[str, bool]]:
+    """Run on Python's own loop, or on uvloop (``nox -s loops``), as the program does where it is installed."""
+    return ("asyncio", {"use_uvloop": True}) if os.environ.get("TEST_EVENT_LOOP") == "uvloop" else "asyncio"

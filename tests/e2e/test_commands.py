@@ -181,7 +181,7 @@ def test_check_finds_everything_well(world: Sandbox, topic: str, tmp_path: Path)
     assert ended.status == 0
     found = _findings(ended.out)
     assert list(found) == [
-        *("settings", "binance REST", "binance clock", "binance WebSocket"),
+        *("settings", "event loop", "binance REST", "binance clock", "binance WebSocket"),
         *("coinbase REST", "coinbase clock", "coinbase WebSocket", "broker", "topic"),
     ]
     assert {mark for mark, _ in found.values()} == {"ok"}

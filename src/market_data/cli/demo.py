@@ -11,6 +11,7 @@ import click
 from market_data.adapters.console.plain import counted
 from market_data.application.demo import Demo, DemoSettings, DemoSummary, Front
 from market_data.application.tally import Tally
+from market_data.cli.loops import choose_loop
 from market_data.cli.options import SECONDS, examples, start_log, view_or_default, with_view
 from market_data.cli.output import say
 from market_data.cli.running import advice_on, run
@@ -93,7 +94,9 @@ def _run(folder: Path, seconds: float | None, view: str, sandbox_arguments: tupl
 
     children = make_children(loaded.settings, folder, environ)
     settings = DemoSettings(str(settings_file), seconds, _READY_SECONDS, sandbox_arguments)
-    return run(Demo(children, make_front, container.telemetry(), settings).run, log)
+    return run(
+        Demo(children, make_front, container.telemetry(), settings).run, log, choose_loop(loaded.settings.event_loop)
+    )
 
 
 def _sandbox_arguments(faults: str | None) -> tuple[str, ...]:

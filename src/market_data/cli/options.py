@@ -16,6 +16,7 @@ import click
 from market_data.application.ports import Start
 from market_data.application.shard import Shard
 from market_data.application.times import start_of
+from market_data.cli.loops import Loop, choose_loop
 from market_data.cli.output import say
 from market_data.config import LoadedSettings, Settings, load_settings
 from market_data.container import Container
@@ -50,6 +51,7 @@ class Program:
     loaded: LoadedSettings
     container: Container
     log: LogOutput
+    loop: Loop
 
 
 def examples(*commands: str) -> str:
@@ -97,11 +99,13 @@ def load(env: str | None, config_files: Sequence[Path], overrides: Sequence[str]
 
     Raises:
         SettingsError: with every fault of every source.
+        UsageError: the event loop asked for is not installed.
     """
     loaded = load_settings(env, config_files, overrides)
+    loop = choose_loop(loaded.settings.event_loop)
     container = Container(settings=loaded.settings)
     container.view.override(view)
-    return Program(loaded, container, start_log(loaded, container, view))
+    return Program(loaded, container, start_log(loaded, container, view), loop)
 
 
 def start_log(loaded: LoadedSettings, container: Container, view: str) -> LogOutput:

@@ -49,7 +49,7 @@ def instruments(
     program = load(env, config_files, overrides)
     listings = make_listings(program.loaded.settings, program.container.transport(), exchange)
     with progress("asking the venues"):
-        offers = run_briefly(listings.ask, program.log)
+        offers = run_briefly(listings.ask, program.log, program.loop)
     found = [listing for offer in offers for listing in offer.listings if _matches(listing, search)]
     shown = [listing for listing in found if is_all or listing.is_tradable]
     if is_json:
@@ -131,9 +131,10 @@ def check(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str,
     program = load(env, config_files, overrides)
     settings = program.loaded
     _tell(Finding("settings", is_ok=True, said=f"{settings.environment}, {len(settings.origins)} values, all good"))
+    _tell(Finding("event loop", is_ok=True, said=str(program.loop)))
     job = program.container.check()
     with progress("asking venues and broker"):
-        is_well = run_briefly(lambda: job.run(_tell), program.log)
+        is_well = run_briefly(lambda: job.run(_tell), program.log, program.loop)
     if not is_well:
         raise click.exceptions.Exit(1)
 
@@ -181,7 +182,7 @@ def verify(
     request = VerifyRequest(parse_start(start), seconds, parse_instruments(instruments))
     job = program.container.verification()
     with progress("reading the topic"):
-        reports = run(lambda stop: job.run(request, stop), program.log)
+        reports = run(lambda stop: job.run(request, stop), program.log, program.loop)
     for line in map(_report_as_json, reports) if is_json else _reports_in_columns(reports):
         say(line)
     if job.is_cut_short:

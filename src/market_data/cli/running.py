@@ -10,6 +10,7 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskStatus
 
+from market_data.cli.loops import Loop
 from market_data.domain.errors import AppError
 from market_data.logs import LogOutput
 
@@ -27,7 +28,7 @@ _ADVICE = {
 """What the machine lacks, and what to do about it."""
 
 
-def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
+def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput, loop: Loop) -> T:
     """Run until it is done or a signal asks it to stop; a second signal, a moment later, ends it at once.
 
     One Ctrl-C may reach a process twice, by its terminal and by a wrapper that passes it on: that is one wish, not two.
@@ -59,7 +60,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
             tasks.cancel_scope.cancel()
 
     try:
-        anyio.run(main)
+        anyio.run(main, backend_options=loop.backend_options)
     except BaseExceptionGroup as group:
         raise _single(group) from group
     finally:
@@ -70,7 +71,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput) -> T:
     return results[0]
 
 
-def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput) -> T:
+def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput, loop: Loop) -> T:
     """Run what ends by itself; a signal ends it at once.
 
     Raises:
@@ -89,7 +90,7 @@ def run_briefly(job: Callable[[], Awaitable[T]], log: LogOutput) -> T:
             results.append(await job())
             tasks.cancel_scope.cancel()
 
-    run(until, log)
+    run(until, log, loop)
     if not results:
         raise AppError("interrupted")
     return results[0]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from market_data.cli.loops import choose_loop
 from market_data.cli.options import examples, with_settings
 from market_data.cli.output import say
 from market_data.config import load_settings, render
@@ -29,7 +30,9 @@ _SHELLS = {
 @with_settings
 def config(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
     """Print the settings in effect, each with its origin; secrets are masked."""
-    for line in render(load_settings(env, config_files, overrides)):
+    loaded = load_settings(env, config_files, overrides)
+    loop = choose_loop(loaded.settings.event_loop)
+    for line in (*render(loaded), f"# event loop: {loop}"):
         say(line)
 
 

@@ -69,8 +69,8 @@ def produce(
     if share is not None:
         ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
         program.container.telemetry().note("following a share of the instruments", shard=str(share), ours=len(ours))
-    program.container.telemetry().note("producing", run=program.container.run())
-    undelivered = run(producer.run, program.log)
+    program.container.telemetry().note("producing", run=program.container.run(), event_loop=str(program.loop))
+    undelivered = run(producer.run, program.log, program.loop)
     if undelivered:
         seconds = program.loaded.settings.shutdown_timeout_seconds
         raise AppError(f"{undelivered} records could not be delivered within {seconds:g} s (shutdown_timeout_seconds)")
@@ -107,7 +107,7 @@ def consume(
         parse_start(start or settings.start), group or settings.group, parse_instruments(instruments)
     )
     consumer = program.container.consumer()
-    run(lambda stop: consumer.run(request, stop), program.log)
+    run(lambda stop: consumer.run(request, stop), program.log, program.loop)
     proof, tell = consumer.reading.proof, program.container.telemetry()
     counts = {"records": consumer.reading.records, "holes": proof.holes, "foreign": proof.foreign}
     if not consumer.reading.records:

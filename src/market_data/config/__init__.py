@@ -23,13 +23,22 @@ from market_data.config.settings import (
     VenueSettings,
     ViewSettings,
 )
-from market_data.config.words import Compression, LogFormat, LogLevel, OutboxPolicy, SaslMechanism, SecurityProtocol
+from market_data.config.words import (
+    Compression,
+    EventLoop,
+    LogFormat,
+    LogLevel,
+    OutboxPolicy,
+    SaslMechanism,
+    SecurityProtocol,
+)
 
 __all__ = [
     "BookSettings",
     "Compression",
     "ConsumerSettings",
     "Described",
+    "EventLoop",
     "Fault",
     "KafkaSettings",
     "LoadedSettings",

@@ -20,6 +20,7 @@ from market_data.config.kinds import (
     Factor,
     Hours,
     HttpUrl,
+    Linger,
     Milliseconds,
     Rate,
     Seconds,
@@ -35,7 +36,15 @@ from market_data.config.kinds import (
     Word,
     did_you_mean,
 )
-from market_data.config.words import Compression, LogFormat, LogLevel, OutboxPolicy, SaslMechanism, SecurityProtocol
+from market_data.config.words import (
+    Compression,
+    EventLoop,
+    LogFormat,
+    LogLevel,
+    OutboxPolicy,
+    SaslMechanism,
+    SecurityProtocol,
+)
 
 __all__ = [
     "BookSettings",
@@ -214,7 +223,7 @@ class KafkaSettings:
     retention_hours: Hours
     retention_bytes_per_partition: Bytes
     compression: Compression
-    linger_milliseconds: Milliseconds
+    linger_milliseconds: Linger
     max_batch_bytes: Bytes
     max_message_bytes: Bytes
     max_in_flight_records: Count
@@ -266,6 +275,7 @@ class Settings:
     market: MarketSettings
     view: ViewSettings
     log: LogSettings
+    event_loop: EventLoop
     shutdown_timeout_seconds: Seconds
 
     def relations(self) -> Iterator[tuple[str, str]]:

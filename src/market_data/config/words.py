@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from market_data.application.outbox import OutboxPolicy
 
-__all__ = ["Compression", "LogFormat", "LogLevel", "OutboxPolicy", "SaslMechanism", "SecurityProtocol"]
+__all__ = ["Compression", "EventLoop", "LogFormat", "LogLevel", "OutboxPolicy", "SaslMechanism", "SecurityProtocol"]
 
 
 class Compression(StrEnum):
@@ -15,6 +15,14 @@ class Compression(StrEnum):
     SNAPPY = "snappy"
     LZ4 = "lz4"
     ZSTD = "zstd"
+
+
+class EventLoop(StrEnum):
+    """What runs the program's tasks; auto is uvloop where it is installed."""
+
+    AUTO = "auto"
+    ASYNCIO = "asyncio"
+    UVLOOP = "uvloop"
 
 
 class SecurityProtocol(StrEnum):

@@ -228,7 +228,8 @@ class KafkaCluster:
             case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError() | ssl.SSLEOFError():
                 return self._hangs_up()
             case OSError():
-                return "connection refused" if "Connect call failed" in str(error) else error.strerror or explain(error)
+                is_refused = isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error)
+                return "connection refused" if is_refused else error.strerror or explain(error)
             case KafkaConnectionError():
                 return self._hangs_up()
             case _:
