@@ -17,6 +17,7 @@ __all__ = ["PARTS", "main"]
 
 PARTS = ("hot_path", "instructions", "growth", "memory", "big_snapshot", "socket", "end_to_end", "publisher")
 _WITHOUT_JSON = frozenset({"publisher"})
+_WITHOUT_SMALL = frozenset({"publisher", "end_to_end"})
 _RESULTS = Path("build/benchmarks.json")
 
 
@@ -35,9 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n=== {part}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "results.json"
-            extra = [] if part in _WITHOUT_JSON else ["--json", str(file)]
+            extra = ["--small"] if options.small and part not in _WITHOUT_SMALL else []
             if part not in _WITHOUT_JSON:
-                extra += ["--small"] * options.small
+                extra += ["--json", str(file)]
                 extra += ["--rounds", str(options.rounds)] if options.rounds else []
             if subprocess.run([sys.executable, "-m", f"tests.benchmarks.{part}", *extra], check=False).returncode:
                 failed.append(part)

@@ -21,7 +21,8 @@ from tests.benchmarks.results import Effort, Result, command
 from tests.support.oracles import CAPTURES
 
 from market_data.application.ports import Publication, Publisher
-from market_data.config import load_settings
+from market_data.cli.loops import choose_loop
+from market_data.config import EventLoop, load_settings
 from market_data.container import Container
 from market_data.domain.normalized import NormalizedBook
 
@@ -94,6 +95,9 @@ class Memory(Publisher, Publication):
 
     def admission(self) -> Callable[[str], bool]:
         return lambda _: True
+
+    def linger(self) -> float:
+        return 0.0
 
     async def until_freed(self) -> None:
         await anyio.sleep_forever()
@@ -213,14 +217,15 @@ def measure(effort: Effort) -> Iterable[Result]:
     window = _SMALL_WINDOW_SECONDS if effort.is_small else _WINDOW_SECONDS
     rounds = effort.rounds if effort.is_small else max(effort.rounds, _ROUNDS)
     logger.remove()
+    loop = choose_loop(EventLoop.AUTO)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:
         for engine in book_engines():
             with _venues(frame, 2 * window + 0.3) as port:
-                figures = anyio.run(_rounds, port, engine, frame, rounds, window)
+                figures = anyio.run(_rounds, port, engine, frame, rounds, window, backend_options=loop.backend_options)
             title = f"The big snapshot, {engine} engine"
-            notes = [f"the snapshot: {len(frame):,} bytes, {frame.count(b'price_level'):,} levels"]
+            notes = [f"event loop: {loop}; the snapshot: {len(frame):,} bytes, {frame.count(b'price_level'):,} levels"]
             yield Result(f"big_snapshot_{engine}", title, _METHOD, "ms", figures, WHOLE, notes)
     finally:
         os.sched_setaffinity(0, cores)

@@ -18,19 +18,19 @@ Times are noise on a shared machine: compare ratios within a run. ``--json FILE`
 import argparse
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attrs
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from tests.benchmarks.results import Result, machine, write
 from tests.support.brokers import missing, process_broker
 
 HERE = Path(__file__).resolve().parents[2]
@@ -222,9 +222,25 @@ def measure(variants: Sequence[Variant], seconds: float, repeats: int) -> dict[s
     return found
 
 
-def report(found: dict[str, dict[str, list[Phase]]]) -> list[dict[str, object]]:
+def results(found: Mapping[str, Mapping[str, Sequence[Phase]]]) -> list[Result]:
+    """Give the figures as every benchmark does, one result for each load."""
+    given = []
+    base, *_ = found
+    for load in found[base]:
+        phases = {name: loads[load] for name, loads in found.items()}
+        values = {name: [phase.cpu_us for phase in each] for name, each in phases.items()}
+        notes = [
+            f"{name}: from the socket's read into the log p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+            for name, each in phases.items()
+            for p50, p99 in [(statistics.median(phase.percentile(at) for phase in each) for at in (50, 99))]
+        ]
+        name = f"end_to_end_{load.removesuffix('/s')}"
+        given.append(Result(name, f"End to end, {load}", __doc__ or "", "µs CPU a record", values, base, notes))
+    return given
+
+
+def report(found: Mapping[str, Mapping[str, Sequence[Phase]]]) -> None:
     """Print the table; the first variant is what others are compared with."""
-    rows: list[dict[str, object]] = []
     first = next(iter(found.values()))
     titles = f"{'CPU µs a record':>16}{'spread':>14}{'of the first':>13}{'p50 ms':>8}{'p99 ms':>8}"
     print(f"\n{'load':11} {'variant':16}{titles}")
@@ -235,8 +251,6 @@ def report(found: dict[str, dict[str, list[Phase]]]) -> list[dict[str, object]]:
             p50, p99 = (statistics.median(phase.percentile(at) for phase in phases) for at in (50, 99))
             spread = f"{min(costs):.0f}-{max(costs):.0f}"
             print(f"{load:11} {name:16}{statistics.median(costs):16.1f}{spread:>14}{ratio:13.2f}{p50:8.1f}{p99:8.1f}")
-            rows.append({"load": load, "variant": name, "cpu_us": costs, "ratio": ratio, "p50_ms": p50, "p99_ms": p99})
-    return rows
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -244,21 +258,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.end_to_end")
     parser.add_argument("variants", nargs="*", type=Variant.of, metavar="NAME=TREE[,SETTING=VALUE]...")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each phase at a rate")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", "--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if what := missing():
         print(f"skipped: needs {what}")
         return 0
     print(__doc__)
-    machine = (
-        f"python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()}"
-    )
-    print(machine)
+    about = machine()
+    print(json.dumps(about, ensure_ascii=False))
     variants = options.variants or [Variant("new", HERE, ())]
-    rows = report(measure(variants, options.seconds, options.repeats))
+    found = measure(variants, options.seconds, options.repeats)
+    report(found)
     if options.json is not None:
-        options.json.write_text(json.dumps({"machine": machine, "method": __doc__, "rows": rows}, indent=1))
+        write(options.json, [result.as_json() for result in results(found)], about)
     return 0
 
 

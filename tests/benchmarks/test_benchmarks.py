@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import tests.benchmarks.peers.__main__ as peers
-from tests.benchmarks import big_snapshot, growth, hot_path, instructions, memory, plot
+from tests.benchmarks import big_snapshot, end_to_end, growth, hot_path, instructions, memory, plot
 from tests.benchmarks.engines import book_engines
 from tests.benchmarks.pipeline import Recording, agreement
 from tests.benchmarks.results import Effort, Result, command, in_turns
@@ -132,6 +132,15 @@ def test_ways_take_turns_and_none_is_always_the_first() -> None:
     values = in_turns({name: partial(job, name) for name in "abc"}, 3)
     assert "".join(order) == "abcbcacab"
     assert values["a"] == [1, 6, 8]
+
+
+def test_the_way_end_to_end_gives_a_result_for_each_load() -> None:
+    phases = {name: {"500/s": [end_to_end.Phase(cpu, [1.0, 2.0])]} for name, cpu in (("old", 9.0), ("new", 3.0))}
+    (result,) = end_to_end.results(phases)
+    ratio = result.ratios("new")
+    assert ratio is not None
+    assert (result.name, result.base, round(ratio.median, 3)) == ("end_to_end_500", "old", 0.333)
+    assert "new: from the socket's read into the log p50 2.0 ms, p99 2.0 ms" in result.notes
 
 
 RESULT = Result("book_path", "Book <path>", "By\n hand.", "µs", {"floor": [1.0, 2.0], "ours": [4.0, 6.0]}, "floor")
