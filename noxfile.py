@@ -1,5 +1,6 @@
 """What is checked, and how: ``nox`` runs the four defaults, ``nox -l`` lists all."""
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -13,6 +14,14 @@ nox.options.reuse_existing_virtualenvs = True
 def _install(session: nox.Session) -> None:
     session.install("-q", "-r", "requirements-dev.lock")
     session.install("-q", "--no-deps", "-e", ".")
+
+
+def _install_fast(session: nox.Session) -> None:
+    """Install what makes it fast: uvloop, and the native engine where cargo is."""
+    _install(session)
+    session.install("-q", "-r", "requirements-fast.lock")
+    if Path("native").is_dir() and shutil.which("cargo"):
+        session.install("-q", "./native")
 
 
 @nox.session
@@ -103,14 +112,14 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure all on this machine, each beside its bare cost in one run: ``nox -s bench -- --only hot_path growth``."""
-    _install(session)
+    _install_fast(session)
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 
 @nox.session
 def bench_peers(session: nox.Session) -> None:
     """Measure other projects' books beside ours: cryptofeed, nautilus_trader, and where cargo is two in Rust."""
-    _install(session)
+    _install_fast(session)
     peers, folder = Path("tests/benchmarks/peers"), Path(session.create_tmp()).resolve()
     workers = []
     for package in (peers / "requirements.txt").read_text(encoding="utf-8").split():

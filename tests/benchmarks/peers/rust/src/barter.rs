@@ -10,11 +10,10 @@ use barter_data::subscription::book::OrderBookEvent;
 use barter_instrument::exchange::ExchangeId;
 use serde::Deserialize;
 
-use crate::{DEPTH, Peer, Top};
+use crate::{DEPTH, Peer, Top, write_side};
 
 pub const NAME: &str = "barter-data 0.13.0 (Rust)";
-pub const ABOUT: &str = "its serde types of a Binance update, its sequencer of ids, its OrderBook of Decimals, its best \
-                         20 copied; no record, no JSON";
+pub const ABOUT: &str = "its serde types of a Binance update, its sequencer of ids, its OrderBook of Decimals";
 
 #[derive(Deserialize)]
 struct Combined {
@@ -57,5 +56,11 @@ impl Peer for Book {
 
     fn top(&self) -> Top {
         self.top.each_ref().map(|side| side.iter().map(|level| (level.price, level.amount)).collect())
+    }
+
+    fn write(&self, out: &mut String) {
+        for side in &self.top {
+            write_side(out, side.iter().map(|level| (level.price, level.amount)));
+        }
     }
 }

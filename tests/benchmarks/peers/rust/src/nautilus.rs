@@ -12,11 +12,18 @@ use nautilus_model::types::{Price, Quantity};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use crate::{DEPTH, Peer, Top};
+use crate::{DEPTH, Peer, Top, write_side};
 
 pub const NAME: &str = "nautilus-model 0.57.0 (Rust)";
-pub const ABOUT: &str = "borrowed texts by serde_json, its Price and Quantity of each by way of Decimal, its \
-                         OrderBookDeltas, its OrderBook, its best 20 copied; no proof of continuity, no record, no JSON";
+pub const ABOUT: &str =
+    "borrowed texts by serde_json, read by its Price and Quantity, its OrderBookDeltas, its OrderBook";
+pub const BY_DECIMAL: &str = "nautilus-model 0.57.0 (Rust), by Decimal";
+pub const ABOUT_DECIMAL: &str = "borrowed texts by serde_json, its Price and Quantity by way of rust_decimal, faster than \
+                                 its own reading, its OrderBookDeltas, its OrderBook";
+pub const LACKS: &str = "no proof of continuity, no record";
+
+/// Reads a level.
+type Read = fn(Pair) -> (Price, Quantity);
 
 type Pair<'a> = (&'a str, &'a str);
 
@@ -50,23 +57,40 @@ struct Snapshot<'a> {
 pub struct Book {
     id: InstrumentId,
     book: OrderBook,
+    read: Read,
     from: u64,
-    top: [Vec<(Price, Decimal)>; 2],
+    top: [Vec<(Price, Quantity)>; 2],
+}
+
+/// As the crate reads texts itself.
+pub fn by_text((price, size): Pair) -> (Price, Quantity) {
+    (Price::from_str(price).expect("a price"), Quantity::from_str(size).expect("a size"))
+}
+
+/// By way of rust_decimal's reading.
+pub fn by_decimal((price, size): Pair) -> (Price, Quantity) {
+    let price = Price::from_decimal(Decimal::from_str(price).expect("a price")).expect("a price");
+    let size = Quantity::from_decimal(Decimal::from_str(size).expect("a size")).expect("a size");
+    (price, size)
 }
 
 impl Book {
-    pub fn new(snapshot: &str) -> Self {
+    pub fn new(snapshot: &str, read: Read) -> Self {
         let held: Snapshot = serde_json::from_str(snapshot).expect("a snapshot");
         let id = InstrumentId::from("BTCUSDT.BINANCE");
-        let mut made =
-            Self { id, book: OrderBook::new(id, BookType::L2_MBP), from: held.lastUpdateId, top: Default::default() };
+        let mut made = Self {
+            id,
+            book: OrderBook::new(id, BookType::L2_MBP),
+            read,
+            from: held.lastUpdateId,
+            top: Default::default(),
+        };
         made.apply(&Update { E: 0, u: held.lastUpdateId, b: held.bids, a: held.asks });
         made
     }
 
-    fn delta(&self, update: &Update, side: OrderSide, (price, size): Pair, is_last: bool) -> OrderBookDelta {
-        let price = Price::from_decimal(Decimal::from_str(price).expect("a price")).expect("a price");
-        let size = Quantity::from_decimal(Decimal::from_str(size).expect("a size")).expect("a size");
+    fn delta(&self, update: &Update, side: OrderSide, pair: Pair, is_last: bool) -> OrderBookDelta {
+        let (price, size) = (self.read)(pair);
         let action = if size.is_zero() { BookAction::Delete } else { BookAction::Update };
         let flags = if is_last { RecordFlag::F_LAST as u8 } else { 0 };
         let time = (update.E * 1_000_000).into();
@@ -85,8 +109,8 @@ impl Book {
     }
 }
 
-fn best<'a>(levels: impl Iterator<Item = &'a BookLevel>) -> Vec<(Price, Decimal)> {
-    levels.map(|level| (level.price.value, level.size_decimal())).collect()
+fn best<'a>(levels: impl Iterator<Item = &'a BookLevel>) -> Vec<(Price, Quantity)> {
+    levels.map(|level| (level.price.value, level.first().expect("one order a level").size)).collect()
 }
 
 impl Peer for Book {
@@ -100,6 +124,14 @@ impl Peer for Book {
     }
 
     fn top(&self) -> Top {
-        self.top.each_ref().map(|side| side.iter().map(|(price, size)| (price.as_decimal(), *size)).collect())
+        self.top
+            .each_ref()
+            .map(|side| side.iter().map(|(price, size)| (price.as_decimal(), size.as_decimal())).collect())
+    }
+
+    fn write(&self, out: &mut String) {
+        for side in &self.top {
+            write_side(out, side.iter().map(|(price, size)| (price, size)));
+        }
     }
 }
