@@ -11,6 +11,13 @@ nox.options.sessions = ["lint", "types", "imports", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 
+_ON_NATIVE = (
+    *("tests/unit/books", "tests/unit/domain", "tests/unit/application", "tests/unit/inputlog"),
+    *("tests/unit/captures_proof", "tests/chaos/test_found.py", "tests/e2e/test_book_engine.py"),
+)
+"""What keeps books, on the engine that TEST_BOOK_ENGINE names."""
+
+
 def _install(session: nox.Session) -> None:
     session.install("-q", "-r", "requirements-dev.lock")
     session.install("-q", "--no-deps", "-e", ".")
@@ -97,6 +104,23 @@ def examples(session: nox.Session) -> None:
     session.install("-q", "--no-deps", "-e", ".")
     session.run("mypy", "examples/async_strategy.py", "examples/dataframe.py")
     session.run("pytest", "-m", "examples", "tests/examples", *session.posargs)
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Build the native book engine (needs cargo), and run on it what shows that books are right."""
+    _install(session)
+    with session.chdir("native"):
+        session.run("cargo", "fmt", "--check", external=True)
+        if shutil.which("cargo-clippy"):
+            session.run("cargo", "clippy", "-q", "--locked", "--all-targets", "--", "-D", "warnings", external=True)
+        session.run("cargo", "test", "-q", "--locked", external=True)
+    session.install("-q", "--force-reinstall", "--no-deps", "./native")
+    session.run("mypy")
+    session.env["TEST_BOOK_ENGINE"] = "native"
+    session.run("pytest", "-n", "3", "--dist", "loadfile", *_ON_NATIVE, *session.posargs)
+    session.run("python", "-m", "tests.differential", "--operations", "50000", "--seed", "1")
+    session.run("python", "-m", "tests.chaos", "--engine", "native", "--schedules", "2000", "--seed", "3")
 
 
 @nox.session

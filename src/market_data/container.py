@@ -19,7 +19,7 @@ from market_data.config import Settings
 from market_data.factories.asking import make_check, make_consumer, make_verification
 from market_data.factories.producing import make_input_log, make_outbox, make_producer, make_publisher, make_run
 from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
-from market_data.factories.venues import make_plans, make_sync_settings, make_transport
+from market_data.factories.venues import make_engine, make_plans, make_sync_settings, make_transport
 
 __all__ = ["Container", "make_sync_settings"]
 
@@ -39,7 +39,8 @@ class Container(containers.DeclarativeContainer):
     telemetry = providers.Singleton(LogTelemetry)
     run = providers.Singleton(make_run, clock)
 
-    plans = providers.Singleton(make_plans, settings, shard)
+    engine = providers.Singleton(make_engine, settings)
+    plans = providers.Singleton(make_plans, settings, shard, engine)
     transport = providers.Singleton(make_transport, settings, clock)
     cluster = providers.Singleton(make_cluster, settings)
     topic = providers.Singleton(make_topic, settings)

@@ -1,6 +1,7 @@
 """``python -m tests.chaos``: play schedules of trouble against the core, or one of them again."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tests.chaos.campaign import Result, read_failure, run
 from tests.chaos.report import empty_cells, print_report
+from tests.support.engines import VARIABLE, book_engine
+
+from market_data.domain.errors import UsageError
 
 _ENOUGH_FOR_ALL_CELLS = 2000
 
@@ -22,6 +26,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="what they are made of (1)")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first one (0)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (2)")
+    parser.add_argument(
+        "--engine", choices=("python", "native"), default="python", help="what keeps the books (python)"
+    )
     parser.add_argument("--replay", type=Path, metavar="FILE", help="play a schedule that failed again")
     parser.add_argument(
         "--failures",
@@ -33,6 +40,11 @@ def main() -> int:
     )
     parser.add_argument("--most-failures", type=int, default=20, metavar="N", help="how many are cut down and kept")
     arguments = parser.parse_args()
+    os.environ[VARIABLE] = arguments.engine  # the processes of the campaign inherit it
+    try:
+        book_engine()
+    except UsageError as error:
+        parser.error(str(error))
     if arguments.replay is not None:
         return _replay(arguments.replay)
     began = time.monotonic()

@@ -9,7 +9,7 @@ __all__ = ["BUGS", "Bug", "plant"]
 
 _SPLICE = "domain/splice.py"
 _COUNTED = "domain/counted.py"
-_BOOK = "domain/book.py"
+_SIDE = "domain/side.py"
 _SYNC = "domain/sync.py"
 _COINBASE = "adapters/venues/coinbase.py"
 
@@ -34,9 +34,9 @@ BUGS: Sequence[Bug] = (
     Bug("splice off by one", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("local + 1", "local + 2")),
     Bug(
         "forget to clear on a new snapshot",
-        _BOOK,
-        "        fresh: dict[float, Level] = {}\n",
-        "        fresh: dict[float, Level] = dict(self._levels)\n",
+        _SIDE,
+        "        fresh: dict[Key, Level] = {}\n",
+        "        fresh: dict[Key, Level] = self._near | self._far\n",
     ),
     Bug(
         "apply before buffer: what was buffered counts as applied",
@@ -87,7 +87,7 @@ BUGS: Sequence[Bug] = (
     ),
     Bug(
         "ignore the known range",
-        _BOOK,
+        _SIDE,
         "        self._known_to = max(fresh) if limit is not None and fresh and len(levels) >= limit else inf\n",
         "        self._known_to = inf\n",
     ),
@@ -100,7 +100,7 @@ BUGS: Sequence[Bug] = (
     Bug(
         "keep the levels of what is not live",
         _SYNC,
-        "            self._bids = self._asks = ()\n",
+        "            self._bids = self._asks = EMPTY\n",
         "            pass\n",
     ),
     Bug(

@@ -19,10 +19,12 @@ from math import inf
 import attrs
 from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
+from tests.support.engines import book_engine
 
 from market_data.application.core import FeedCore
 from market_data.application.inputs import HandOver, Output
 from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.domain.levels import raw_levels
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.splice import SplicedSync, _Phase
@@ -492,15 +494,14 @@ class Judge:
         version = self._version(i, sync.sequence)
         if seen.is_tainted or version is None:
             return 0
-        compared = 0
-        truth = self.exchange.markets[i].ladder(version, 10_000)
-        for side, theirs, sign in ((sync._book.bids, truth[0], -1), (sync._book.asks, truth[1], 1)):
-            known = [level for level in theirs if sign * float(level[0]) <= side._known_to]
-            ours = [side._levels[key] for key in sorted(side._levels)]
-            if as_numbers(ours) != as_numbers(known):
-                raise Violation(f"the book behind the levels is not the true one: {len(ours)} of {len(known)} levels")
-            compared += len(ours)
-        return compared
+        bids, asks = self.exchange.markets[i].ladder(version, 10_000)
+        true = book_engine()(self.settings.depth)
+        true.replace(raw_levels(bids), raw_levels(asks))
+        difference = sync._book.find_difference(true)
+        if difference is not None:
+            raise Violation(f"the book behind the levels is not the true one: {difference}")
+        known = sync._book.known_levels
+        return sum(len(levels) if known is None else min(len(levels), known) for levels in (bids, asks))
 
 
 def _require(condition: bool, problem: str) -> None:  # noqa: FBT001 - an assertion with a name

@@ -9,7 +9,7 @@ __all__ = ["MUTANTS"]
 _CORE = "application/core.py"
 _FEEDS = "application/feeds.py"
 _OUTBOX = "application/outbox.py"
-_BOOK = "domain/book.py"
+_SIDE = "domain/side.py"
 _COUNTED = "domain/counted.py"
 _MARKET = "domain/market.py"
 _PROOF = "domain/proof.py"
@@ -34,17 +34,17 @@ MUTANTS: Sequence[Bug] = (
     # book
     Bug(
         "the removal of the key at the window's edge is forgotten",
-        _BOOK,
-        "            elif key <= edge:\n",
-        "            elif key < edge:\n",
+        _SIDE,
+        "            if key > edge:\n",
+        "            if key >= edge:\n",
     ),
     Bug(
         "the window is filled again only when it is empty",
-        _BOOK,
+        _SIDE,
         "edge != inf and len(keys) < depth",
         "edge != inf and not keys",
     ),
-    Bug("books are compared below the known edge only", _BOOK, "if key <= known_to):", "if key < known_to):"),
+    Bug("books are compared below the known edge only", _SIDE, "if key <= known_to]):", "if key < known_to]):"),
     # feeds
     _left_out(
         "the used weight is not learned",

@@ -9,6 +9,7 @@ import attrs
 import pytest
 from tests.chaos.campaign import read_failure
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
 from tests.support.venues import (
     BINANCE,
     COINBASE,
@@ -46,7 +47,9 @@ class Table:
         """Begin anew, with other bounds."""
         auctions = frozenset({"BTCUSDT"} if may_cross else ())
         books = [instrument("binance:BTC-USDT")]
-        self.core = FeedCore(BINANCE, books, bounds(**changes), frame_silence_seconds=10.0, auctions=auctions)
+        self.core = FeedCore(
+            BINANCE, books, bounds(**changes), frame_silence_seconds=10.0, auctions=auctions, books=book_engine()
+        )
         for given in (Started(), Opened(), Frames([ACCEPTED])):
             self.give(given)
 
@@ -271,7 +274,9 @@ def test_a_connection_that_carries_nothing_is_opened_anew_and_one_that_carries_a
 ) -> None:
     clock = HandClock()
     keys = ("coinbase:BTC-USD", "coinbase:ETH-USD")
-    core = FeedCore(COINBASE, [instrument(key) for key in keys], bounds(), frame_silence_seconds=100.0)
+    core = FeedCore(
+        COINBASE, [instrument(key) for key in keys], bounds(), frame_silence_seconds=100.0, books=book_engine()
+    )
     frames = [coinbase_frame(0, [{"subscriptions": {"level2": accepted}}], "subscriptions")]
     frames += [coinbase_frame(1, [coinbase_event("snapshot", product, BIDS, ASKS)]) for product in accepted]
     for given in (Started(), Opened(), Frames(frames)):

@@ -17,6 +17,7 @@ from tests.chaos.exchanges import BinanceExchange, CoinbaseExchange
 from tests.chaos.judge import Judge, Seen
 from tests.chaos.truth import Market
 from tests.chaos.wire import BinanceTexts, CoinbaseTexts, Frame
+from tests.support.engines import book_engine
 from tests.support.venues import BINANCE, COINBASE, instrument
 
 from market_data.application.core import FeedCore
@@ -150,6 +151,7 @@ class World:
             self.settings,
             frame_silence_seconds=FRAME_SILENCE_SECONDS,
             auctions=auctions,
+            books=book_engine(),
         )
         self.now = Moment(1_787_529_700_000_000, 100.0) if root is None else root.now
         self.exchange.mono = self.now.mono

@@ -33,7 +33,9 @@ def test_both_commands_end_flushed_and_with_status_0(
         consumer.wait_for(lambda: len([line for line in consumer.out if "disconnected (shutdown)" in line]) == 4)
         seen = consumer.end(ending)
     assert '"message": "order proven", "records": ' in seen.err
-    assert re.search(r'"message": "producing", "run": "[0-9TZ.]+-[0-9a-f]{8}"', ended.err)
+    assert re.search(
+        r'"message": "producing", "run": "[0-9TZ.]+-[0-9a-f]{8}", "engine": "(python|native [0-9.]+)"', ended.err
+    )
     for each in (ended, seen):
         assert each.status == 0
         assert "Traceback" not in each.err

@@ -16,6 +16,7 @@ from tests.support.terminal import terminal
 from websockets.sync.server import ServerConnection
 
 import market_data
+from market_data.adapters.books import choose_engine
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -43,7 +44,8 @@ def test_every_command_has_help_with_examples(command: str, tmp_path: Path) -> N
 
 
 def test_the_version_is_the_packages(tmp_path: Path) -> None:
-    assert run("--version", folder=tmp_path).out == f"market-data, version {market_data.__version__}"
+    version = f"market-data, version {market_data.__version__} (book engine: {choose_engine('auto')})"
+    assert run("--version", folder=tmp_path).out == version
 
 
 def test_the_console_script_does_the_same_under_its_own_name(tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_check_finds_everything_well(world: Sandbox, topic: str, tmp_path: Path)
     assert ended.status == 0
     found = _findings(ended.out)
     assert list(found) == [
-        *("settings", "event loop", "binance REST", "binance clock", "binance WebSocket"),
+        *("settings", "event loop", "book engine", "binance REST", "binance clock", "binance WebSocket"),
         *("coinbase REST", "coinbase clock", "coinbase WebSocket", "broker", "topic"),
     ]
     assert {mark for mark, _ in found.values()} == {"ok"}

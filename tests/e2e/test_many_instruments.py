@@ -6,6 +6,7 @@ from random import Random
 import anyio
 import pytest
 from tests.support.bounds import bounds
+from tests.support.engines import book_engine
 from tests.support.network import FakeTelemetry, keep_all
 from tests.support.waiting import until
 
@@ -46,7 +47,7 @@ async def test_a_thousand_instruments_are_live_over_one_connection_without_a_fal
         address = sandbox.binance
         venue = Binance(Endpoint("binance", address.websocket_url, address.rest_url, COUNT, 4, WEIGHT))
         instruments = [Instrument("binance", symbol, symbol.replace("-", "")) for symbol in SYMBOLS]
-        core = FeedCore(venue, instruments, bounds(snapshot_limit=50), frame_silence_seconds=10.0)
+        core = FeedCore(venue, instruments, bounds(snapshot_limit=50), frame_silence_seconds=10.0, books=book_engine())
         transport = make_transport(load_settings("local", environ={}).settings, clock)
         async with transport.open() as network, anyio.create_task_group() as tasks:
             feed = Feed(

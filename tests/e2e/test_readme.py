@@ -22,8 +22,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
 PROGRAM = re.compile(r"(?:^|\| )(?:\.venv/bin/)?`?python -m (app|sandbox)( [^`|]*)?")
-ELSEWHERE = ("python3 -m venv", "docker-compose", "docker compose")
-"""Run by .ci/run and tests/compose."""
+ELSEWHERE = ("python3 -m venv", "docker-compose", "docker compose", ".venv/bin/pip install ./native")
+"""Run by .ci/run, tests/compose and ``nox -s native``."""
 
 pytestmark = pytest.mark.timeout(90)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from tests.fuzz.readers import Read, Reader, of_function
 from tests.support.bounds import bounds
 from tests.support.captures import excerpt, lines
+from tests.support.engines import book_engine
 from tests.support.venues import BINANCE, COINBASE, binance_book, binance_event, coinbase_event, coinbase_frame
 
 from market_data.adapters.kafka.records import decode, encode
@@ -175,7 +176,9 @@ class _Driven:
     """A core that is given inputs, a tenth of a second apart."""
 
     def __init__(self, venue: Venue, instruments: Sequence[Instrument]) -> None:
-        self._core = FeedCore(venue, instruments, bounds(depth=1, reseed_below_levels=2), frame_silence_seconds=20.0)
+        self._core = FeedCore(
+            venue, instruments, bounds(depth=1, reseed_below_levels=2), frame_silence_seconds=20.0, books=book_engine()
+        )
         self._moment = Moment(wall=1_723_161_255_000_000, mono=100.0)
         self._venue = venue
         self.fetches: list[Fetch] = []

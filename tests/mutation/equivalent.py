@@ -10,8 +10,8 @@ Place = tuple[str, str, str, str]
 """File, class and function, line as it stands, and change."""
 
 EQUIVALENT: Mapping[Place, str] = {
-    ("domain/book.py", "BookSide.apply", "if edge != inf and len(keys) < depth:", "and becomes or"): (
-        "the window is filled again, with the same levels, more often than it must be: slower, and no other book"
+    ("domain/side.py", "BookSide.apply", "if edge != inf and len(keys) < depth:", "and becomes or"): (
+        "levels are made near more often than they must be: slower, and no other book"
     ),
     ("domain/counted.py", "", "_PROBE_LEVELS = 20", "20 becomes 21"): (
         "one level more is compared in a probe: a choice, not a rule"

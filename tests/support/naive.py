@@ -46,6 +46,17 @@ class NaiveSide:
         """All prices, best first."""
         return sorted(self.levels, reverse=self._best_is_highest)
 
+    def find_difference(self, other: "NaiveSide") -> tuple[Level | None, Level | None] | None:
+        """Give what each has at the best price where they differ, of the prices that both know of."""
+        ours, theirs = self.levels, other.levels
+        for price in sorted(ours.keys() | theirs.keys(), reverse=self._best_is_highest):
+            if self.is_beyond(price) or other.is_beyond(price):
+                return None
+            mine, yours = ours.get(price), theirs.get(price)
+            if mine is None or yours is None or Decimal(mine[1]) != Decimal(yours[1]):
+                return mine, yours
+        return None
+
     def top(self, depth: int) -> Levels:
         """The best levels, best first, in the text they came in."""
         best = nlargest(depth, self.levels) if self._best_is_highest else nsmallest(depth, self.levels)
@@ -72,6 +83,19 @@ class NaiveBook:
     def top(self, depth: int) -> tuple[Levels, Levels]:
         """The best levels of both sides."""
         return self.bids.top(depth), self.asks.top(depth)
+
+    @property
+    def known_levels(self) -> int | None:
+        """How many levels are known on the side that knows fewer, None when both are whole."""
+        return min((len(side.levels) for side in (self.bids, self.asks) if side.edge is not None), default=None)
+
+    def find_difference(self, other: "NaiveBook") -> tuple[str, Level | None, Level | None] | None:
+        """Name the side and what each has there."""
+        for name, ours, theirs in (("bid", self.bids, other.bids), ("ask", self.asks, other.asks)):
+            found = ours.find_difference(theirs)
+            if found is not None:
+                return name, *found
+        return None
 
     @property
     def is_crossed(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import attrs
+from tests.support.engines import VARIABLE
 
 __all__ = ["Ended", "Running", "Sandbox", "environment", "run", "running", "sandbox"]
 
@@ -23,7 +24,8 @@ def environment(**changes: str) -> dict[str, str]:
     """Give the environment variables without any setting of whoever runs the tests."""
     ours = ("KAFKA_BROKERS", "LOG_LEVEL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")
     environ = {name: text for name, text in os.environ.items() if not name.startswith("APP_") and name not in ours}
-    return environ | changes
+    engine = {"APP__BOOK__ENGINE": environ[VARIABLE]} if VARIABLE in environ else {}
+    return environ | engine | changes
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from market_data.domain.book import is_same_ladder
+from market_data.domain.levels import is_same_ladder
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus
 

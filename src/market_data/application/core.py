@@ -26,13 +26,14 @@ from market_data.application.inputs import (
     Unopened,
 )
 from market_data.application.ports import Venue, VenueSession
+from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.counted import CountedSync, FrameCounter, is_numbered
 from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Tell
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.splice import SplicedSync
 from market_data.domain.sync import BookSync, Standing, SyncSettings
 
@@ -54,6 +55,7 @@ class FeedCore:
         *,
         frame_silence_seconds: float,
         auctions: frozenset[str] = frozenset(),
+        books: BookFactory = OrderBook,
     ) -> None:
         """``frame_silence_seconds`` bounds how long a connection that promises heartbeats, or owes the answer to a
         request, may say nothing at all; ``auctions`` holds the native ids of instruments whose books may cross
@@ -65,7 +67,7 @@ class FeedCore:
         rule = CountedSync if venue.numbers_frames else SplicedSync
         self._books = CarriedBooks(
             [
-                rule(instrument, settings, self._effects, may_cross=instrument.native in auctions)
+                rule(instrument, settings, self._effects, may_cross=instrument.native in auctions, books=books)
                 for instrument in instruments
             ]
         )
@@ -356,8 +358,11 @@ class FeedCore:
 
         A connection that is being closed is not read any more: nothing of it stays live.
         """
-        if not self._effects and not self._to_renew:
-            return []
+        effects = self._effects
+        if not self._to_renew and (not effects or (len(effects) == 1 and type(effects[0]) is BookState)):  # the rule
+            outputs: list[Output] = [*effects]  # type: ignore[list-item]
+            effects.clear()
+            return outputs
         if any(isinstance(effect, Reconnect) for effect in self._effects):
             self._session = None
             for sync in self._syncs:
@@ -365,7 +370,7 @@ class FeedCore:
                     sync.closed(Reason.CONNECTION, now)
                 else:
                     sync.detached(now)
-        outputs: list[Output] = []
+        outputs = []
         is_closing = False
         for effect in self._effects:
             if isinstance(effect, Renew):

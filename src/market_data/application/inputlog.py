@@ -14,6 +14,7 @@ import attrs
 from market_data.application.core import FeedCore
 from market_data.application.inputs import Input, Output
 from market_data.application.ports import Venue
+from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.sync import Standing, SyncSettings
@@ -105,14 +106,15 @@ class Replayed:
     is_same: bool
 
 
-def make_core(setup: CoreSetup, venue: Venue) -> FeedCore:
-    """Make a core as it stood before its first input."""
+def make_core(setup: CoreSetup, venue: Venue, books: BookFactory = OrderBook) -> FeedCore:
+    """Make a core as it stood before its first input; what keeps its books changes nothing that it says."""
     core = FeedCore(
         venue,
         setup.instruments,
         setup.sync,
         frame_silence_seconds=setup.frame_silence_seconds,
         auctions=setup.auctions,
+        books=books,
     )
     core.resume(setup.standings)
     return core

@@ -21,12 +21,12 @@ from enum import StrEnum
 import anyio
 import attrs
 
+from market_data.domain.levels import size_of
 from market_data.domain.normalized import BookState, NormalizedBook
 
 __all__ = ["Outbox", "OutboxPolicy"]
 
 _BYTES_OF_A_RECORD = 400
-_BYTES_OF_A_LEVEL = 40
 _LOOK_SECONDS = 0.005
 """While records linger, how often it is looked whether there are enough."""
 
@@ -92,7 +92,7 @@ class Outbox:
         waiting = self._waiting.get(key)
         if waiting is None:
             waiting = self._waiting[key] = _Waiting()
-        size = _BYTES_OF_A_RECORD + _BYTES_OF_A_LEVEL * (len(state.bids) + len(state.asks))
+        size = _BYTES_OF_A_RECORD + size_of(state.bids) + size_of(state.asks)
         waiting.records.append((state, size, 0))
         self._records += 1
         self._bytes += size

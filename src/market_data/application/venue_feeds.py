@@ -28,6 +28,7 @@ from market_data.application.inputlog import CoreSetup, InputLog, make_core
 from market_data.application.inputs import HandOver, Started, Stopped, Ticked, Unopened
 from market_data.application.listing import VenueListings
 from market_data.application.ports import Clock, Network, Telemetry, Venue
+from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
 from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings, nearest_symbols
 from market_data.domain.normalized import BookState, Reason
@@ -60,6 +61,8 @@ class VenuePlan:
     """Attempts to connect, all connections together; None: as many as come."""
     listings_refresh_seconds: float = 60.0
     """How often the venue is asked again what it lists."""
+    books: BookFactory = OrderBook
+    """What keeps the books."""
 
 
 class VenueFeeds:
@@ -226,7 +229,7 @@ class VenueFeeds:
     def _follow(self, setup: CoreSetup, tasks: TaskGroup) -> None:
         """Open a connection and keep it open."""
         feed = Feed(
-            make_core(setup, self._venue),
+            make_core(setup, self._venue, self._plan.books),
             self._venue,
             self._network,
             self._budget,

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import shell_complete
 
 from market_data import __version__
+from market_data.adapters.books import choose_engine
 from market_data.cli.demo import demo
 from market_data.cli.output import close_stdout, open_streams, say
 from market_data.cli.questions import check, instruments, verify
@@ -32,7 +33,11 @@ What a setting is and where it comes from: python -m app config --help.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}, epilog=_EXAMPLES)
-@click.version_option(__version__, prog_name="market-data")
+@click.version_option(
+    __version__,
+    prog_name="market-data",
+    message=f"%(prog)s, version %(version)s (book engine: {choose_engine('auto')})",
+)
 def cli() -> None:
     """Order books of Binance and Coinbase, checked, normalised, and delivered in order through Kafka."""
 

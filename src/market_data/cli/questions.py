@@ -132,6 +132,8 @@ def check(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str,
     settings = program.loaded
     _tell(Finding("settings", is_ok=True, said=f"{settings.environment}, {len(settings.origins)} values, all good"))
     _tell(Finding("event loop", is_ok=True, said=str(program.loop)))
+    engine = program.container.engine()
+    _tell(Finding("book engine", is_ok=True, said=f"{engine}; {engine.advice}" if engine.advice else str(engine)))
     job = program.container.check()
     with progress("asking venues and broker"):
         is_well = run_briefly(lambda: job.run(_tell), program.log, program.loop)

@@ -9,6 +9,7 @@ from market_data.cli.loops import choose_loop
 from market_data.cli.options import examples, with_settings
 from market_data.cli.output import say
 from market_data.config import load_settings, render
+from market_data.factories.venues import make_engine
 
 __all__ = ["COMPLETION_VARIABLE", "SCRIPT", "completion", "config"]
 
@@ -31,8 +32,8 @@ _SHELLS = {
 def config(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
     """Print the settings in effect, each with its origin; secrets are masked."""
     loaded = load_settings(env, config_files, overrides)
-    loop = choose_loop(loaded.settings.event_loop)
-    for line in (*render(loaded), f"# event loop: {loop}"):
+    loop, engine = choose_loop(loaded.settings.event_loop), make_engine(loaded.settings)
+    for line in (*render(loaded), f"# event loop: {loop}", f"# book engine: {engine}"):
         say(line)
 
 

@@ -69,7 +69,12 @@ def produce(
     if share is not None:
         ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
         program.container.telemetry().note("following a share of the instruments", shard=str(share), ours=len(ours))
-    program.container.telemetry().note("producing", run=program.container.run(), event_loop=str(program.loop))
+    engine = program.container.engine()
+    if engine.advice is not None:
+        program.container.telemetry().warn(engine.advice)
+    program.container.telemetry().note(
+        "producing", run=program.container.run(), engine=str(engine), event_loop=str(program.loop)
+    )
     undelivered = run(producer.run, program.log, program.loop)
     if undelivered:
         seconds = program.loaded.settings.shutdown_timeout_seconds

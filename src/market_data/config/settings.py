@@ -37,6 +37,7 @@ from market_data.config.kinds import (
     did_you_mean,
 )
 from market_data.config.words import (
+    BookEngine,
     Compression,
     EventLoop,
     LogFormat,
@@ -127,6 +128,7 @@ class TransportSettings:
 class BookSettings:
     """Keeping a book true, and finding out when it is not."""
 
+    engine: BookEngine
     depth: Depth
     heartbeat_seconds: Seconds
     first_data_timeout_seconds: Seconds

@@ -4,7 +4,24 @@ from enum import StrEnum
 
 from market_data.application.outbox import OutboxPolicy
 
-__all__ = ["Compression", "EventLoop", "LogFormat", "LogLevel", "OutboxPolicy", "SaslMechanism", "SecurityProtocol"]
+__all__ = [
+    "BookEngine",
+    "Compression",
+    "EventLoop",
+    "LogFormat",
+    "LogLevel",
+    "OutboxPolicy",
+    "SaslMechanism",
+    "SecurityProtocol",
+]
+
+
+class BookEngine(StrEnum):
+    """What keeps the books; `auto` is native where it is installed and python elsewhere."""
+
+    AUTO = "auto"
+    PYTHON = "python"
+    NATIVE = "native"
 
 
 class Compression(StrEnum):

@@ -24,10 +24,11 @@ from math import inf
 
 import attrs
 
-from market_data.domain.book import InvalidLevel, OrderBook
+from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
 from market_data.domain.effects import Effect, Isolate, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Event, Numbered, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
+from market_data.domain.levels import NONE
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
 from market_data.domain.sync import BookSync, SyncSettings
@@ -67,8 +68,9 @@ class CountedSync(BookSync):
         effects: list[Effect],
         *,
         may_cross: bool = False,
+        books: BookFactory = OrderBook,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross)
+        super().__init__(instrument, settings, effects, may_cross=may_cross, books=books)
         self._is_accepted = False
         self._snapshot_by = inf
         self._accepted_by = inf
@@ -122,7 +124,7 @@ class CountedSync(BookSync):
             self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
             self._lose(Reason.MALFORMED, now)
             return
-        is_same_frame_or_empty = change.last_id == frame or not (change.bids or change.asks)
+        is_same_frame_or_empty = change.last_id == frame or change.bids == change.asks == NONE
         if is_same_frame_or_empty and time is not None:  # the largest of a frame counts; no levels, no change
             self._event_time = max(time, change.event_time or time)
         if self.status is not BookStatus.LIVE:
@@ -140,7 +142,7 @@ class CountedSync(BookSync):
         self._rebuild(Reason.CLOCK, now)
 
     def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:  # noqa: ARG002 - only probes
-        theirs = OrderBook(self._settings.depth)
+        theirs = self._books(self._settings.depth)
         try:
             theirs.replace(snapshot.bids, snapshot.asks, snapshot.limit)
         except InvalidLevel:

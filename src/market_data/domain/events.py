@@ -1,19 +1,19 @@
 """What a venue's frames mean, whatever the venue: the words between its dialect and the rules of ``sync``.
 
-``native`` is the venue's own id of an instrument. Levels are ``(price, size)`` as the venue wrote them; sizes are
-absolute and a size of zero removes the level.
+``native`` is the venue's own id of an instrument. Levels are raw (``levels``): JSON pairs of price and size as the
+venue wrote them; sizes are absolute and a size of zero removes the level.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import attrs
 
-from market_data.domain.normalized import Level
+from market_data.domain.values import value
 
 __all__ = ["Accepted", "Change", "Departing", "Event", "Numbered", "Refused", "Snapshot", "Unreadable"]
 
 
-@attrs.frozen
+@value
 class Change:
     """Levels of one instrument changed.
 
@@ -24,8 +24,8 @@ class Change:
     native: str
     first_id: int
     last_id: int
-    bids: Sequence[Level]
-    asks: Sequence[Level]
+    bids: bytes
+    asks: bytes
     event_time: int | None
 
 
@@ -38,8 +38,8 @@ class Snapshot:
 
     native: str
     sequence: int | None
-    bids: Sequence[Level]
-    asks: Sequence[Level]
+    bids: bytes
+    asks: bytes
     event_time: int | None
     limit: int | None = None
 

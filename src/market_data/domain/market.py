@@ -13,6 +13,7 @@ from itertools import islice
 import attrs
 
 from market_data.domain.following import RunFollower
+from market_data.domain.levels import EMPTY
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import MOST_KEYS, BookStatus, NormalizedBook, Reason
 from market_data.domain.overdue import Overdue
@@ -183,7 +184,7 @@ class Market:
 
     def _expired(self, quote: Quote, now: Moment) -> Quote:
         book = attrs.evolve(
-            quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=(), asks=()
+            quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=EMPTY, asks=EMPTY
         )
         return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, quote.seen_wall, is_expired=True)
 

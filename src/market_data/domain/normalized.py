@@ -9,9 +9,9 @@ nothing is missing, doubled or out of order; ``conflated`` says how much was mer
 from decimal import Decimal
 from enum import StrEnum
 
-import attrs
-
+from market_data.domain.levels import Level, Levels
 from market_data.domain.prices import mid_of, spread_of
+from market_data.domain.values import value
 
 __all__ = [
     "LARGEST_NUMBER",
@@ -36,11 +36,6 @@ LATEST_TIME = 253_402_300_799_999_999
 """µs since 1970 UTC: the last before the year 10000, which calendars do not show."""
 MOST_KEYS = 20_000
 """A reader keeps in mind so many instruments: what a topic holds bounds no reader's memory."""
-
-Level = tuple[str, str]
-"""Price and size, as the venue wrote them: decimal text, never a float."""
-Levels = tuple[Level, ...]
-"""Best first."""
 
 
 class BookStatus(StrEnum):
@@ -75,7 +70,7 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
-@attrs.frozen
+@value
 class BookState:
     """What is known of one book at one moment: all of a record but its place in the stream of records.
 
@@ -130,7 +125,7 @@ class BookState:
         return None if bid is None or ask is None else spread_of(bid, ask)
 
 
-@attrs.frozen
+@value
 class NormalizedBook(BookState):
     """One record of the topic: a state with its place in the stream of its key."""
 

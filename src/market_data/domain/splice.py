@@ -30,7 +30,7 @@ from zlib import crc32
 
 import attrs
 
-from market_data.domain.book import InvalidLevel, OrderBook
+from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
 from market_data.domain.effects import Effect, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
@@ -66,7 +66,7 @@ class _Check:
     asked_at_id: int
     changes: list[Change] = attrs.field(factory=list)
     """What the stream has said since, and so answered for itself."""
-    book: OrderBook | None = None
+    book: Book | None = None
     sequence: int = -1
     deadline: float = inf
     fetch_at: float = inf
@@ -83,8 +83,9 @@ class SplicedSync(BookSync):
         effects: list[Effect],
         *,
         may_cross: bool = False,
+        books: BookFactory = OrderBook,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross)
+        super().__init__(instrument, settings, effects, may_cross=may_cross, books=books)
         self._phase = _Phase.IDLE
         self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
         self._check: _Check | None = None
@@ -149,7 +150,7 @@ class SplicedSync(BookSync):
         if buffer:
             last = buffer[-1]
             if change.last_id <= last.last_id:
-                if self._counts_anew(change, last.event_time):
+                if self._is_readable(change, now) and self._counts_anew(change, last.event_time):
                     self._step_back(last.last_id, change, now)
                 return
             if change.first_id > last.last_id + 1:
@@ -167,7 +168,8 @@ class SplicedSync(BookSync):
         if local is None:
             return
         if change.last_id <= local:
-            self._pass_over(change, local, now)
+            if self._is_readable(change, now):
+                self._pass_over(change, local, now)
             return
         self._heard_at = now.mono
         self._silence_after = self._settings.stream_silence_seconds
@@ -179,9 +181,7 @@ class SplicedSync(BookSync):
         try:
             self._apply(change)
         except InvalidLevel as error:
-            self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
-            self._lose(Reason.MALFORMED, now)
-            self._shown_id = change.last_id
+            self._refuse_change(change, error, now)
             return
         self._has_followed = True
         if self._phase is _Phase.JOINING:  # step 7
@@ -190,9 +190,22 @@ class SplicedSync(BookSync):
             self._touched = True
         if self._check is not None:
             self._advance_check(self._check, change, now)
-        known = self._book.known_levels
-        if known is not None and self._settings.depth <= known < self._settings.reseed_below_levels:
+        if not self._book.knows(self._settings.reseed_below_levels) and self._book.knows(self._settings.depth):
             self._begin_check(Purpose.RESEED, now)
+
+    def _is_readable(self, change: Change, now: Moment) -> bool:
+        """Look at what is not applied all the same: a venue that sends what can be no book is not believed."""
+        try:
+            self._book.check(change.bids, change.asks)
+        except InvalidLevel as error:
+            self._refuse_change(change, error, now)
+            return False
+        return True
+
+    def _refuse_change(self, change: Change, error: InvalidLevel, now: Moment) -> None:
+        self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
+        self._lose(Reason.MALFORMED, now)
+        self._shown_id = max(self._shown_id, change.last_id)
 
     def _pass_over(self, change: Change, local: int, now: Moment) -> None:
         """Drop a stale event, and wonder whether the venue counts anew."""
@@ -360,7 +373,7 @@ class SplicedSync(BookSync):
             if check.purpose is Purpose.PROBE and self.status is not BookStatus.LIVE:
                 self._restart(now)  # a cache, or ids of another sequence: only a new splice can tell
             return
-        check.book = OrderBook(self._settings.depth)
+        check.book = self._books(self._settings.depth)
         try:
             check.book.replace(snapshot.bids, snapshot.asks, snapshot.limit)
         except InvalidLevel:
@@ -397,8 +410,7 @@ class SplicedSync(BookSync):
         self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
         if check.purpose is Purpose.RESEED:
             self._book = check.book
-            known = self._book.known_levels
-            if known is not None and known < self._settings.reseed_below_levels:
+            if not self._book.knows(self._settings.reseed_below_levels):
                 self._check_at = now.mono + self._check_backoff.advance()
         if self._phase is _Phase.JOINING:
             if self._is_stream_behind:

@@ -20,12 +20,13 @@ from abc import ABC, abstractmethod
 
 import attrs
 
-from market_data.domain.book import OrderBook, is_same_ladder
+from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.effects import Effect, Fetch, Purpose, Tell
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
+from market_data.domain.levels import EMPTY, Ladder
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookState, BookStatus, Levels, Reason
+from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.waits import RebuildWaits
 
 __all__ = ["BookSync", "Standing", "SyncSettings"]
@@ -104,6 +105,7 @@ class BookSync(ABC):
         effects: list[Effect],
         *,
         may_cross: bool = False,
+        books: BookFactory = OrderBook,
     ) -> None:
         """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on."""
         self.instrument = instrument
@@ -117,12 +119,13 @@ class BookSync(ABC):
         """Others lose their connection when it is closed for the sake of this book; whoever carries them sets it."""
         self._settings = settings
         self._effects = effects
-        self._book = OrderBook(settings.depth)
+        self._books = books
+        self._book = books(settings.depth)
         self._status_since = 0
         self._event_time: int | None = None
         self._received_time: int | None = None
-        self._bids: Levels = ()
-        self._asks: Levels = ()
+        self._bids: Ladder = EMPTY
+        self._asks: Ladder = EMPTY
         self._published_at = 0.0
         self._serial = 0
         self._awaited: Purpose | None = None
@@ -313,18 +316,16 @@ class BookSync(ABC):
         if self._book.is_crossed:
             self._crossed(now)
             return
-        known = self._book.known_levels
-        if known is not None and known < self._settings.depth:
+        if not self._book.knows(self._settings.depth):
             self._lose(Reason.DEPTH, now)
             return
-        bids, asks = self._book.top()
         if self.status is not BookStatus.LIVE:
-            self._bids, self._asks = bids, asks
+            self._bids, self._asks = self._book.top()
             self.epoch += 1
             self._live_since = now.mono
             self._become(BookStatus.LIVE, None, now)
-        elif not (is_same_ladder(bids, self._bids) and is_same_ladder(asks, self._asks)):
-            self._bids, self._asks = bids, asks
+        elif (news := self._book.news(self._bids, self._asks)) is not None:
+            self._bids, self._asks = news
             self._publish(now)
 
     def _crossed(self, now: Moment) -> None:
@@ -361,7 +362,7 @@ class BookSync(ABC):
             self._status_since = now.wall
         self.reason = reason
         if status is not BookStatus.LIVE:
-            self._bids = self._asks = ()
+            self._bids = self._asks = EMPTY
         self._publish(now)
 
     def _publish(self, now: Moment) -> None:

@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 
+from market_data.adapters.books import Engine, choose_engine
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.transport.network import HttpTransport
 from market_data.adapters.transport.settings import TransportSettings
@@ -15,7 +16,25 @@ from market_data.config import Settings, VenueSettings
 from market_data.domain.errors import UsageError
 from market_data.domain.sync import SyncSettings
 
-__all__ = ["make_endpoint", "make_listings", "make_plans", "make_sync_settings", "make_transport", "make_venue"]
+__all__ = [
+    "make_endpoint",
+    "make_engine",
+    "make_listings",
+    "make_plans",
+    "make_sync_settings",
+    "make_transport",
+    "make_venue",
+]
+
+__all__ = [
+    "make_endpoint",
+    "make_engine",
+    "make_listings",
+    "make_plans",
+    "make_sync_settings",
+    "make_transport",
+    "make_venue",
+]
 
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
@@ -42,7 +61,16 @@ def make_endpoint(name: str, settings: VenueSettings) -> Endpoint:
     )
 
 
-def make_plans(settings: Settings, shard: Shard | None) -> list[VenuePlan]:
+def make_engine(settings: Settings) -> Engine:
+    """Choose what keeps the books.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    return choose_engine(settings.book.engine)
+
+
+def make_plans(settings: Settings, shard: Shard | None, engine: Engine) -> list[VenuePlan]:
     """Plan every enabled venue that has instruments, of this shard where there are several.
 
     Raises:
@@ -57,6 +85,7 @@ def make_plans(settings: Settings, shard: Shard | None) -> list[VenuePlan]:
             make_sync_settings(settings, venue),
             venue.connections_per_second,
             venue.listings_refresh_seconds or _LISTINGS_REFRESH_SECONDS,
+            engine.books,
         )
         for name, venue in settings.venues.items()
         if ours.get(name)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.support.bounds import HandClock, bounds
 from tests.support.effort import effort
+from tests.support.engines import book_engine
 from tests.support.rules import RecordRules
 from tests.support.truth import TrueBook
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
@@ -58,7 +59,9 @@ class World:
     statuses: set[str] = attrs.field(factory=set)
 
     def __attrs_post_init__(self) -> None:
-        self.core = FeedCore(BINANCE, [instrument(key) for key in KEYS], BOUNDS, frame_silence_seconds=10.0)
+        self.core = FeedCore(
+            BINANCE, [instrument(key) for key in KEYS], BOUNDS, frame_silence_seconds=10.0, books=book_engine()
+        )
         self.give(Started())
 
     @classmethod

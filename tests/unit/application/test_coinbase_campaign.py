@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.support.bounds import HandClock, bounds
 from tests.support.effort import effort
+from tests.support.engines import book_engine
 from tests.support.rules import RecordRules
 from tests.support.truth import TrueBook
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
@@ -71,7 +72,7 @@ class Line:
 
 def _line(*natives: str) -> Line:
     instruments = [instrument(f"coinbase:{native}") for native in natives]
-    return Line(FeedCore(COINBASE, instruments, BOUNDS, frame_silence_seconds=10.0))
+    return Line(FeedCore(COINBASE, instruments, BOUNDS, frame_silence_seconds=10.0, books=book_engine()))
 
 
 @attrs.define

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
 from tests.support.rules import RecordRules
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame, instrument
 
@@ -49,7 +50,14 @@ class Bench:
 
     def __attrs_post_init__(self) -> None:
         instruments = [attrs.evolve(instrument(key), native=key[9:].replace("USDC", "USD")) for key in self.keys]
-        self.core = FeedCore(COINBASE, instruments, self.settings, frame_silence_seconds=10.0, auctions=self.auctions)
+        self.core = FeedCore(
+            COINBASE,
+            instruments,
+            self.settings,
+            frame_silence_seconds=10.0,
+            auctions=self.auctions,
+            books=book_engine(),
+        )
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def give(self, given: Input) -> list[Output]:

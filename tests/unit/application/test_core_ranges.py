@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
@@ -47,7 +48,13 @@ class Bench:
     fetches: dict[str, Fetch] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.core = FeedCore(self.venue, [instrument(BTC), instrument(ETH)], self.settings, frame_silence_seconds=10.0)
+        self.core = FeedCore(
+            self.venue,
+            [instrument(BTC), instrument(ETH)],
+            self.settings,
+            frame_silence_seconds=10.0,
+            books=book_engine(),
+        )
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def give(self, given: Input) -> list[Output]:
@@ -108,6 +115,27 @@ def test_a_damaged_frame_that_says_whose_it_is_refutes_that_book_only(bench: Ben
     assert bench.statuses == {BTC: (BookStatus.GAP, Reason.MALFORMED), ETH: (BookStatus.LIVE, None)}
     assert not any(isinstance(output, Reconnect) for output in outputs)
     assert bench.frames(binance_event("ETHUSDT", 102, 103, [("100", "5")], []))
+
+
+BAD_LEVELS = {
+    "null": b"null",
+    "no list": b'{"100":"2"}',
+    "a level of three": b'[["100","2","1"]]',
+    "a level of one": b'[["100"]]',
+    "numbers, not text": b'[[100,"2"]]',
+    "no UTF-8": b'[["100","1.5\xff\xfe8"]]',
+    "no plain decimal": b'[["1e5","2"]]',
+}
+
+
+@pytest.mark.parametrize("levels", BAD_LEVELS.values(), ids=BAD_LEVELS)
+@pytest.mark.parametrize("side", ["b", "a"])
+def test_levels_that_are_none_refute_their_own_book_only(bench: Bench, side: str, levels: bytes) -> None:
+    frame = binance_event("BTCUSDT", 102, 104, [], []).replace(f'"{side}":[]'.encode(), f'"{side}":'.encode() + levels)
+    outputs = bench.frames(frame)
+    assert bench.statuses == {BTC: (BookStatus.GAP, Reason.MALFORMED), ETH: (BookStatus.LIVE, None)}
+    assert not any(isinstance(output, Reconnect) for output in outputs)
+    assert "a change could not be applied" in tells(outputs)
 
 
 @pytest.mark.parametrize("frame", [b"", b"\xff\xff", b'{"stream":12}', b"[1,2]"], ids=repr)

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
 from tests.support.rules import RecordRules
 from tests.support.venues import (
     BINANCE,
@@ -45,7 +46,7 @@ class Line:
 
     def __attrs_post_init__(self) -> None:
         books = [instrument(key) for key in self.keys]
-        self.core = FeedCore(self.venue, books, bounds(), frame_silence_seconds=10.0)
+        self.core = FeedCore(self.venue, books, bounds(), frame_silence_seconds=10.0, books=book_engine())
         self.give(Started())
         self.give(Opened())
         self.outputs.clear()

@@ -10,6 +10,7 @@ import anyio
 import attrs
 import pytest
 from tests.support.bounds import bounds
+from tests.support.engines import book_engine
 from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all, refuse
 from tests.support.rules import RecordRules
 from tests.support.venues import (
@@ -65,7 +66,7 @@ class Bench:
         self.network = FakeNetwork(self.clock)
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
         instruments = [instrument(key) for key in self.keys]
-        core = FeedCore(self.venue, instruments, self.settings, frame_silence_seconds=10.0)
+        core = FeedCore(self.venue, instruments, self.settings, frame_silence_seconds=10.0, books=book_engine())
         budget = WeightBudget(self.venue.weight_per_minute, self.clock)
         self.feed = Feed(
             core,

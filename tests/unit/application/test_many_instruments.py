@@ -9,6 +9,7 @@ import anyio
 import attrs
 import pytest
 from tests.support.bounds import bounds
+from tests.support.engines import book_engine
 from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all
 from tests.support.rules import RecordRules
 from tests.support.venues import binance_book, binance_event
@@ -58,7 +59,7 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.network = FakeNetwork(self.clock, answers={"/depth": self._book})
         venue = Binance(Endpoint("binance", "ws://127.0.0.1:9", "http://127.0.0.1:9", COUNT, 4, 600_000))
-        self.core = FeedCore(venue, INSTRUMENTS, bounds(), frame_silence_seconds=10.0)
+        self.core = FeedCore(venue, INSTRUMENTS, bounds(), frame_silence_seconds=10.0, books=book_engine())
         self.feed = Feed(
             self.core,
             venue,

@@ -13,7 +13,9 @@ import msgspec
 import pytest
 from tests.support.bounds import HandClock, bounds
 from tests.support.captures import capture, excerpt, lines
+from tests.support.engines import book_engine
 from tests.support.naive import NaiveBook
+from tests.support.raw import tuples
 from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, COINBASE, binance_book, instrument
 
@@ -89,11 +91,11 @@ class Rebuild:
             self.waiting.append(change)
         elif change.last_id > self.last_id:
             assert change.first_id <= self.last_id + 1, "the recording has no hole"
-            self.book.apply(change.bids, change.asks)
+            self.book.apply(tuples(change.bids), tuples(change.asks))
             self.last_id = change.last_id
 
     def start(self, snapshot: Snapshot) -> None:
-        self.book.replace(snapshot.bids, snapshot.asks)
+        self.book.replace(tuples(snapshot.bids), tuples(snapshot.asks))
         self.last_id = snapshot.sequence
         for change in self.waiting:
             self.take(change)
@@ -120,7 +122,7 @@ class Bench:
     reconnects: list[Reason] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.core = FeedCore(self.venue, self.instruments, BOUNDS, frame_silence_seconds=1e9)
+        self.core = FeedCore(self.venue, self.instruments, BOUNDS, frame_silence_seconds=1e9, books=book_engine())
         self.give(Started())
         self.give(Opened())
 
@@ -242,13 +244,13 @@ def test_with_the_recorded_snapshot_alone_the_book_leaves_live_before_too_little
         if change is None:
             snapshot, recorded = BINANCE.read_book(BTC, 1000, line), line
             rebuild.start(snapshot)
-            known.replace(snapshot.bids, snapshot.asks, 1000)
+            known.replace(tuples(snapshot.bids), tuples(snapshot.asks), 1000)
             for waiting in rebuild.waiting:
-                known.apply(waiting.bids, waiting.asks)
+                known.apply(tuples(waiting.bids), tuples(waiting.asks))
             bench.give(Fetched(bench.unanswered.pop(), line))
             continue
         rebuild.take(change)
-        known.apply(change.bids, change.asks)
+        known.apply(tuples(change.bids), tuples(change.asks))
         bench.frame(line)
         bench.pass_time(0.1)
         if rebuild.last_id is None:
@@ -289,9 +291,9 @@ def _naive_coinbase(path_lines: Sequence[bytes], lost: int | None = None) -> tup
         touched: set[str] = set()
         for event in reader.read(line):
             if isinstance(event, Snapshot):
-                natives[event.native].replace(event.bids, event.asks)
+                natives[event.native].replace(tuples(event.bids), tuples(event.asks))
             elif isinstance(event, Change):
-                natives[event.native].apply(event.bids, event.asks)
+                natives[event.native].apply(tuples(event.bids), tuples(event.asks))
             else:
                 continue
             touched.add(event.native)

@@ -14,6 +14,7 @@ import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
 from tests.support.captures import capture, lines
+from tests.support.engines import book_engine
 from tests.support.naive import NaiveBook, ladder
 from tests.support.venues import (
     BINANCE,
@@ -56,7 +57,7 @@ class Watched:
 
     def __attrs_post_init__(self) -> None:
         books = [instrument(key) for key in self.keys]
-        self.core = FeedCore(self.venue, books, self.settings, frame_silence_seconds=self.silence)
+        self.core = FeedCore(self.venue, books, self.settings, frame_silence_seconds=self.silence, books=book_engine())
         self.give(Started())
         self.give(Opened())
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.support.naive import NaiveSide
+from tests.support.raw import TupleSide
 
 from market_data.domain.book import BookSide
 from market_data.domain.normalized import Level
@@ -32,7 +33,7 @@ class WindowMachine(RuleBasedStateMachine):
     def begin(self, sign: int, depth: int, spare: int, levels: list[Level], limit: int | None) -> None:
         """Start with a snapshot."""
         self.depth = depth
-        self.side = BookSide(sign, depth, window=depth + spare)
+        self.side = TupleSide(sign, depth, window=depth + spare)
         self.naive = NaiveSide(best_is_highest=sign < 0)
         self.take_snapshot(levels, limit)
 
@@ -77,7 +78,7 @@ def test_the_level_at_the_windows_edge_is_removed_as_any_other(sign: int) -> Non
     def price(rank: int) -> str:
         return str(1000 + sign * rank)
 
-    side = BookSide(sign, 20)
+    side = TupleSide(sign, 20)
     side.replace([(price(rank), "1") for rank in range(1, 501)], None)
     side.apply([(price(160), "0"), (price(160), "1"), (price(160), "0")])
     side.apply([(price(rank), "0") for rank in range(1, 141)])
@@ -86,7 +87,7 @@ def test_the_level_at_the_windows_edge_is_removed_as_any_other(sign: int) -> Non
 
 @pytest.mark.parametrize("sign", [pytest.param(-1, id="bids"), pytest.param(1, id="asks")])
 def test_the_window_is_filled_again_before_the_top_runs_short(sign: int) -> None:
-    side = BookSide(sign, 20)
+    side = TupleSide(sign, 20)
     side.replace([(str(1000 + sign * rank), "1") for rank in range(1, 501)], None)
     side.apply([(str(1000 + sign * rank), "0") for rank in range(1, 150)])
     assert [level[0] for level in side.top()] == [str(1000 + sign * rank) for rank in range(150, 170)]
@@ -109,7 +110,7 @@ class _Watched(list[Level]):
 @pytest.mark.parametrize("order", ["best first", "best last", "any"])
 @pytest.mark.parametrize("before", [pytest.param(0, id="an empty side"), pytest.param(1000, id="a thousand levels")])
 def test_a_frame_of_a_hundred_thousand_levels_costs_a_small_step_for_each(order: str, before: int) -> None:
-    side, naive = BookSide(1, 20), NaiveSide(best_is_highest=False)
+    side, naive = TupleSide(1, 20), NaiveSide(best_is_highest=False)
     snapshot = [(f"{ticks}.5", "1") for ticks in range(before)]
     levels = [(str(ticks), "1") for ticks in range(100_000)]
     if order != "best first":

@@ -7,6 +7,8 @@ from typing import TypeVar
 import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
+from tests.support.raw import change_of, snapshot_of
 from tests.support.rules import RecordRules
 
 from market_data.domain.counted import CountedSync, FrameCounter
@@ -36,7 +38,7 @@ class Bench:
     seen: list[Effect] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sync = CountedSync(BTC, self.settings, self.effects, may_cross=self.may_cross)
+        self.sync = CountedSync(BTC, self.settings, self.effects, may_cross=self.may_cross, books=book_engine())
         self.sync.shares_connection = self.shares_connection
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
@@ -86,7 +88,7 @@ class Bench:
         return fetch
 
     def answer(self, fetch: Fetch, bids: Sequence[Level] = BIDS, asks: Sequence[Level] = ASKS) -> None:
-        self.sync.fetched(fetch.serial, Snapshot("BTC-USD", None, bids, asks, None, fetch.levels), self.clock.moment)
+        self.sync.fetched(fetch.serial, snapshot_of("BTC-USD", None, bids, asks, None, fetch.levels), self.clock.moment)
         self.drain()
 
     @property
@@ -106,11 +108,11 @@ def bench() -> Bench:
 def snapshot(
     number: int, bids: Sequence[Level] = BIDS, asks: Sequence[Level] = ASKS, time: int | None = 1_000
 ) -> Snapshot:
-    return Snapshot("BTC-USD", number, bids, asks, time)
+    return snapshot_of("BTC-USD", number, bids, asks, time)
 
 
 def change(number: int, bids: Sequence[Level] = (), asks: Sequence[Level] = (), time: int | None = 2_000) -> Change:
-    return Change("BTC-USD", number, number, bids, asks, time)
+    return change_of("BTC-USD", number, number, bids, asks, time)
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,7 @@ def test_a_silent_book_that_differs_and_then_hears_its_frame_stays_live(bench: B
 def test_an_old_answer_that_differs_is_a_failed_probe_and_disturbs_no_connection(bench: Bench) -> None:
     bench.go_live()
     bench.frame(change(1, [("100", "2")], time=2_000))
-    old = Snapshot("BTC-USD", None, BIDS, ASKS, 1_000, 20)
+    old = snapshot_of("BTC-USD", None, BIDS, ASKS, 1_000, 20)
     bench.sync.fetched(bench.probe().serial, old, bench.clock.moment)
     bench.drain()
     assert bench.status == (BookStatus.STALE, Reason.SILENCE)
@@ -543,7 +545,7 @@ def test_a_snapshot_is_due_as_long_after_a_late_acknowledgement_as_after_an_earl
 def test_an_answer_of_the_very_time_of_our_book_is_no_cache(bench: Bench) -> None:
     bench.go_live()
     bench.frame(change(1, [("100", "2")], time=2_000))
-    theirs = Snapshot("BTC-USD", None, BIDS, ASKS, 2_000, 20)
+    theirs = snapshot_of("BTC-USD", None, BIDS, ASKS, 2_000, 20)
     bench.sync.fetched(bench.probe().serial, theirs, bench.clock.moment)
     bench.drain()
     assert bench.status == (BookStatus.LIVE, None)

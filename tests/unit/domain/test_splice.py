@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
+from tests.support.raw import change_of, snapshot_of
 from tests.support.rules import RecordRules
 
 from market_data.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew, Tell
-from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
 from market_data.domain.splice import SplicedSync
@@ -38,7 +39,7 @@ class Bench:
     seen: list[Effect] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sync = SplicedSync(BTC, self.settings, self.effects, may_cross=self.may_cross)
+        self.sync = SplicedSync(BTC, self.settings, self.effects, may_cross=self.may_cross, books=book_engine())
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def drain(self) -> None:
@@ -70,7 +71,7 @@ class Bench:
         time: int | None = None,
     ) -> None:
         time = 1_000_000 * last if time is None else time
-        self.sync.change(Change("BTCUSDT", first, last, bids, asks, time), self.clock.moment)
+        self.sync.change(change_of("BTCUSDT", first, last, bids, asks, time), self.clock.moment)
         self.sync.settle(self.clock.moment)
         self.drain()
 
@@ -84,7 +85,7 @@ class Bench:
         limit: int | None = 10,
     ) -> None:
         asked = fetch or self.fetches[-1]
-        snapshot = Snapshot("BTCUSDT", sequence, bids, asks, None, limit)
+        snapshot = snapshot_of("BTCUSDT", sequence, bids, asks, None, limit)
         self.sync.fetched(asked.serial, snapshot, self.clock.moment)
         self.drain()
 
@@ -568,7 +569,7 @@ def test_a_snapshot_without_an_id_is_asked_for_again(bench: Bench) -> None:
 
 def test_a_snapshot_that_comes_over_the_stream_is_refused(bench: Bench) -> None:
     bench.go_live()
-    bench.sync.snapshot(Snapshot("BTCUSDT", 500, BIDS, ASKS, None), bench.clock.moment)
+    bench.sync.snapshot(snapshot_of("BTCUSDT", 500, BIDS, ASKS, None), bench.clock.moment)
     bench.drain()
     assert bench.status == (BookStatus.GAP, Reason.MALFORMED)
 
@@ -1071,13 +1072,13 @@ def test_a_stream_answers_for_itself_by_what_it_says_after_it_was_asked(bench: B
 def test_an_event_without_a_time_joins_and_a_late_one_behind_it_is_no_gap(bench: Bench) -> None:
     bench.open()
     bench.answer(100)
-    bench.sync.change(Change("BTCUSDT", 101, 101, [("100", "3")], [], None), bench.clock.moment)
+    bench.sync.change(change_of("BTCUSDT", 101, 101, [("100", "3")], [], None), bench.clock.moment)
     bench.sync.settle(bench.clock.moment)
     bench.drain()
     assert bench.status == (BookStatus.LIVE, None)
     assert bench.last.event_time is None
     for _ in range(5):
-        bench.sync.change(Change("BTCUSDT", 90, 100, [("100", "9")], [], None), bench.clock.moment)
+        bench.sync.change(change_of("BTCUSDT", 90, 100, [("100", "9")], [], None), bench.clock.moment)
         bench.sync.settle(bench.clock.moment)
         bench.drain()
     assert bench.status == (BookStatus.LIVE, None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.bounds import HandClock, bounds
+from tests.support.engines import book_engine
 from tests.support.network import FakeTelemetry
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
@@ -80,11 +81,11 @@ def play(recorder: InputRecorder, core: FeedCore) -> list[Logged]:
 
 def test_a_log_holds_the_setup_and_the_inputs_and_gives_the_same_effects(tmp_path: Path) -> None:
     telemetry = FakeTelemetry()
-    played = play(log_in(tmp_path, telemetry).begin(SETUP), make_core(SETUP, BINANCE))
+    played = play(log_in(tmp_path, telemetry).begin(SETUP), make_core(SETUP, BINANCE, book_engine()))
     read = read_input_log(only_file(tmp_path))
     assert (read.program, read.run, read.venue) == ("1.2.3", "r1", VENUES["binance"])
     assert read.setup == SETUP
-    replayed = list(replay(make_core(read.setup, BINANCE), read.inputs))
+    replayed = list(replay(make_core(read.setup, BINANCE, book_engine()), read.inputs))
     assert [(each.logged.given, each.logged.moment) for each in replayed] == [
         (each.given, each.moment) for each in played
     ]
@@ -94,9 +95,9 @@ def test_a_log_holds_the_setup_and_the_inputs_and_gives_the_same_effects(tmp_pat
 
 
 def test_effects_that_are_not_those_of_the_run_are_noticed(tmp_path: Path) -> None:
-    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE))
+    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE, book_engine()))
     read = read_input_log(only_file(tmp_path))
-    other = FeedCore(BINANCE, read.setup.instruments, bounds(depth=1), frame_silence_seconds=10.0)
+    other = FeedCore(BINANCE, read.setup.instruments, bounds(depth=1), frame_silence_seconds=10.0, books=book_engine())
     assert not all(each.is_same for each in replay(other, read.inputs))
 
 
@@ -130,7 +131,7 @@ def test_every_input_is_read_as_it_was_taken(tmp_path: Path, given: Input) -> No
 
 
 def test_a_log_that_was_cut_off_ends_where_it_was_cut(tmp_path: Path) -> None:
-    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE))
+    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE, book_engine()))
     path = only_file(tmp_path)
     whole = path.read_bytes()
     for cut in (len(whole) - 1, len(whole) - 12, len(whole) * 3 // 4):
@@ -143,7 +144,7 @@ def test_a_log_that_was_cut_off_ends_where_it_was_cut(tmp_path: Path) -> None:
 
 
 def _replayed(read: LoggedCore) -> list[object]:
-    return list(replay(make_core(read.setup, BINANCE), read.inputs))
+    return list(replay(make_core(read.setup, BINANCE, book_engine()), read.inputs))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"[1]\n", b'{"schema":"inputs 99"}\n', b"\x00\x01"])
@@ -170,7 +171,7 @@ def test_a_file_that_is_no_log_is_said_to_be_none(tmp_path: Path, content: bytes
 def test_a_log_that_holds_what_none_does_is_refused_with_its_line(
     tmp_path: Path, right: bytes, wrong: bytes, problem: str
 ) -> None:
-    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE))
+    play(log_in(tmp_path, FakeTelemetry()).begin(SETUP), make_core(SETUP, BINANCE, book_engine()))
     text = gzip.decompress(only_file(tmp_path).read_bytes())
     assert right in text
     path = tmp_path / "log.jsonl"
@@ -189,7 +190,7 @@ def test_a_folder_that_can_not_be_written_is_told_once_and_the_run_goes_on(tmp_p
     telemetry = FakeTelemetry()
     log = log_in(tmp_path / "file" / "folder", telemetry)
     for _ in range(2):
-        play(log.begin(SETUP), make_core(SETUP, BINANCE))
+        play(log.begin(SETUP), make_core(SETUP, BINANCE, book_engine()))
     assert [message for message, _ in telemetry.warnings] == ["the input log is given up"]
 
 
@@ -197,7 +198,7 @@ def test_a_log_is_bounded_and_says_so_once(tmp_path: Path) -> None:
     telemetry = FakeTelemetry()
     log = log_in(tmp_path, telemetry, max_bytes=1_500)
     for _ in range(2):
-        play(log.begin(SETUP), make_core(SETUP, BINANCE))
+        play(log.begin(SETUP), make_core(SETUP, BINANCE, book_engine()))
     assert [message for message, _ in telemetry.warnings] == ["the input log is given up"]
     for path in tmp_path.iterdir():
         assert len(gzip.decompress(path.read_bytes())) <= 1_500
@@ -214,7 +215,7 @@ class FullDisk(io.BytesIO):
 def test_a_full_disk_ends_the_log_and_not_the_feed(tmp_path: Path) -> None:
     telemetry = FakeTelemetry()
     log = log_in(tmp_path, telemetry)
-    played = play(_FileRecorder(FullDisk(), tmp_path / "log", {}, log), make_core(SETUP, BINANCE))
+    played = play(_FileRecorder(FullDisk(), tmp_path / "log", {}, log), make_core(SETUP, BINANCE, book_engine()))
     assert len(played) == 7
     ((message, fields),) = telemetry.warnings
     assert message == "the input log is given up"

@@ -2,10 +2,12 @@
 
 import json
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.captures import capture, excerpt, lines
+from tests.support.raw import change_of, snapshot_of, tuples, without_space
 from tests.support.venues import BINANCE, binance_book, binance_event
 
 from market_data.adapters.venues import DIALECTS
@@ -13,7 +15,7 @@ from market_data.adapters.venues.binance import Binance
 from market_data.adapters.venues.wire import Endpoint
 from market_data.application.ports import Request, VenueSession
 from market_data.domain.errors import AppError, MalformedFrame, UnknownInstrument
-from market_data.domain.events import Accepted, Change, Departing, Refused, Snapshot
+from market_data.domain.events import Accepted, Change, Departing, Refused
 from market_data.domain.instrument import Instrument, Listing, find_listing
 
 BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
@@ -125,7 +127,7 @@ def test_the_used_weight_is_read_from_the_answer(headers: dict[str, str], used: 
 
 def test_a_real_frame_is_a_change_with_its_ids_and_time() -> None:
     assert list(session().read(REAL)) == [
-        Change(
+        change_of(
             "BTCUSDT",
             50093239189,
             50093239202,
@@ -138,14 +140,14 @@ def test_a_real_frame_is_a_change_with_its_ids_and_time() -> None:
 
 def test_a_frame_without_the_wrapper_means_the_same() -> None:
     raw = json.dumps(json.loads(REAL)["data"]).encode()
-    assert list(session().read(raw)) == list(session().read(REAL))
+    assert list(map(without_space, session().read(raw))) == list(session().read(REAL))
 
 
 def test_keys_in_another_order_and_keys_that_are_new_change_nothing() -> None:
     message = json.loads(REAL)
     message["data"] = dict(reversed(list(message["data"].items()))) | {"new": {"deep": [1]}}
     turned = json.dumps(dict(reversed(list(message.items()))) | {"other": 1}, indent=1).encode()
-    assert list(session().read(turned)) == list(session().read(REAL))
+    assert list(map(without_space, session().read(turned))) == list(session().read(REAL))
 
 
 @pytest.mark.parametrize(
@@ -222,14 +224,6 @@ DAMAGES = {
     "u without end": REAL.replace(b'"u":50093239202', b'"u":' + b"9" * 5000),
     "E is null": REAL.replace(b'"E":1723161255208', b'"E":null'),
     "E is empty": REAL.replace(b'"E":1723161255208', b'"E":""'),
-    "levels are null": REAL.replace(
-        b'"b":[["61737.63000000","0.00000000"],["61730.17000000","0.00000000"]]', b'"b":null'
-    ),
-    "a level of three": REAL.replace(b'"1.54698000"]', b'"1.54698000","1"]'),
-    "a level of one": REAL.replace(b',"1.54698000"]', b"]"),
-    "numbers, not text": REAL.replace(b'"61837.64000000"', b"61837.64000000"),
-    "no levels": REAL.replace(b'"a":[["61837.64000000","1.54698000"]]', b'"a":null'),
-    "no UTF-8": REAL.replace(b"1.54698000", b"1.5\xff\xfe8000"),
     "trailing garbage": REAL + b"}",
 }
 
@@ -275,7 +269,7 @@ def test_nesting_without_end_is_malformed_and_no_crash() -> None:
 
 def test_a_book_has_the_id_that_it_ends_with_and_the_limit_that_was_asked_for() -> None:
     body = binance_book(1027024, [("4.00000000", "431.00000000")], [("4.00000200", "12.00000000")])
-    assert BINANCE.read_book(BTC, 1000, body) == Snapshot(
+    assert BINANCE.read_book(BTC, 1000, body) == snapshot_of(
         "BTCUSDT", 1027024, [("4.00000000", "431.00000000")], [("4.00000200", "12.00000000")], None, 1000
     )
 
@@ -389,7 +383,7 @@ def test_every_frame_of_the_real_captures_is_read(name: str) -> None:
     kinds = dict.fromkeys(("depth", "other"), 0)
     for line in lines(capture(f"binance_spot/{name}")):
         if line.startswith(b'{"lastUpdateId"'):
-            assert len(BINANCE.read_book(BTC, 1000, line).bids) == 1000
+            assert len(tuples(BINANCE.read_book(BTC, 1000, line).bids)) == 1000
             continue
         events = opened.read(line)
         is_depth = b"@depth" in line[:40]
@@ -409,12 +403,12 @@ def test_every_depth_event_of_the_excerpt_is_read_with_its_text() -> None:
     assert len(changes) == 41
     for change in changes:
         assert isinstance(change, Change)
-        written = binance_event("BTCUSDT", change.first_id, change.last_id, change.bids, change.asks)
+        written = binance_event("BTCUSDT", change.first_id, change.last_id, tuples(change.bids), tuples(change.asks))
         assert list(session().read(written)) == [_with_time(change)]
 
 
 def _with_time(change: Change) -> Change:
-    return Change(change.native, change.first_id, change.last_id, change.bids, change.asks, 1_700_000_000_000_000)
+    return attrs.evolve(change, event_time=1_700_000_000_000_000)
 
 
 # names that are not ASCII

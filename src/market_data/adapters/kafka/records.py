@@ -8,20 +8,20 @@ do not know); a change of meaning is another topic, whose name ends in the next 
 import re
 from functools import cache
 from importlib import resources
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta
 
 from market_data.domain.errors import MalformedRecord
 from market_data.domain.instrument import is_key
+from market_data.domain.levels import NONE, Ladder, Level, Levels, is_plain
 from market_data.domain.normalized import (
     LARGEST_NUMBER,
     LATEST_TIME,
     SCHEMA_NAME,
     SCHEMA_VERSION,
     BookStatus,
-    Levels,
     NormalizedBook,
     Reason,
 )
@@ -37,6 +37,7 @@ HEADERS: list[tuple[str, bytes]] = [
 NAMELESS = "?"
 
 _MAX_PROBLEM_LENGTH = 200
+_BEST = re.compile(rb'\[(\]|\["[0-9]{1,40}(\.[0-9]{1,40})?","[0-9]{1,40}(\.[0-9]{1,40})?"\])')
 _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -63,8 +64,8 @@ class _Value(msgspec.Struct, gc=False):
     status: BookStatus
     reason: Reason | None
     status_since: _Time
-    bids: Levels
-    asks: Levels
+    bids: msgspec.Raw
+    asks: msgspec.Raw
     event_time: _Time | None
     received_time: _Time | None
     sequence: _Sequence | None
@@ -74,8 +75,9 @@ class _Value(msgspec.Struct, gc=False):
     conflated: _Count
 
 
-_write = msgspec.json.Encoder().encode
 _read_value = msgspec.json.Decoder(_Value).decode
+_read_levels = msgspec.json.Decoder(tuple[Level, ...]).decode
+_write = msgspec.json.Encoder().encode
 
 
 def encode(book: NormalizedBook) -> bytes:
@@ -88,8 +90,8 @@ def encode(book: NormalizedBook) -> bytes:
             book.status,
             book.reason,
             book.status_since,
-            book.bids,
-            book.asks,
+            _levels(book.bids),
+            _levels(book.asks),
             book.event_time,
             book.received_time,
             book.sequence,
@@ -99,6 +101,14 @@ def encode(book: NormalizedBook) -> bytes:
             book.conflated,
         )
     )
+
+
+def _levels(levels: Levels) -> msgspec.Raw:
+    """Give what is written as it is; texts are written along with all else."""
+    if isinstance(levels, Ladder):
+        written = levels.written
+        return msgspec.Raw(written) if written is not None else cast("msgspec.Raw", levels.levels)
+    return cast("msgspec.Raw", levels)
 
 
 def decode(value: bytes | None) -> NormalizedBook:
@@ -117,13 +127,11 @@ def decode(value: bytes | None) -> NormalizedBook:
         raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
     if not is_key(f"{read.exchange}:{read.symbol}") or not read.run.isprintable():  # they will be printed
         raise MalformedRecord("expected an exchange, BASE-QUOTE and a run that can be printed, received others")
+    bids, asks = _ladder(read.bids), _ladder(read.asks)
     if read.status is BookStatus.LIVE:
         if read.reason is not None:
             raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")
-        for best in (*read.bids[:1], *read.asks[:1]):
-            if not all(map(_is_decimal, best)):
-                raise MalformedRecord(f"expected a price and a size, received {str(best)[:_MAX_PROBLEM_LENGTH]}")
-    elif read.bids or read.asks:
+    elif bids or asks:
         raise MalformedRecord(f"expected no levels in a book that is {read.status}")
     return NormalizedBook(
         read.exchange,
@@ -131,8 +139,8 @@ def decode(value: bytes | None) -> NormalizedBook:
         read.status,
         read.reason,
         read.status_since,
-        read.bids,
-        read.asks,
+        bids,
+        asks,
         read.event_time,
         read.received_time,
         read.sequence,
@@ -163,8 +171,22 @@ def name_of(key: bytes | None) -> str:
     return text if is_key(text) else NAMELESS
 
 
-def _is_decimal(text: str) -> bool:
-    return _DECIMAL.fullmatch(text) is not None
+def _ladder(raw: msgspec.Raw) -> Ladder:
+    """Take levels as they are: their form is checked, and that the best one is of decimal numbers; no more is read.
+
+    Raises:
+        MalformedRecord: they are no pairs of texts, or the best ones no decimal numbers.
+    """
+    json = bytes(raw)
+    if not _BEST.match(json) or not is_plain(json, json.count(b"],[") + (json != NONE)):
+        try:
+            levels = _read_levels(json)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
+        if not all(_DECIMAL.fullmatch(text) for level in levels[:1] for text in level):
+            raise MalformedRecord(f"expected a price and a size, received {str(levels[0])[:_MAX_PROBLEM_LENGTH]}")
+        return Ladder.of(levels)
+    return Ladder(json)
 
 
 @cache

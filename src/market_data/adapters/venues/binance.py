@@ -18,7 +18,7 @@ from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
 from market_data.domain.instrument import Catalogue, Instrument, Listing
-from market_data.domain.normalized import Level
+from market_data.domain.levels import Level, raw_levels
 
 __all__ = ["Binance", "BinanceSession"]
 
@@ -47,8 +47,8 @@ class _Depth(msgspec.Struct, gc=False):
     s: str
     U: Number
     u: Number
-    b: list[Level]
-    a: list[Level]
+    b: msgspec.Raw
+    a: msgspec.Raw
 
 
 class _Combined(msgspec.Struct, gc=False):
@@ -211,7 +211,9 @@ class Binance(Venue):
 
     def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
         book = decode(_snapshot, body, native=instrument.native)
-        return Snapshot(instrument.native, book.lastUpdateId, book.bids, book.asks, None, levels)
+        return Snapshot(
+            instrument.native, book.lastUpdateId, raw_levels(book.bids), raw_levels(book.asks), None, levels
+        )
 
     def listings_request(self, natives: Sequence[str] = ()) -> Request:
         these = json.dumps(list(natives), ensure_ascii=False, separators=(",", ":"))
@@ -252,7 +254,7 @@ def _batches(natives: Sequence[str]) -> Sequence[Sequence[str]]:
 def _change(depth: _Depth) -> Change:
     if not 0 <= depth.U <= depth.u:
         raise MalformedFrame(f"expected U <= u, received {depth.U} and {depth.u}", native=depth.s)
-    return Change(depth.s, depth.U, depth.u, depth.b, depth.a, depth.E * 1000 or None)
+    return Change(depth.s, depth.U, depth.u, bytes(depth.b), bytes(depth.a), depth.E * 1000 or None)
 
 
 def _names_of(native: str) -> Sequence[bytes]:

@@ -26,7 +26,7 @@ from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Catalogue, Instrument, Listing, is_symbol
-from market_data.domain.normalized import Level
+from market_data.domain.levels import raw_levels
 
 __all__ = ["Coinbase", "CoinbaseSession"]
 
@@ -223,8 +223,8 @@ def _subscribe(natives: Sequence[str]) -> str:
 
 def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
     native = event.product_id
-    bids: list[Level] = []
-    asks: list[Level] = []
+    bids: list[tuple[str, str]] = []
+    asks: list[tuple[str, str]] = []
     for update in event.updates:
         level = (update.price_level, update.new_quantity)
         side = update.side
@@ -236,9 +236,9 @@ def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
             raise MalformedFrame(f"expected side bid or offer, received {side[:40]!r}")
     time = largest_time({update.event_time for update in event.updates})
     if event.type == "update":
-        return Change(native, number, number, bids, asks, time)
+        return Change(native, number, number, raw_levels(bids), raw_levels(asks), time)
     if event.type == "snapshot":
-        return Snapshot(native, number, bids, asks, time)
+        return Snapshot(native, number, raw_levels(bids), raw_levels(asks), time)
     raise MalformedFrame(f"expected a snapshot or an update, received {event.type[:40]!r}")
 
 
@@ -271,8 +271,8 @@ class Coinbase(Venue):
         return Snapshot(
             instrument.native,
             None,
-            [(level.price, level.size) for level in book.bids],
-            [(level.price, level.size) for level in book.asks],
+            raw_levels((level.price, level.size) for level in book.bids),
+            raw_levels((level.price, level.size) for level in book.asks),
             time_of(book.time, native=instrument.native),
             levels,
         )
