@@ -70,13 +70,14 @@ def _print_findings(outcome: Outcome) -> None:
 def _print_table(outcomes: list[Outcome]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("reader", no_wrap=True)
-    for title in ("inputs", "taken", "undocumented", "slowest ms", "of input", "text", "MiB"):
+    for title in ("inputs", "repeated", "taken", "undocumented", "slowest ms", "of input", "text", "MiB"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("refused by", no_wrap=True)
     for each in outcomes:
         table.add_row(
             each.reader,
             f"{each.inputs:,}",
+            f"{each.repeated:,}",
             f"{each.accepted:,}",
             str(sum(each.undocumented.values())),
             f"{each.slowest_seconds * 1000:.1f}",

@@ -12,7 +12,7 @@ from types import FrameType
 
 import attrs
 from tests.fuzz.mutate import Mutator
-from tests.fuzz.readers import Reader
+from tests.fuzz.readers import Read, Reader
 
 __all__ = ["Finding", "Outcome", "TooSlow", "fuzz", "input_of"]
 
@@ -43,6 +43,8 @@ class Outcome:
     reader: str
     seed: int
     inputs: int = 0
+    repeated: int = 0
+    """Inputs that had come before; they are not given again, for a reader makes the same of them."""
     accepted: int = 0
     refused: Counter[str] = attrs.field(factory=Counter)
     undocumented: Counter[str] = attrs.field(factory=Counter)
@@ -54,7 +56,7 @@ class Outcome:
     longest_message: int = 0
     """Characters of an error's text."""
     grown_kib: int = 0
-    """How much more memory the process took at its peak."""
+    """How much more memory the process took at its peak, what tells repeated inputs included: some 60 bytes for each."""
 
     def command(self, finding: Finding) -> str:
         """Say how to make one input again."""
@@ -79,29 +81,38 @@ def fuzz(
     """Feed so many inputs to one reader."""
     mutator = Mutator(reader.seeds(), reader.tokens)
     outcome = Outcome(reader.name, seed)
+    seen = set[int]()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with reader.open() as read:
         for number in range(first, first + inputs):
             content = input_of(mutator, reader.name, seed, number)
-            began = time.perf_counter()
-            try:
-                with _bounded(MOST_SECONDS):
-                    read(content)
-            except reader.documented as error:
-                outcome.refused[type(error).__name__] += 1
-                outcome.longest_message = max(outcome.longest_message, len(str(error)))
-            except Exception as error:  # noqa: BLE001 - what fuzzing is for
-                _note(outcome, number, content, error)
-            else:
-                outcome.accepted += 1
-            took = time.perf_counter() - began
-            if took > outcome.slowest_seconds:
-                outcome.slowest_seconds, outcome.slowest_number = took, number
             outcome.inputs += 1
+            if hash(content) in seen:
+                outcome.repeated += 1
+            else:
+                seen.add(hash(content))
+                _give(read, content, number, reader, outcome)
             if outcome.inputs % _PROGRESS_INPUTS == 0:
                 progress(outcome)
     outcome.grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return outcome
+
+
+def _give(read: Read, content: bytes, number: int, reader: Reader, outcome: Outcome) -> None:
+    began = time.perf_counter()
+    try:
+        with _bounded(MOST_SECONDS):
+            read(content)
+    except reader.documented as error:
+        outcome.refused[type(error).__name__] += 1
+        outcome.longest_message = max(outcome.longest_message, len(str(error)))
+    except Exception as error:  # noqa: BLE001 - what fuzzing is for
+        _note(outcome, number, content, error)
+    else:
+        outcome.accepted += 1
+    took = time.perf_counter() - began
+    if took > outcome.slowest_seconds:
+        outcome.slowest_seconds, outcome.slowest_number = took, number
 
 
 def _note(outcome: Outcome, number: int, content: bytes, error: Exception) -> None:

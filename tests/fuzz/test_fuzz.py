@@ -152,6 +152,13 @@ def test_the_same_number_makes_the_same_input_and_others_make_others() -> None:
     assert len(set(inputs)) > 400
 
 
+def test_an_input_that_had_come_before_is_counted_and_not_given_again() -> None:
+    given: list[bytes] = []
+    outcome = fuzz(of_function("short", given.append, lambda: [b"1"]), 2000, _SEED)
+    assert len(given) == len(set(given)) == outcome.accepted == outcome.inputs - outcome.repeated
+    assert outcome.repeated > 0
+
+
 def test_trees_of_any_shape_are_rearranged() -> None:
     random = Random(1)
     mutator = Mutator([b"[]", b"{}", b"[[],{}]", b'{"":""}', b"[1]", b""])

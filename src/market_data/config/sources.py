@@ -56,13 +56,11 @@ def from_variables(variables: Mapping[str, Variable], known: object) -> Layer:
     for name, path in _SHORT.items():
         if name in variables and variables[name].text:
             layer = overlay(layer, _one(path, variables[name].text, variables[name].origin, known))
-    misspelt = {_loosely(variable_of(path)): path for path, entry in walk(known) if not entry.is_section}
     for name, variable in sorted(variables.items()):
         if name.startswith(VARIABLE_PREFIX):
             path = tuple(name.removeprefix(VARIABLE_PREFIX).lower().split("__"))
             layer = overlay(layer, _one(path, variable.text, variable.origin, known))
-        elif name.startswith("APP_") and _loosely(name) in misspelt:
-            right = variable_of(misspelt[_loosely(name)])
+        elif name.startswith("APP_") and (right := _rightly_spelt(name, known)) is not None:
             layer = overlay(layer, _refused(variable.origin, "", f"unknown setting (did you mean {right}?)"))
     return layer
 
@@ -84,11 +82,13 @@ def from_options(options: Sequence[str], known: object) -> Layer:
 def without_secrets(layer: Layer) -> Layer:
     """Refuse the secrets of a layer that is not the environment, and take them out of it."""
     values, faults = layer.values, list(layer.faults)
-    for path, entry in walk(layer.values):
-        if entry.form is Secret and value_at(layer.values, path) is not None:
-            values = _emptied(values, path)
-            message = f"a secret does not belong here: set {variable_of(path)} in the environment or .env"
-            faults.append(Fault(layer.origin_of(path), dotted(path), message))
+    for path, origin in layer.origins.items():
+        names = tuple(map(str, path))
+        entry = entry_at(names)
+        if entry is not None and entry.form is Secret and value_at(layer.values, names) is not None:
+            values = _emptied(values, names)
+            message = f"a secret does not belong here: set {variable_of(names)} in the environment or .env"
+            faults.append(Fault(origin, dotted(path), message))
     return Layer(values, layer.origins, tuple(faults))
 
 
@@ -145,6 +145,12 @@ def _paths_in(value: object, path: KeyPath = ()) -> Iterator[KeyPath]:
 
 def _refused(origin: Origin, path: str, message: str) -> Layer:
     return Layer(faults=(Fault(origin, path, message),))
+
+
+def _rightly_spelt(variable: str, known: object) -> str | None:
+    """Find the variable of a setting that one differs from in its underscores alone."""
+    rightly = (variable_of(path) for path, entry in walk(known) if not entry.is_section)
+    return next((name for name in rightly if _loosely(name) == _loosely(variable)), None)
 
 
 def _loosely(variable: str) -> str:

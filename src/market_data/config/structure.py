@@ -73,10 +73,11 @@ def _converter() -> Converter:
 
 def _record_hook(form: type[Any], converter: Converter) -> Callable[[object, object], object]:
     build = make_dict_structure_fn(form, converter)
+    has_relations = issubclass(form, _Related)
 
     def structure(value: object, _: object) -> object:
         record = build(_expected(dict, "a map of settings", value), form)
-        problems = [_Relation(*told) for told in record.relations()] if isinstance(record, _Related) else []
+        problems = [_Relation(*told) for told in record.relations()] if has_relations else []
         if problems:
             message = "relations"
             raise BaseValidationError(message, problems, form)
