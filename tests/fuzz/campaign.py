@@ -56,7 +56,7 @@ class Outcome:
     longest_message: int = 0
     """Characters of an error's text."""
     grown_kib: int = 0
-    """How much more memory the process took at its peak, what tells repeated inputs included: some 60 bytes for each."""
+    """How much more memory the process took at its peak, some 60 bytes for each input to know its like by included."""
 
     def command(self, finding: Finding) -> str:
         """Say how to make one input again."""

@@ -29,7 +29,7 @@ __all__ = ["READERS"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a disk would take longer than most readers
-_MOST_SEED_BYTES, _SEED_SETTINGS = 600, 5
+_MOST_SEED_BYTES, _SEED_SETTINGS, _SEED_FAULTS = 400, 3, 2
 """Of YAML, which takes a millisecond for 30 lines: a small piece breaks in as many ways as a large one."""
 _WORDS = (
     b"kafka",
@@ -184,7 +184,7 @@ def _captured() -> list[bytes]:
 def _scripts() -> list[bytes]:
     folder = _ROOT / "src" / "market_data_sandbox" / "faults" / "scripts"
     entries = [line for path in sorted(folder.glob("*.yaml")) for line in path.read_bytes().split(b"\n")]
-    return [b"\n".join(entries[at : at + 4]) for at in range(0, len(entries), 4)]
+    return [b"\n".join(entries[at : at + _SEED_FAULTS]) for at in range(0, len(entries), _SEED_FAULTS)]
 
 
 READERS: Sequence[Reader] = (
