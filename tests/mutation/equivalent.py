@@ -10,6 +10,12 @@ Place = tuple[str, str, str, str]
 """File, class and function, line as it stands, and change."""
 
 EQUIVALENT: Mapping[Place, str] = {
+    (
+        "application/clocks.py",
+        "ClockWatch.watch_skew",
+        "skew, self.behind = self.behind / _MICROSECONDS, 0",
+        "0 becomes 1",
+    ): "that a venue's clock is a microsecond behind is not told either",
     ("domain/side.py", "BookSide.apply", "if edge != inf and len(keys) < depth:", "and becomes or"): (
         "levels are made near more often than they must be: slower, and no other book"
     ),

@@ -10,6 +10,7 @@ _DOMAIN, _APPLICATION = "tests/unit/domain", "tests/unit/application"
 _CORE = (
     f"{_APPLICATION}/test_core_numbered.py",
     f"{_APPLICATION}/test_core_ranges.py",
+    f"{_APPLICATION}/test_core_slow_lines.py",
     f"{_APPLICATION}/test_core_unnumbered.py",
 )
 _NEAR: Mapping[str, Sequence[str]] = {
@@ -18,6 +19,7 @@ _NEAR: Mapping[str, Sequence[str]] = {
     "domain/errors.py": (f"{_DOMAIN}/test_errors.py", "tests/unit/venues", "tests/unit/kafka"),
     "domain/normalized.py": ("tests/unit/kafka/test_kafka_records.py", f"{_APPLICATION}/test_outbox.py"),
     "application/core.py": _CORE,
+    "application/clocks.py": _CORE,
     "application/inputs.py": ("tests/unit/inputlog",),
     "application/inputlog.py": ("tests/unit/inputlog",),
     "application/shard.py": ("tests/unit/test_shards.py",),

@@ -49,6 +49,7 @@ class Bench:
     binance: Sequence[str] = ("BTC-USDT",)
     coinbase: Sequence[str] = ()
     shutdown_timeout_seconds: float = 10.0
+    connections_per_second: float | None = None
     clock: LoopClock = attrs.field(factory=LoopClock)
     publisher: FakePublisher = attrs.field(factory=FakePublisher)
     telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
@@ -68,9 +69,9 @@ class Bench:
             "depth": lambda _: binance_book(100, BIDS, ASKS),
         }
         self.network.on_connect = self._speak
-        plans = [VenuePlan(BINANCE, self.binance, bounds())] if self.binance else []
+        plans = [VenuePlan(BINANCE, self.binance, bounds(), self.connections_per_second)] if self.binance else []
         if self.coinbase:
-            plans.append(VenuePlan(COINBASE, self.coinbase, bounds()))
+            plans.append(VenuePlan(COINBASE, self.coinbase, bounds(), self.connections_per_second))
         self.producer = Producer(
             plans,
             FakeTransport(self.network),

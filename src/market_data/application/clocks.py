@@ -38,9 +38,7 @@ class ClockWatch:
 
     def have_leapt(self, now: Moment) -> bool:
         """Tell whether the wall clock leapt against the monotonic one, or we were not running."""
-        last, self._last = self._last, now
-        if last is None:
-            return False
+        last, self._last = self._last or now, now
         passed = now.mono - last.mono
         step = (now.wall - last.wall) / _MICROSECONDS - passed
         if abs(step) >= self._settings.clock_step_seconds:

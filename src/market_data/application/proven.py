@@ -116,7 +116,6 @@ class ProvenSubscription:
         """
         if departed := self._partitions.difference(self._subscription.partitions):
             self._partitions -= departed
-            self._behind -= departed
         gone = market.forget(self._keys_in(departed), now)
         if caught_up := self._behind.difference(self._subscription.behind):
             self._behind -= caught_up

@@ -387,3 +387,9 @@ def test_a_skew_that_is_usual_is_not_told_and_latency_may_be_negative(bench: Ben
         now = bench.clock.advance(0.125)
         bench.frames(binance_event("BTCUSDT", number, number, [], [], now.wall // 1000 + 1276))
         assert tells(bench.give(Ticked())) == []
+
+
+def test_once_a_connection_is_given_up_nothing_of_it_is_read(bench: Bench) -> None:
+    assert Reconnect(Reason.CONNECTION) in bench.frames(b'{"e":"serverShutdown","E":1723161255208}')
+    assert bench.frames(binance_event("BTCUSDT", 102, 104, [("100", "2")], []), b"{") == []
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.DISCONNECTED, Reason.CONNECTION))

@@ -20,7 +20,7 @@ from tests.support.venues import (
 )
 
 from market_data.application.core import FeedCore
-from market_data.application.inputs import Fetched, Frames, Opened, Output, Send, Started, Ticked
+from market_data.application.inputs import Closed, Fetched, Frames, Opened, Output, Send, Started, Ticked
 from market_data.application.ports import Venue
 from market_data.domain.effects import Fetch, Reconnect, Tell
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
@@ -51,7 +51,7 @@ class Line:
         self.give(Opened())
         self.outputs.clear()
 
-    def give(self, given: Started | Opened | Frames | Ticked | Fetched) -> list[Output]:
+    def give(self, given: Started | Opened | Closed | Frames | Ticked | Fetched) -> list[Output]:
         outputs = self.core.handle(given, self.clock.moment)
         self.rules.take_all(outputs, self.clock.moment)
         self.outputs += outputs
@@ -153,6 +153,18 @@ def test_a_frame_of_a_venue_without_heartbeats_that_stops_in_the_middle_is_silen
     assert Reconnect(Reason.SILENCE) in line.wait(STEP, beats=False)
 
 
+def test_a_frame_that_a_lost_connection_cut_off_keeps_nobody_waiting_on_the_next_one() -> None:
+    line = Line(BINANCE, ("binance:BTC-USDT",))
+    line.give(Frames(()))
+    line.clock.advance(STEP)
+    line.give(Closed(Reason.CONNECTION, is_ours=False))
+    line.give(Opened())
+    line.outputs.clear()
+    line.wait(12.0, beats=False)
+    assert line.told == {(BookStatus.SYNCING, Reason.CONNECTION), (BookStatus.SYNCING, Reason.SILENCE)}
+    assert not [each for each in line.done if isinstance(each, Reconnect)], "nothing was owed on this connection"
+
+
 def test_a_book_that_falls_silent_is_probed_by_its_own_bound_after_the_line_is_free() -> None:
     line = Line(keys=("coinbase:P0-USD", "coinbase:P1-USD"))
     line.give(Frames([line.snapshot("P0-USD")]))
@@ -208,6 +220,9 @@ def test_a_clock_that_is_far_off_is_told_however_slow_the_line_is() -> None:
 def test_a_clock_that_is_ahead_is_told_however_slow_the_line_is() -> None:
     line = Line(keys=("coinbase:P0-USD",))
     line.bring(line.snapshot("P0-USD"), 25.0)
+    line.give(Frames([line.update("P0-USD", -10.0)]))
+    line.give(Ticked())
+    assert tells(line.outputs) == [], "just as far as is allowed"
     line.give(Frames([line.update("P0-USD", -11.0)]))
     line.give(Ticked())
     assert tells(line.outputs) == [FAR]

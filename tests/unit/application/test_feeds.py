@@ -150,6 +150,15 @@ async def test_attempts_that_fail_are_repeated_at_growing_intervals_up_to_the_bo
     assert {message for message, _ in bench.telemetry.warnings} == {"could not connect"}
 
 
+async def test_attempts_to_connect_are_never_faster_than_all_of_the_venue_may_be() -> None:
+    limiter = WeightBudget(30, LoopClock(), burst_seconds=1.0)  # one every two seconds
+    bench = coinbase(connect_limiter=limiter, reconnect=attrs.evolve(RECONNECT, max_backoff_seconds=0.5))
+    bench.network.on_connect = refuse(Reason.UNAVAILABLE)
+    async with bench.running():
+        await anyio.sleep(11)
+    assert bench.waits == [2.0] * 5
+
+
 async def test_waits_are_jittered_downwards_within_their_share() -> None:
     jittered = ReconnectSettings(initial_backoff_seconds=1, max_backoff_seconds=1, backoff_multiplier=2, jitter=0.3)
     bench = coinbase(reconnect=jittered)

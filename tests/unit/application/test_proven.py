@@ -130,6 +130,15 @@ def test_a_flood_of_another_producers_records_is_one_line_with_a_count() -> None
     assert (bench.proof.foreign, bench.proof.keys["binance:A00007-USD"].foreign, bench.shown) == (900, 3, 300)
 
 
+def test_a_few_instruments_of_another_producer_are_all_named() -> None:
+    bench = _of_many(3, is_past=False)
+    wall = bench.clock.now().wall
+    others = (record(0, run=EARLIER_RUN, symbol=symbol(number)) for number in range(3))
+    bench.read(*(Delivered(other, 0, 3 + number, wall, 1) for number, other in enumerate(others)))
+    ((_, fields),) = bench.telemetry.warnings
+    assert fields["instruments"] == "binance:A00000-USD, binance:A00001-USD, binance:A00002-USD"
+
+
 def test_going_back_to_an_older_producer_is_told_once_and_counted() -> None:
     bench = Bench()
     wall = bench.clock.now().wall

@@ -62,6 +62,18 @@ def test_what_is_no_beginning_is_told(when: When) -> None:
         start_of(when, NOW)
 
 
+@pytest.mark.parametrize(("when", "hint"), [("15m", " (did you mean -15m?)"), ("15x", ""), ("yesterday", "")])
+def test_a_span_without_its_minus_is_guessed_and_nothing_else(when: str, hint: str) -> None:
+    with pytest.raises(UsageError) as told:
+        start_of(when, NOW)
+    assert str(told.value).endswith(f"received '{when}'{hint}")
+
+
+def test_where_reading_begins_is_said_as_a_word_or_in_milliseconds_of_utc() -> None:
+    assert str(start_of("latest", NOW)) == "latest"
+    assert str(Start(1_795_341_600_123_456)) == "2026-11-22T10:00:00.123Z"
+
+
 def test_reading_ends_now_or_at_a_time_that_may_be_to_come() -> None:
     assert end_of("latest", NOW) == NOW
     assert end_of("-15m", NOW) == NOW - 15 * MINUTE

@@ -105,6 +105,25 @@ async def test_what_is_not_traded_but_has_a_book_is_followed_at_once_on_a_connec
     assert sorted(subscribed) == [["btcusdt@depth@100ms"], ["ethusdt@depth@100ms"]]
 
 
+async def test_what_has_no_connection_is_said_again_at_every_heartbeat() -> None:
+    bench = bench_of(("BTC-USDT", "ETH-USDT"), {"BTC-USDT": "TRADING", "ETH-USDT": "BREAK"})
+    async with bench.running():
+        await until(lambda: bench.live("binance:BTC-USDT"))
+        before = len(bench.of("binance:ETH-USDT"))
+        await anyio.sleep(50)
+        assert len(bench.of("binance:ETH-USDT")) - before in (9, 10), "one in five seconds"
+
+
+async def test_connections_are_opened_at_the_pace_that_the_venue_allows() -> None:
+    bench = Bench(binance=("BTC-USDT", "ETH-USDT"), connections_per_second=0.5)
+    states = {"BTC-USDT": "TRADING", "ETH-USDT": "HALT"}
+    bench.network.answers = {**bench.network.answers, "exchangeInfo": listing(states)}
+    async with bench.running():
+        await until(lambda: len(bench.network.attempts) == 2, 10, 0.1)
+    first, second = bench.network.attempts
+    assert round(second - first, 3) == 2.0
+
+
 async def test_all_of_them_in_maintenance_is_no_mistake_and_all_of_them_come_back() -> None:
     states = dict.fromkeys(("BTC-USDT", "ETH-USDT"), "BREAK")
     bench = bench_of(tuple(states), states)
