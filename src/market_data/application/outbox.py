@@ -64,8 +64,9 @@ class Outbox:
         self._records = 0
         self._bytes = 0
         self._merged = 0
-        self._filled = anyio.Event()
-        self._emptied = anyio.Event()
+        self._filled: anyio.Event | None = None
+        self._emptied: anyio.Event | None = None
+        """Each is there only while somebody waits for it."""
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -106,7 +107,8 @@ class Outbox:
         ):
             for each in self._waiting.values():
                 self._merge(each)
-        self._filled.set()
+        if self._filled is not None:
+            self._filled.set()
 
     async def has_room(self) -> None:
         """Wait until there is room: what a replay does before it goes on."""
@@ -117,7 +119,7 @@ class Outbox:
     def close(self) -> None:
         """Nothing more is put in: ``take`` gives what is left, then nothing."""
         self._is_closed = True
-        self._filled.set()
+        self.look_again()
 
     async def take(
         self,
@@ -135,12 +137,14 @@ class Outbox:
             if self._records and linger is not None:
                 await self._linger(linger(), at_most)
             if taken := self._admitted(at_most, _admit_all if admission is None else admission()):
-                self._emptied.set()
+                if self._emptied is not None:
+                    self._emptied.set()
                 return taken
             if self._is_closed and not self._records:
                 return []
             self._filled = anyio.Event()
             await self._filled.wait()
+            self._filled = None
 
     async def _linger(self, seconds: float, at_most: int) -> None:
         until = anyio.current_time() + seconds
@@ -150,11 +154,12 @@ class Outbox:
 
     def look_again(self) -> None:
         """Let ``take`` ask again what may leave."""
-        self._filled.set()
+        if self._filled is not None:
+            self._filled.set()
 
     def _admitted(self, at_most: int, admits: Callable[[str], bool]) -> list[NormalizedBook]:
         taken: list[NormalizedBook] = []
-        turns, run = self._turns, self._run
+        turns, run, as_record = self._turns, self._run, NormalizedBook.of
         refused = 0
         while refused < len(turns) and len(taken) < at_most:
             key = turns.popleft()
@@ -168,7 +173,7 @@ class Outbox:
                 state, size, conflated = records.popleft()
                 self._records -= 1
                 self._bytes -= size
-                taken.append(NormalizedBook.of(state, run, waiting.next_seq, conflated))
+                taken.append(as_record(state, run, waiting.next_seq, conflated))
                 waiting.next_seq += 1
             if records:
                 turns.append(key)

@@ -134,10 +134,8 @@ class OrderBook(Book):
         return self.bids.top(), self.asks.top()
 
     def news(self, bids: Ladder, asks: Ladder) -> tuple[Ladder, Ladder] | None:
-        best_bids, best_asks = self.bids.top(), self.asks.top()
-        if is_same_ladder(best_bids, bids) and is_same_ladder(best_asks, asks):
-            return None
-        return best_bids, best_asks
+        best = best_bids, best_asks = self.bids.top(), self.asks.top()
+        return None if is_same_ladder(best_bids, bids) and is_same_ladder(best_asks, asks) else best
 
     def find_difference(self, other: "OrderBook") -> Difference | None:
         for name, ours, theirs in (("bid", self.bids, other.bids), ("ask", self.asks, other.asks)):

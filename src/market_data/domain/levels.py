@@ -203,9 +203,12 @@ def is_same_ladder(left: Ladder, right: Ladder) -> bool:
     mine, yours = left.levels, right.levels
     if mine == yours:
         return True
-    return len(mine) == len(yours) and all(
-        one == other or _is_same_level(one, other) for one, other in zip(mine, yours, strict=True)
-    )
+    if len(mine) != len(yours):
+        return False
+    for one, other in zip(mine, yours, strict=True):  # noqa: SIM110 - looked at for every event
+        if one != other and not _is_same_level(one, other):
+            return False
+    return True
 
 
 def _is_same_level(mine: Level, yours: Level) -> bool:

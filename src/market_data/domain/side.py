@@ -24,10 +24,10 @@ MOST_SAFE_DIGITS = 15
 Key: TypeAlias = float | Decimal
 
 Read: TypeAlias = tuple[Sequence[Level], Sequence[tuple[float, float]]]
-"""Levels, and the price and size of each as numbers."""
-QuickRead: TypeAlias = Callable[[bytes], Read | None]
-"""Reads raw levels, all of which ``scan`` would take, with prices of at most ``MOST_SAFE_DIGITS`` characters; None
-where they are others.
+"""Levels, and of each the price, times a sign, and the size, as numbers."""
+QuickRead: TypeAlias = Callable[[bytes, int], Read | None]
+"""Reads raw levels, all of which ``scan`` would take, with prices of at most ``MOST_SAFE_DIGITS`` characters; the sign
+is 1 or -1. None where they are others.
 """
 
 
@@ -47,7 +47,7 @@ class BookSide:
         self._sign = sign
         self._depth = depth
         self._read = read
-        self._window = max(8 * depth, 128) if window is None else window
+        self._window = max(5 * depth, 64) if window is None else window
         self._keys: list[Key] = []
         self._near: dict[Key, Level] = {}
         self._far: dict[Key, Level] = {}
@@ -160,11 +160,11 @@ class BookSide:
         Raises:
             InvalidLevel: they are no list of pairs of plain decimal texts.
         """
-        read = None if self._is_exact or self._read is None else self._read(raw)
-        if read is None:
-            return self._parse_slowly(raw)
-        levels, numbers = read
-        return levels, numbers if self._sign > 0 else [(-price, size) for price, size in numbers]
+        if self._read is not None and not self._is_exact:
+            read = self._read(raw, self._sign)
+            if read is not None:
+                return read
+        return self._parse_slowly(raw)
 
     def _parse_slowly(self, raw: bytes) -> tuple[Sequence[Level], Sequence[tuple[Key, float]]]:
         levels = scan(raw)

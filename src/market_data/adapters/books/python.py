@@ -1,24 +1,24 @@
-"""Books kept by the domain's own engine; what takes long in pure Python, reading numbers, is left to C.
+"""Books kept by the domain's own engine; what takes long in pure Python, making numbers of texts, is left to msgspec.
 
-An expression tells that levels are plain, and msgspec reads their texts and, once more, their numbers: together half of
-what it takes to make numbers of the texts, one by one.
+It reads the texts and, once more, the numbers, which takes half as long as ``float`` of each. Of a text it takes only
+what JSON takes for a number, so ``1.``, ``.5``, ``1_0`` and the like are no numbers to it; what has a sign, an exponent
+or a name has other characters than plain levels have.
 """
 
-import re
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from market_data.domain.book import Book, OrderBook
+from market_data.domain.levels import MOST_WHOLE_DIGITS
 from market_data.domain.side import MOST_SAFE_DIGITS, Read
 
-__all__ = ["make_book"]
+__all__ = ["make_book", "read"]
 
-_NUMBER = rb'"[0-9]{1,19}+(?:\.[0-9]++)?+"'
-_is_plain = re.compile(rb"\[(?:\[%b,%b\],?+)*+\]" % (_NUMBER, _NUMBER)).fullmatch
+_PLAIN = b'0123456789.",[]'
 _Price = Annotated[str, Meta(max_length=MOST_SAFE_DIGITS)]
-_Size = Annotated[str, Meta(max_length=38)]
+_Size = Annotated[str, Meta(max_length=MOST_WHOLE_DIGITS)]
 _texts = msgspec.json.Decoder(list[tuple[_Price, _Size]]).decode
 _numbers = msgspec.json.Decoder(list[tuple[float, float]], strict=False).decode
 
@@ -28,14 +28,11 @@ def make_book(depth: int) -> Book:
     return OrderBook(depth, read)
 
 
-def read(raw: bytes) -> Read | None:
-    """Read raw levels without white space whose prices are of few digits, as nearly all are; None where they are not.
-
-    Takes about 4 µs for 46 levels.
-    """
-    if _is_plain(raw) is None:
+def read(raw: bytes, sign: int) -> Read | None:
+    """Read raw levels of few digits and without white space, as nearly all are; None where they are not."""
+    if raw.translate(None, _PLAIN):
         return None
     try:
-        return _texts(raw), _numbers(raw)
-    except msgspec.DecodeError:  # a comma is missing, or a number is too long
+        return _texts(raw), _numbers(raw if sign > 0 else raw.replace(b'["', b'["-'))
+    except msgspec.DecodeError:
         return None
