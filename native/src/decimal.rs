@@ -21,10 +21,10 @@ const fn powers() -> [u64; HALF + 1] {
 /// A number of at most 19 digits before the point and 38 behind it, without loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Decimal {
-    /// What is before the point, times 2^64, and the first 19 digits behind it: where nearly all numbers end.
-    coarse: u128,
-    /// The next 19 digits.
-    fine: u64,
+    whole: u64,
+    /// The first 19 digits behind the point, and the next 19.
+    first: u64,
+    next: u64,
 }
 
 /// Why a text is no key.
@@ -35,11 +35,11 @@ pub enum NoDecimal {
 }
 
 impl Decimal {
-    pub const ZERO: Self = Self { coarse: 0, fine: 0 };
+    pub const ZERO: Self = Self { whole: 0, first: 0, next: 0 };
 
     /// Turn the order of all numbers round; twice gives the number again.
     pub const fn mirrored(self) -> Self {
-        Self { coarse: !self.coarse, fine: !self.fine }
+        Self { whole: !self.whole, first: !self.first, next: !self.next }
     }
 
     /// Read a number of few digits up to the quotation mark behind it: the number, where it ends, and whether it is
@@ -104,7 +104,7 @@ impl Decimal {
 
     #[inline]
     fn of(whole: u64, first: u64, next: u64) -> Self {
-        Self { coarse: (u128::from(whole) << 64) | u128::from(first), fine: next }
+        Self { whole, first, next }
     }
 }
 

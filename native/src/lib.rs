@@ -7,6 +7,7 @@
 pub mod decimal;
 pub mod levels;
 pub mod side;
+pub mod text;
 
 use pyo3::intern;
 use pyo3::prelude::*;

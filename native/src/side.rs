@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::decimal::Decimal;
 use crate::levels::{RawLevel, Refusal, read};
+use crate::text::Text;
 
 /// A level's price and size, as texts.
 pub type Texts = (String, String);
@@ -13,32 +14,27 @@ pub type Difference = (Option<Texts>, Option<Texts>);
 
 struct Level {
     /// `["61737.63000000","0.50000000"]`
-    json: Box<[u8]>,
-    /// How long the price's text is.
-    price: u32,
+    json: Text,
+    /// How long the price's text is; at most 40.
+    price: u8,
 }
 
 impl Level {
     fn of(raw: &RawLevel<'_>) -> Self {
-        let price = raw.price.len() as u32;
+        let price = raw.price.len() as u8;
         if let Some(json) = raw.json {
-            return Self { json: json.into(), price };
+            return Self { json: Text::of(json), price };
         }
-        let mut json = Vec::with_capacity(raw.price.len() + raw.size.len() + 7);
-        json.extend_from_slice(b"[\"");
-        json.extend_from_slice(raw.price);
-        json.extend_from_slice(b"\",\"");
-        json.extend_from_slice(raw.size);
-        json.extend_from_slice(b"\"]");
-        Self { json: json.into_boxed_slice(), price }
+        let json = [b"[\"" as &[u8], raw.price, b"\",\"", raw.size, b"\"]"].concat();
+        Self { json: Text::of(&json), price }
     }
 
     fn price(&self) -> &[u8] {
-        &self.json[2..2 + self.price as usize]
+        &self.json[2..2 + usize::from(self.price)]
     }
 
     fn size(&self) -> &[u8] {
-        &self.json[5 + self.price as usize..self.json.len() - 2]
+        &self.json[5 + usize::from(self.price)..self.json.len() - 2]
     }
 
     fn texts(&self) -> Texts {
