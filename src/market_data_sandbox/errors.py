@@ -16,6 +16,8 @@ from typing import ClassVar
 
 __all__ = ["BrokerError", "CaptureError", "FaultError", "InstrumentError", "OutputError", "PortError", "SandboxError"]
 
+_MOST_LETTERS = 400
+
 
 class SandboxError(Exception):
     """Base of all errors of the sandbox; its text is one line for a person."""
@@ -30,7 +32,7 @@ class CaptureError(SandboxError):
     is_misuse = True
 
     def __init__(self, path: object, problem: str) -> None:
-        super().__init__(f"capture {path}: {problem}")
+        super().__init__(f"capture {path}: {_shortened(problem)}")
 
 
 class InstrumentError(SandboxError):
@@ -63,7 +65,7 @@ class FaultError(SandboxError):
     is_misuse = True
 
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"fault script {name}: {problem}")
+        super().__init__(f"fault script {name}: {_shortened(problem)}")
 
 
 class OutputError(SandboxError):
@@ -71,3 +73,9 @@ class OutputError(SandboxError):
 
     def __init__(self, path: object, problem: object) -> None:
         super().__init__(f"cannot write {path}: {problem}")
+
+
+def _shortened(problem: str) -> str:
+    """Leave out the middle of what is longer than a person reads of a line: it repeats what a file holds."""
+    half = _MOST_LETTERS // 2
+    return problem if len(problem) <= _MOST_LETTERS else f"{problem[:half]}…{problem[-half:]}"

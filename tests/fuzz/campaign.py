@@ -14,16 +14,22 @@ import attrs
 from tests.fuzz.mutate import Mutator
 from tests.fuzz.readers import Read, Reader
 
-__all__ = ["Finding", "Outcome", "TooSlow", "fuzz", "input_of"]
+__all__ = ["Finding", "Outcome", "TooMuchText", "TooSlow", "fuzz", "input_of"]
 
 MOST_SECONDS = 10.0
 """Of the processor, for one input: more is a finding."""
+MOST_LETTERS = 1000
+"""In what one error says, of several faults of each: more is a finding."""
 _PROGRESS_INPUTS = 500
 _PLACES = 12
 
 
 class TooSlow(Exception):
     """One input took longer than any should."""
+
+
+class TooMuchText(Exception):
+    """A documented error says more than a person reads of one line."""
 
 
 @attrs.frozen
@@ -54,7 +60,7 @@ class Outcome:
     slowest_seconds: float = 0.0
     slowest_number: int = 0
     longest_message: int = 0
-    """Characters of an error's text."""
+    """Letters of what one error says, of several faults of each."""
     grown_kib: int = 0
     """How much more memory the process took at its peak, some 60 bytes for each input to know its like by included."""
 
@@ -105,7 +111,10 @@ def _give(read: Read, content: bytes, number: int, reader: Reader, outcome: Outc
             read(content)
     except reader.documented as error:
         outcome.refused[type(error).__name__] += 1
-        outcome.longest_message = max(outcome.longest_message, len(str(error)))
+        letters = max(len(str(said)) for said in getattr(error, "faults", [error]))
+        outcome.longest_message = max(outcome.longest_message, letters)
+        if letters > MOST_LETTERS:
+            _note(outcome, number, content, TooMuchText(f"{letters:,} letters").with_traceback(error.__traceback__))
     except Exception as error:  # noqa: BLE001 - what fuzzing is for
         _note(outcome, number, content, error)
     else:

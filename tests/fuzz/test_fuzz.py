@@ -145,6 +145,14 @@ def test_a_rare_fault_deep_behind_a_reader_is_found(
     assert not fuzz(reader, 1, _SEED, first=outcome.findings[0].number).findings
 
 
+def test_an_error_that_repeats_what_it_was_given_without_end_is_found() -> None:
+    def repeat(content: bytes) -> None:
+        raise MalformedFrame(f"expected a number, received {content!r}")
+
+    outcome = fuzz(of_function("repeat", repeat, lambda: [b'{"a":"b"}'], MalformedFrame), 1000, _SEED)
+    assert [finding.error.partition(" ")[0] for finding in outcome.findings] == ["TooMuchText"]
+
+
 def test_the_same_number_makes_the_same_input_and_others_make_others() -> None:
     mutator = Mutator([b'{"a":[1,"x"],"b":{"c":null}}', b"text"])
     inputs = [input_of(mutator, "name", 7, number) for number in range(500)]

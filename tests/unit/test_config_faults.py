@@ -108,6 +108,7 @@ LEVELS = "one of TRACE, DEBUG, INFO, WARNING, ERROR, CRITICAL"
         ("venues.coinbase.dialect", "Coin", "a lower-case word, such as binance_us", "'Coin'"),
         ("venues.binance.snapshot_limit", "5001", "a whole number from 1 to 5000", "5001"),
         ("shutdown_timeout_seconds", "soon", SECONDS, "'soon'"),
+        ("kafka.security.ca_file", "a" * 5000, FILE, f"'{'a' * 60}…'"),
         ("kafka", "5", "a map of settings", "5"),
         ("kafka.security", "null", "a map of settings", "nothing"),
         ("venues", "[binance]", "a map", "a list"),
@@ -278,6 +279,15 @@ def test_a_disabled_exchange_does_not_bind_the_others(faults: Faults) -> None:
             "config/local.yaml:2: venues.coinbse: missing dialect, websocket_url, rest_url, instruments, "
             "instruments_per_connection, messages_per_second (did you mean venues.coinbase?)",
             id="misspelt exchange",
+        ),
+        pytest.param(
+            "venues:\n  krakenspot:\n    enabled: false",
+            "config/local.yaml:2: venues.krakenspot: missing dialect, websocket_url, rest_url, instruments, "
+            "instruments_per_connection, messages_per_second",
+            id="exchange that is like none",
+        ),
+        pytest.param(
+            f"{'x' * 600}: 1", f"config/local.yaml:1: {'x' * 100}…{'x' * 100}: unknown setting", id="without end"
         ),
         pytest.param(
             "venues:\n  Binance-US: {enabled: false, dialect: binance, websocket_url: wss://a, rest_url: https://a, "

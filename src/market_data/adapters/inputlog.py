@@ -38,6 +38,7 @@ from market_data.application.inputs import (
 from market_data.application.ports import Telemetry
 from market_data.domain.errors import UsageError
 from market_data.domain.moment import Moment
+from market_data.domain.printable import shortened
 
 __all__ = ["FileInputLog", "LoggedCore", "read_input_log"]
 
@@ -220,7 +221,7 @@ def read_input_log(path: Path) -> LoggedCore:
     try:
         read = msgspec.convert(header, _Header)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: line 1: {error}") from error
+        raise UsageError(f"{path}: line 1: {shortened(str(error))}") from error
     instruments, standings = tuple(read.setup.instruments), tuple(read.setup.standings)
     setup = attrs.evolve(read.setup, instruments=instruments, standings=standings)
     return LoggedCore(read.program, read.run, read.venue, setup, _inputs(path, lines))
@@ -246,7 +247,7 @@ def _inputs(path: Path, lines: Iterator[dict[str, Any]]) -> Iterator[Logged]:
             did = msgspec.convert(line, _Did).did
             read = (_input_of(line), msgspec.convert(line, Moment)) if did is None else None
         except msgspec.ValidationError as error:
-            raise UsageError(f"{path}: line {number}: {error}") from error
+            raise UsageError(f"{path}: line {number}: {shortened(str(error))}") from error
         if waiting is not None:
             yield Logged(*waiting, digest(()) if did is None else did)
         waiting = read

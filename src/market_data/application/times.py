@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from market_data.application.ports import Start
 from market_data.domain.errors import UsageError
+from market_data.domain.printable import shortened
 
 __all__ = ["When", "end_of", "start_of"]
 
@@ -60,7 +61,7 @@ def _time_of(when: When, now: int, expected: str) -> tuple[int, bool]:
             has_zone = moment.tzinfo is not None
             at = (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     except (ValueError, OverflowError, OSError) as error:
-        hint = f" (did you mean -{when}?)" if isinstance(when, str) and _SPAN.fullmatch(f"-{when}") else ""
+        hint = f" (did you mean -{shortened(when)}?)" if isinstance(when, str) and _SPAN.fullmatch(f"-{when}") else ""
         raise UsageError(f"expected {expected}, received {_shown(when)}{hint}") from error
     if at < 0:
         raise UsageError(f"expected a time after 1970, received {_shown(when)}")

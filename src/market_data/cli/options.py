@@ -22,6 +22,7 @@ from market_data.config import LoadedSettings, Settings, load_settings
 from market_data.container import Container
 from market_data.domain.errors import UsageError
 from market_data.domain.instrument import key_of
+from market_data.domain.printable import shortened
 from market_data.logs import LogOutput, configure_logging
 
 __all__ = [
@@ -164,7 +165,7 @@ def parse_shard(text: str | None) -> Shard | None:
         return None
     found = _SHARD.match(text)
     if found is None or int(found.group(1)) > int(found.group(2)):
-        raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 1/3, received {text!r}")
+        raise UsageError(f"--shard: expected I/N with I from 1 to N, such as 1/3, received {shortened(text)!r}")
     return Shard(int(found.group(1)), int(found.group(2)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from market_data.domain.errors import AppError
+from market_data.domain.printable import shortened
 
 __all__ = ["Fault", "Origin", "SettingsError"]
 
@@ -19,7 +20,8 @@ class Origin:
     """Whether it comes from the environment or `.env`: the only places where a secret may stand."""
 
     def __str__(self) -> str:
-        return self.name if self.line is None else f"{self.name}:{self.line}"
+        name = shortened(self.name) if self.is_environment else self.name
+        return name if self.line is None else f"{name}:{self.line}"
 
 
 @attrs.frozen
@@ -38,7 +40,7 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (str(self.origin), self.path, self.message) if part)
+        return ": ".join(part for part in (str(self.origin), shortened(self.path), self.message) if part)
 
 
 class SettingsError(AppError):

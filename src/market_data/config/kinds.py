@@ -6,6 +6,7 @@ once. Nothing is coerced: `"5"` is not a number and `true` is not 1; a whole num
 
 import difflib
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -201,7 +202,8 @@ def _symbol(value: object) -> str | None:
 
 
 def _existing_file(value: object) -> Path | None:
-    return path if isinstance(value, str) and (path := Path(value)).is_file() else None
+    # Path.is_file raises where a name is too long
+    return Path(value) if isinstance(value, str) and os.path.isfile(value) else None  # noqa: PTH113
 
 
 Seconds = Annotated[float, Kind("a number of seconds above 0", _number(lambda number: number > 0))]

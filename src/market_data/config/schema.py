@@ -114,7 +114,7 @@ def _nearest(path: Names, values: object) -> Names | None:
     above = entry_at(path[:-1])
     if above is not None and not above.is_section:
         return path[:-1]
-    known = [name for name, _ in walk(values) if name != path[: len(name)]]
+    known = [name for name, _ in walk(values) if name != path[: len(name)] and name[: len(path)] != path]
     neighbours = {name[-1]: name for name in known if name[:-1] == path[:-1]}
     for match in difflib.get_close_matches(path[-1], neighbours, n=1):
         return neighbours[match]

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 import attrs
 
 from market_data.domain.errors import UnknownInstrument, UsageError
+from market_data.domain.printable import shortened
 
 __all__ = [
     "NAME_CHARACTERS",
@@ -126,7 +127,7 @@ def key_of(text: str) -> str:
     venue, _, symbol = text.partition(":")
     key = f"{venue.lower()}:{symbol.upper()}"
     if not is_key(key):
-        raise UsageError(f"expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {text!r}")
+        raise UsageError(f"expected VENUE:BASE-QUOTE such as binance:BTC-USDT, received {shortened(text)!r}")
     return key
 
 

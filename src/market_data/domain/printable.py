@@ -6,7 +6,9 @@ move a terminal's cursor, set its title, turn the direction of a line, or begin 
 
 import json
 
-__all__ = ["printable"]
+__all__ = ["printable", "shortened"]
+
+_MOST_LETTERS = 200
 
 
 def printable(text: str) -> str:
@@ -18,3 +20,9 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+
+
+def shortened(text: str) -> str:
+    """Leave out the middle of what is longer than a person reads of a line; where it came from may be at either end."""
+    half = _MOST_LETTERS // 2
+    return text if len(text) <= _MOST_LETTERS else f"{text[:half]}…{text[-half:]}"

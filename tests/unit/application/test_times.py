@@ -69,6 +69,13 @@ def test_a_span_without_its_minus_is_guessed_and_nothing_else(when: str, hint: s
     assert str(told.value).endswith(f"received '{when}'{hint}")
 
 
+def test_a_text_without_end_is_not_repeated_in_whole() -> None:
+    with pytest.raises(UsageError) as told:
+        start_of("9" * 5000 + "m", NOW)
+    assert "did you mean -999" in str(told.value)
+    assert len(str(told.value)) < 500
+
+
 def test_where_reading_begins_is_said_as_a_word_or_in_milliseconds_of_utc() -> None:
     assert str(start_of("latest", NOW)) == "latest"
     assert str(Start(1_795_341_600_123_456)) == "2026-11-22T10:00:00.123Z"

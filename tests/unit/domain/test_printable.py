@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data.domain.printable import printable
+from market_data.domain.printable import printable, shortened
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_json_stays_json_and_says_the_same(value: object) -> None:
     text = printable(json.dumps(value, ensure_ascii=False))
     assert text.isprintable()
     assert json.loads(text) == value
+
+
+def test_of_a_long_text_both_ends_are_shown() -> None:
+    assert shortened("x" * 200) == "x" * 200
+    assert shortened("a" * 100 + "-" * 5000 + "z" * 100) == "a" * 100 + "…" + "z" * 100

@@ -163,6 +163,9 @@ def test_a_file_that_is_no_log_is_said_to_be_none(tmp_path: Path, content: bytes
             b'"crossed_limit":3', b'"crossed_limit":[]', "line 1: .*Expected `int`", id="settings of another type"
         ),
         pytest.param(b'"disconnected"', b'"away"', "line 1: Invalid enum value 'away'", id="unknown status"),
+        pytest.param(
+            b'"disconnected"', b'"' + b"9" * 5000 + b'"', "line 1: Invalid .{20,100}….{20,100}status`$", id="long word"
+        ),
         pytest.param(b'"kind":"opened"', b'"kind":"opend"', "line 4: expected one of started", id="unknown input"),
         pytest.param(b'"serial":1', b'"cereal":1', "line 8: .*`serial`", id="input without a field"),
         pytest.param(b'"base64":"//4A"', b'"base64":"?"', "line 9: Invalid base64", id="damaged payload"),

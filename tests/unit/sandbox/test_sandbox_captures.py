@@ -80,6 +80,7 @@ def test_a_snapshot_belongs_to_the_symbol_whose_ids_are_near(tmp_path: Path) -> 
         pytest.param('{"what": 1}\n', "is neither", id="something else"),
         pytest.param(_FRAME + "\nrubbish\n", "line 2: expected", id="rubbish later"),
         pytest.param(_FRAME + '\n{"stream": 5}\n', "Expected `str`", id="wrong type later"),
+        pytest.param(_FRAME + '\n{"' + "x" * 5000 + "\n", "expected .{0,150}$", id="a long line later"),
         pytest.param('{"channel":' + "[" * 5000 + "}", "its first line holds no JSON object", id="nested without end"),
         pytest.param(_FRAME + '\n{"x":' + "[" * 5000 + "}\n", "recursion", id="nested without end later"),
     ],
