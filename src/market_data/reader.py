@@ -86,7 +86,7 @@ class Books(AsyncIterator[NormalizedBook]):
         Raises:
             BrokerError: reading cannot go on.
         """
-        if not await self.wait():
+        if not self._ready and not await self.wait():
             raise StopAsyncIteration
         return self.pop()
 

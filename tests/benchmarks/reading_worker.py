@@ -115,8 +115,12 @@ class Tree:
         async with self.subscribed(topic) as subscription:
             reading = proven.ProvenSubscription(subscription, None, Silent())
             books = reader.Books(reading, self._of("domain.market").Market(15.0, 6), self.clock())
-            for _ in range(topic.count):
-                look(await anext(books))
+            read = 0
+            async for book in books:
+                look(book)
+                read += 1
+                if read == topic.count:
+                    break
             assert books.proof.is_proven
 
     async def consume(self, topic: Topic) -> None:

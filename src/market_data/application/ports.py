@@ -19,6 +19,7 @@ from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import NormalizedBook
 from market_data.domain.proof import OrderProof
+from market_data.domain.values import value
 
 __all__ = [
     "LISTED_AT_ONCE",
@@ -331,7 +332,7 @@ class Start:
         return datetime.fromtimestamp(self.at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@attrs.frozen
+@value
 class Delivered:
     """One record as it was read: what the proof of order needs to know beside the book."""
 

@@ -68,10 +68,12 @@ class ProvenSubscription:
             verdict = self.proof.check(
                 book, each.offset, each.published_at, partition=each.partition, reading=each.reading
             )
-            if verdict in _TROUBLE:
-                self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
-            if verdict is not Verdict.REREAD or each.is_read_back:
-                handed.append(each)
+            if verdict is not Verdict.NEXT:
+                if verdict in _TROUBLE:
+                    self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
+                if verdict is Verdict.REREAD and not each.is_read_back:
+                    continue
+            handed.append(each)
         return handed
 
     @property
@@ -90,17 +92,15 @@ class ProvenSubscription:
         gone_back: dict[str, list[str]] = {}
         for each in delivered:
             book = each.book
-            before = market.run_of(book.key)
             quote = market.take(book, now, each.timestamp, _arrival_of(each))
             if quote is not None:
                 taken.append((quote, each))
-            followed = market.run_of(book.key)
-            if followed != book.run:
+                if quote.is_return:
+                    self.proof.go_back(book.key)
+                    gone_back.setdefault(book.run, []).append(book.key)
+            elif market.run_of(book.key) != book.run:
                 self.proof.leave_out(book.key)
                 left_out.setdefault(book.run, []).append(book.key)
-            elif followed < before:
-                self.proof.go_back(book.key)
-                gone_back.setdefault(book.run, []).append(book.key)
         for run, keys in left_out.items():
             self._tell("another producer still publishes this instrument", run, keys)
         for run, keys in gone_back.items():

@@ -7,7 +7,7 @@ ladder is the best levels of one side, as such an array or as tuples, and become
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from json import dumps, loads
+from json import dumps
 from typing import Final, TypeAlias, overload
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "Ladder",
     "Level",
     "Levels",
-    "is_plain",
     "is_same_ladder",
     "raw_levels",
     "scan",
@@ -36,7 +35,6 @@ MOST_DIGITS: Final = 38
 NONE: Final = b"[]"
 """Raw levels without any."""
 
-_DIGITS = b"0123456789"
 _SHOWN = 40
 _BYTES_OF_A_LEVEL = 40
 _SPACE = re.compile(rb"[ \t\r\n]*")
@@ -64,7 +62,7 @@ class Ladder(Sequence[Level]):
     __slots__ = ("_levels", "written")
 
     def __init__(self, json: bytes | None, levels: tuple[Level, ...] | None = None) -> None:
-        """Either is enough; JSON is without white space."""
+        """Either is enough; JSON is raw levels, without white space or escapes."""
         self.written = json
         """The JSON array, where there is one already."""
         self._levels = levels
@@ -85,7 +83,8 @@ class Ladder(Sequence[Level]):
     def levels(self) -> tuple[Level, ...]:
         """Each level's price and size."""
         if self._levels is None:
-            self._levels = tuple([(price, size) for price, size in loads(self.written or NONE)])
+            texts = (self.written or NONE).decode().split('"')
+            self._levels = tuple(zip(texts[1::4], texts[3::4], strict=True))
         return self._levels
 
     @overload
@@ -93,6 +92,9 @@ class Ladder(Sequence[Level]):
     @overload
     def __getitem__(self, index: slice) -> tuple[Level, ...]: ...
     def __getitem__(self, index: int | slice) -> Level | tuple[Level, ...]:
+        if index == 0 and self._levels is None and self.written and self.written != NONE:
+            _, price, _, size, _ = self.written.split(b'"', 4)  # the best one, without a look at the others
+            return price.decode(), size.decode()
         return self.levels[index]
 
     def __len__(self) -> int:
@@ -134,23 +136,6 @@ def size_of(levels: Levels) -> int:
 def raw_levels(levels: Iterable[Level]) -> bytes:
     """Write levels as raw levels."""
     return ("[" + ",".join([f'["{price}","{size}"]' for price, size in levels]) + "]").encode()
-
-
-def is_plain(raw: bytes, count: int) -> bool:
-    """Tell whether these are so many raw levels, without white space, of digits with points between some of them.
-
-    False may also mean that it takes ``scan`` to tell. How long the numbers are is not looked at.
-    """
-    if not count:
-        return raw == NONE
-    shape = raw.translate(None, _DIGITS)
-    return (
-        b".." not in shape
-        and shape.replace(b".", b"") == b"[" + (b'["",""],' * count)[:-1] + b"]"
-        and b'".' not in raw
-        and b'."' not in raw
-        and b'""' not in raw
-    )
 
 
 def scan(raw: bytes) -> Sequence[Level]:

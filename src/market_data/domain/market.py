@@ -8,6 +8,7 @@ Taking a record and noticing silence cost the same however many instruments ther
 from collections import OrderedDict
 from collections.abc import Iterable, KeysView
 from enum import StrEnum
+from functools import cached_property
 from itertools import islice
 
 import attrs
@@ -18,6 +19,7 @@ from market_data.domain.moment import Moment
 from market_data.domain.normalized import MOST_KEYS, BookStatus, NormalizedBook, Reason
 from market_data.domain.overdue import Overdue
 from market_data.domain.top import TopOfBook
+from market_data.domain.values import value
 
 __all__ = ["Arrival", "Market", "Quote"]
 
@@ -37,19 +39,27 @@ class Arrival(StrEnum):
     """The newest of its instrument before reading began: its producer's last word where it is old enough."""
 
 
-@attrs.frozen
+@value
 class Quote:
     """One instrument's latest record as it can be relied on now."""
 
     book: NormalizedBook
     """The record; once its producer fell silent, the same as ``stale``, ``silence``, without its levels."""
-    top: TopOfBook
+    digits: int
+    """Decimals of the spread in percent."""
     seen_at: float
     """Monotonic seconds at which the record was read; of one that was there before reading began, was published."""
     seen_wall: int
     """The same by the wall clock, µs UTC."""
     is_expired: bool = False
     """Its producer fell silent."""
+    is_return: bool = False
+    """It is of an older run than the one that was followed before."""
+
+    @cached_property
+    def top(self) -> TopOfBook:
+        """The best prices, read once somebody asks."""
+        return TopOfBook.of(self.book, self.digits)
 
     @property
     def status(self) -> BookStatus:
@@ -114,15 +124,17 @@ class Market:
         that. What was read back and is three heartbeats old is stale at once; else a past record is shown as it was,
         and becomes stale by ``expire`` once no more of before reading began is to come: see ``catch_up``.
         """
-        key = book.key
+        key, is_new = book.key, arrival is Arrival.NEW
         seen = self._seen.get(key)
         follower = seen.follower if seen is not None else RunFollower(self._stale_after_wall)
-        if seen is not None and seen.quote.is_expired and arrival is Arrival.NEW:
+        if is_new and seen is not None and seen.quote.is_expired:
             follower.fall_silent()
-        if not follower.take(book, published, self._read_until if arrival is Arrival.NEW else None):
+        followed = follower.run
+        if not follower.take(book, published, self._read_until if is_new else None):
             return None
-        age = 0 if arrival is Arrival.NEW or published is None else max(0, now.wall - published)
-        quote = Quote(book, TopOfBook.of(book, self._digits), now.mono - age / 1e6, now.wall - age)
+        age = 0 if is_new or published is None else max(0, now.wall - published)
+        is_return = book.run < followed
+        quote = Quote(book, self._digits, now.mono - age / 1e6, now.wall - age, is_return=is_return)
         if seen is None:
             seen = self._seen[key] = _Seen(quote, follower, counted_at=now.mono)
             self._make_room()
@@ -131,7 +143,7 @@ class Market:
             self._seen.move_to_end(key)
         if arrival is Arrival.READ_BACK and seen.can_expire and self._is_silent(quote, now):
             seen.quote = self._expired(quote, now)
-        seen.is_behind = arrival is not Arrival.NEW
+        seen.is_behind = not is_new
         seen.updates += 1
         self._await(key, seen)
         return seen.quote
@@ -186,7 +198,7 @@ class Market:
         book = attrs.evolve(
             quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=EMPTY, asks=EMPTY
         )
-        return Quote(book, TopOfBook.of(book, self._digits), quote.seen_at, quote.seen_wall, is_expired=True)
+        return attrs.evolve(quote, book=book, is_expired=True)
 
     def _make_room(self) -> None:
         while len(self._seen) > self._most_keys:

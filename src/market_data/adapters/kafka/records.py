@@ -6,7 +6,7 @@ do not know); a change of meaning is another topic, whose name ends in the next 
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Annotated, cast
 
@@ -15,10 +15,11 @@ from msgspec import Meta
 
 from market_data.domain.errors import MalformedRecord
 from market_data.domain.instrument import is_key
-from market_data.domain.levels import NONE, Ladder, Level, Levels, is_plain
+from market_data.domain.levels import EMPTY, NONE, Ladder, Level, Levels
 from market_data.domain.normalized import (
     LARGEST_NUMBER,
     LATEST_TIME,
+    MOST_KEYS,
     SCHEMA_NAME,
     SCHEMA_VERSION,
     BookStatus,
@@ -37,7 +38,11 @@ HEADERS: list[tuple[str, bytes]] = [
 NAMELESS = "?"
 
 _MAX_PROBLEM_LENGTH = 200
-_BEST = re.compile(rb'\[(\]|\["[0-9]{1,40}(\.[0-9]{1,40})?","[0-9]{1,40}(\.[0-9]{1,40})?"\])')
+_MOST_LEVELS = 20
+_BEST = re.compile(rb'\[\["[0-9]{1,40}(?:\.[0-9]{1,40})?","[0-9]{1,40}(?:\.[0-9]{1,40})?"\]')
+_IN_NUMBERS = b"0123456789."
+_SHAPES = frozenset(b'[["",""]' + b',["",""]' * more + b"]" for more in range(_MOST_LEVELS))
+"""What remains of JSON that is so many pairs of texts of digits and points, once these are taken away."""
 _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -125,7 +130,7 @@ def decode(value: bytes | None) -> NormalizedBook:
         read = _read_value(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
-    if not is_key(f"{read.exchange}:{read.symbol}") or not read.run.isprintable():  # they will be printed
+    if _key(read.exchange, read.symbol) is None or not read.run.isprintable():  # they will be printed
         raise MalformedRecord("expected an exchange, BASE-QUOTE and a run that can be printed, received others")
     bids, asks = _ladder(read.bids), _ladder(read.asks)
     if read.status is BookStatus.LIVE:
@@ -159,7 +164,7 @@ def read(key: bytes | None, value: bytes | None) -> NormalizedBook:
         MalformedRecord: as ``decode``, or it is of another instrument than its key.
     """
     book = decode(value)
-    if key != book.key.encode():
+    if key != _key(book.exchange, book.symbol):
         received = "none" if key is None else repr(key)[1:_MAX_PROBLEM_LENGTH]
         raise MalformedRecord(f"expected the key {book.key}, received {received}")
     return book
@@ -178,15 +183,24 @@ def _ladder(raw: msgspec.Raw) -> Ladder:
         MalformedRecord: they are no pairs of texts, or the best ones no decimal numbers.
     """
     json = bytes(raw)
-    if not _BEST.match(json) or not is_plain(json, json.count(b"],[") + (json != NONE)):
-        try:
-            levels = _read_levels(json)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
-        if not all(_DECIMAL.fullmatch(text) for level in levels[:1] for text in level):
-            raise MalformedRecord(f"expected a price and a size, received {str(levels[0])[:_MAX_PROBLEM_LENGTH]}")
-        return Ladder.of(levels)
-    return Ladder(json)
+    if json.translate(None, _IN_NUMBERS) in _SHAPES and _BEST.match(json):
+        return Ladder(json)
+    if json == NONE:
+        return EMPTY
+    try:
+        levels = _read_levels(json)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
+    if not all(_DECIMAL.fullmatch(text) for level in levels[:1] for text in level):
+        raise MalformedRecord(f"expected a price and a size, received {str(levels[0])[:_MAX_PROBLEM_LENGTH]}")
+    return Ladder.of(levels)
+
+
+@lru_cache(MOST_KEYS)
+def _key(exchange: str, symbol: str) -> bytes | None:
+    """Give an instrument's key; None where the names make none that can be printed."""
+    key = f"{exchange}:{symbol}"
+    return key.encode() if is_key(key) else None
 
 
 @cache
