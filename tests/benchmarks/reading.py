@@ -5,7 +5,6 @@ Other trees of this project take turns with this one where they are named:
     python -m tests.benchmarks.reading old=/path/to/old/tree new=.
 """
 
-import subprocess
 import sys
 import tempfile
 import time

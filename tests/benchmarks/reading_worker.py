@@ -23,35 +23,40 @@ BATCH = 500
 
 
 class Topic:
-    """The records as aiokafka would give them, in place of its consumer."""
+    """The records as aiokafka would give them, in place of its consumer: each batch is made just before it is read."""
 
     topic = "books"
     assigned = frozenset({0})
     last_answer_ms = 0
 
-    def __init__(self, values: Sequence[bytes], headers: Sequence[tuple[str, bytes]], begin: int) -> None:
-        self.count = len(values)
-        self._batches: list[list[Any]] = []
-        for offset, value in enumerate(values):
-            if offset % BATCH == 0:
-                self._batches.append([])
-            at = begin + offset * 100
-            named = json.loads(value)
-            key = f"{named['exchange']}:{named['symbol']}".encode()
-            stamped = (*headers, ("published_at", b"%d" % at))
-            record = ConsumerRecord("books", 0, offset, at // 1000, 1, key, value, None, 0, 0, stamped)
-            self._batches[-1].append(record)
+    def __init__(self, file: Path, headers: Sequence[tuple[str, bytes]], begin: int) -> None:
+        self._lines = file.read_bytes().splitlines(keepends=True)
+        self.count = len(self._lines)
+        named = map(json.loads, self._lines)
+        self._keys = [f"{each['exchange']}:{each['symbol']}".encode() for each in named]
+        self._headers = tuple(headers)
+        self._begin = begin
         self._at = 0
+        self.seconds = 0.0
+        """CPU time that making them took."""
 
     def rewind(self) -> None:
-        self._at = 0
+        self._at, self.seconds = 0, 0.0
 
     async def take(self, **_: object) -> Mapping[int, Sequence[Any]]:
-        if self._at == len(self._batches):
+        if self._at == self.count:
             await anyio.sleep(0.001)
             return {}
-        self._at += 1
-        return {0: self._batches[self._at - 1]}
+        started = time.process_time()
+        batch = [self._record(offset) for offset in range(self._at, min(self._at + BATCH, self.count))]
+        self._at += len(batch)
+        self.seconds += time.process_time() - started
+        return {0: batch}
+
+    def _record(self, offset: int) -> Any:
+        at, value = self._begin + offset * 100, self._lines[offset][:-1]
+        headers = (*self._headers, ("published_at", b"%d" % at))
+        return ConsumerRecord("books", 0, offset, at // 1000, 1, self._keys[offset], value, None, 0, 0, headers)
 
     def watch(self, _: object) -> None: ...
 
@@ -76,7 +81,7 @@ class Tree:
         self._package = "market_data" if (source / "market_data").is_dir() else "app"
         self.headers = self._of("adapters.kafka.records").HEADERS
 
-    def _of(self, module: str) -> Any:  # noqa: ANN401
+    def _of(self, module: str) -> Any:
         found = importlib.import_module(f"{self._package}.{module}")
         assert Path(str(found.__file__)).is_relative_to(sys.path[0])
         return found
@@ -96,7 +101,7 @@ class Tree:
         await subscription.begin([0])
         yield subscription
 
-    def clock(self) -> Any:  # noqa: ANN401
+    def clock(self) -> Any:
         moment = self._of("domain.moment").Moment
         return SimpleNamespace(now=lambda: moment(time.time_ns() // 1000, time.monotonic()))
 
@@ -164,10 +169,10 @@ class Display:
         self._stop = stop
 
     @contextmanager
-    def open(self) -> Any:  # noqa: ANN401
+    def open(self) -> Any:
         yield
 
-    def show(self, _: object, __: object, reading: Any) -> None:  # noqa: ANN401
+    def show(self, _: object, __: object, reading: Any) -> None:
         if reading.records == self._count:
             self._stop.set()
 
@@ -181,11 +186,11 @@ async def _given(report: object) -> object:
 def _unseen(_: object) -> None: ...
 
 
-def _best(book: Any) -> object:  # noqa: ANN401
+def _best(book: Any) -> object:
     return (book.bids[0], book.asks[0]) if book.is_live else None
 
 
-def _levels(book: Any) -> object:  # noqa: ANN401
+def _levels(book: Any) -> object:
     return [price for side in (book.bids, book.asks) for price, _ in side]
 
 
@@ -203,7 +208,7 @@ def ways(tree: Tree) -> Mapping[str, Callable[[Topic], Awaitable[None]]]:
 def main() -> None:
     """Do as told until there is no more."""
     tree = Tree(Path(sys.argv[1]) / "src")
-    topic = Topic(Path(sys.argv[2]).read_bytes().splitlines(), tree.headers, 1_723_075_200_000_000)
+    topic = Topic(Path(sys.argv[2]), tree.headers, 1_723_075_200_000_000)
     found = ways(tree)
     print(json.dumps({"ways": dict.fromkeys(found, "")}), flush=True)
     gc.collect()
@@ -213,7 +218,7 @@ def main() -> None:
         gc.collect()
         started = time.process_time()
         anyio.run(found[line.strip()], topic)
-        print(json.dumps({"seconds": time.process_time() - started}), flush=True)
+        print(json.dumps({"seconds": time.process_time() - started - topic.seconds}), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import tests.benchmarks.peers.__main__ as peers
-from tests.benchmarks import big_snapshot, end_to_end, growth, hot_path, instructions, memory, plot
+from tests.benchmarks import big_snapshot, end_to_end, growth, hot_path, instructions, memory, plot, reading
 from tests.benchmarks.engines import book_engines
 from tests.benchmarks.pipeline import Recording, agreement
 from tests.benchmarks.results import Effort, Result, command, in_turns
@@ -78,6 +78,17 @@ def test_the_big_snapshot_is_measured_over_real_sockets_beside_one_whole_decode(
         "other venue's p99 afterwards",
     ]
     assert all(way["least"] > 0 for way in ways.values())
+
+
+def test_readers_are_held_against_a_bare_decode_and_trees_against_the_first(tmp_path: Path) -> None:
+    (tmp_path / "small").symlink_to(reading.HERE, target_is_directory=True)
+    trees = {"one": tmp_path / "small", "two": reading.HERE}
+    results = measured("reading", reading.measure, tmp_path)
+    assert list(results) == [f"reading_{way}" for way in reading.WAYS]
+    assert all(list(result["ways"]) == [reading.FLOOR, "ours"] for result in results.values())
+    results = measured("reading", partial(reading.measure, trees=trees), tmp_path)
+    assert all(result["base"] == "one" for result in results.values())
+    assert all(list(result["ways"]) == [reading.FLOOR, "one", "two"] for result in results.values())
 
 
 def test_a_large_frame_is_made_where_none_is_recorded() -> None:

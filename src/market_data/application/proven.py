@@ -58,16 +58,15 @@ class ProvenSubscription:
             BrokerError: reading cannot go on.
         """
         handed: list[Delivered] = []
+        keys, check = self._keys, self.proof.check
         for each in await self._subscription.receive():
-            book = each.book
-            if self._keys is not None and book.key not in self._keys:
+            book, partition = each.book, each.partition
+            if keys is not None and book.key not in keys:
                 continue
-            self._partitions.add(each.partition)
+            self._partitions.add(partition)
             if each.is_past:
-                self._behind.add(each.partition)
-            verdict = self.proof.check(
-                book, each.offset, each.published_at, partition=each.partition, reading=each.reading
-            )
+                self._behind.add(partition)
+            verdict = check(book, each.offset, each.published_at, partition=partition, reading=each.reading)
             if verdict is not Verdict.NEXT:
                 if verdict in _TROUBLE:
                     self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)

@@ -1,5 +1,6 @@
 """Reads the topic and proves, from the records alone, that nothing is missing, doubled or out of order."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 
 import anyio
@@ -98,7 +99,8 @@ class Verification:
         self._topic = topic
         self._stale_after = int(stale_after_seconds * 1_000_000)
         self._proof = OrderProof(most_keys)
-        self._histories: dict[str, KeyHistory] = {}
+        self._histories: OrderedDict[str, KeyHistory] = OrderedDict()
+        """The one read last at the end."""
         self._most_keys = most_keys
         self._unreadable: Mapping[str, int] = {}
         self._whole: frozenset[int] = frozenset()
@@ -137,10 +139,12 @@ class Verification:
         """Read to these ends, or for ever; what cannot be read may stand before them."""
         silent_since = anyio.current_time()
         while ends is None or (unread := _unread(subscription.positions, ends)):
-            for each in await subscription.receive():
-                silent_since = anyio.current_time()
+            delivered = await subscription.receive()
+            for each in delivered:
                 if keys is None or each.book.key in keys:
                     self._take(each)
+            if delivered:
+                silent_since = anyio.current_time()
             if ends is not None and anyio.current_time() - silent_since > _PATIENCE_SECONDS:
                 raise BrokerError(
                     f"topic {self._topic} gave nothing for {_PATIENCE_SECONDS:g} s, and {unread} records before its "
@@ -148,16 +152,17 @@ class Verification:
                 )
 
     def _take(self, delivered: Delivered) -> None:
-        book = delivered.book
-        is_whole = delivered.partition in self._whole
-        self._proof.check(
-            book, delivered.offset, delivered.published_at, partition=delivered.partition, is_whole=is_whole
-        )
-        history = self._histories.pop(book.key, None) or KeyHistory(self._stale_after)
-        self._histories[book.key] = history  # the one read last stands last
-        if len(self._histories) > self._most_keys:
-            del self._histories[next(iter(self._histories))]
-        history.add(book, delivered.published_at)
+        book, partition, published = delivered.book, delivered.partition, delivered.published_at
+        self._proof.check(book, delivered.offset, published, partition=partition, is_whole=partition in self._whole)
+        key = book.key
+        history = self._histories.get(key)
+        if history is None:
+            history = self._histories[key] = KeyHistory(self._stale_after)
+            if len(self._histories) > self._most_keys:
+                self._histories.popitem(last=False)
+        else:
+            self._histories.move_to_end(key)
+        history.add(book, published)
 
     def _report(self, key: str) -> KeyReport:
         proof = self._proof.keys.get(key, KeyProof())

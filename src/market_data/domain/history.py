@@ -6,7 +6,7 @@ All times are µs since 1970 UTC; a record counts at the time of its publishing.
 import attrs
 
 from market_data.domain.following import RunFollower
-from market_data.domain.normalized import NormalizedBook
+from market_data.domain.normalized import BookStatus, NormalizedBook
 
 __all__ = ["KeyHistory"]
 
@@ -45,24 +45,26 @@ class KeyHistory:
         """Take the next record."""
         if self.first_time is None:
             self.first_time = self.last_time = published
-        if book.run not in self.runs and (book.run > self._greatest or len(self.runs) < _RUNS_KEPT):
+        run, received = book.run, book.received_time
+        if run not in self.runs and (run > self._greatest or len(self.runs) < _RUNS_KEPT):
             self._begin(book)
         self._follower.take(book, published)
-        if book.run != self._follower.run:
+        if run != self._follower.run:
             if len(self.foreign_runs) < _RUNS_KEPT:
-                self.foreign_runs.add(book.run)
+                self.foreign_runs.add(run)
             return
-        last = self._last
-        if last is not None and last.is_live:
-            self.live_time += max(0, min(published - self.last_time, self.stale_after))
-        if book.is_live:
-            if last is None or last.run != book.run or last.epoch != book.epoch:
+        last, passed = self._last, published - self.last_time
+        if passed > 0:
+            self.last_time = published
+            if last is not None and last.status is BookStatus.LIVE:
+                self.live_time += min(passed, self.stale_after)
+        if book.status is BookStatus.LIVE:
+            if last is None or last.run != run or last.epoch != book.epoch:
                 self.epochs += 1
-            is_fresh = last is None or last.received_time != book.received_time
-            if is_fresh and book.received_time is not None:
-                self.worst_age = max(self.worst_age, published - book.received_time)
+            is_fresh = last is None or last.received_time != received
+            if is_fresh and received is not None and published - received > self.worst_age:
+                self.worst_age = published - received
         self._last = book
-        self.last_time = max(self.last_time, published)
 
     @property
     def live_share(self) -> float | None:

@@ -176,10 +176,11 @@ class Market:
 
     def _await(self, key: str, seen: _Seen) -> None:
         """List a key by when it was heard, unless it is listed."""
-        if not seen.can_expire:
+        if key in self._by_mono.listed and key in self._by_wall.listed:
             return
-        self._by_mono.add(key, seen.quote.seen_at)
-        self._by_wall.add(key, seen.quote.seen_wall)
+        if seen.can_expire:
+            self._by_mono.add(key, seen.quote.seen_at)
+            self._by_wall.add(key, seen.quote.seen_wall)
 
     def _heard_mono(self, key: str) -> float | None:
         seen = self._seen.get(key)

@@ -17,15 +17,16 @@ class Overdue(Generic[T]):
 
     def __init__(self) -> None:
         self._heap: list[tuple[T, str]] = []
-        self._listed: set[str] = set()
+        self.listed: set[str] = set()
+        """To be read only: whoever adds often looks here first."""
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def add(self, key: str, heard: T) -> None:
         """List a key, unless it is."""
-        if key not in self._listed:
-            self._listed.add(key)
+        if key not in self.listed:
+            self.listed.add(key)
             heapq.heappush(self._heap, (heard, key))
 
     def take(self, now: T, silence: T, heard: Callable[[str], T | None]) -> list[str]:
@@ -42,7 +43,7 @@ class Overdue(Generic[T]):
                 heapq.heapreplace(heap, (last, key))
                 continue
             heapq.heappop(heap)
-            self._listed.discard(key)
+            self.listed.discard(key)
             if last is not None:
                 found.append(key)
         return found
@@ -51,4 +52,4 @@ class Overdue(Generic[T]):
         """Take out all others."""
         self._heap = [each for each in self._heap if each[1] in keys]
         heapq.heapify(self._heap)
-        self._listed = {key for _, key in self._heap}
+        self.listed = {key for _, key in self._heap}

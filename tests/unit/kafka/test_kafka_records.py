@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import attrs
@@ -16,7 +17,7 @@ from market_data.adapters.kafka.records import HEADERS, decode, encode, json_sch
 from market_data.application.ports import Reading
 from market_data.domain.errors import MalformedRecord
 from market_data.domain.market import Market
-from market_data.domain.normalized import LATEST_TIME, BookStatus, NormalizedBook, Reason
+from market_data.domain.normalized import LATEST_TIME, BookStatus, Levels, NormalizedBook, Reason
 from market_data.domain.proof import OrderProof
 
 _GOLDEN = Path(__file__).parent / "golden"
@@ -129,6 +130,84 @@ def test_schema_is_itself_valid() -> None:
 @given(books())
 def test_what_was_encoded_is_decoded_as_it_was(book: NormalizedBook) -> None:
     assert decode(encode(book)) == book
+
+
+def _as_json(book: NormalizedBook) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Read the levels with another reader than ours."""
+    fields = json.loads(encode(book))
+    bids, asks = ([(price, size) for price, size in fields[side]] for side in ("bids", "asks"))
+    return bids, asks
+
+
+@given(books())
+def test_levels_that_are_read_late_are_those_that_were_written_text_by_text(book: NormalizedBook) -> None:
+    for written, unread in zip(_as_json(book), _sides(decode(encode(book))), strict=True):
+        assert bool(unread) is bool(written)
+        if written:
+            assert unread[0] == written[0], "the best one, before the others were read"
+        assert list(unread) == written
+        assert unread == tuple(written)
+        assert (len(unread), unread[-1:], unread[1:]) == (len(written), tuple(written[-1:]), tuple(written[1:]))
+        if written:
+            assert unread[0] == written[0]
+
+
+@given(books())
+def test_a_book_whose_levels_were_looked_at_is_written_like_one_whose_were_not(book: NormalizedBook) -> None:
+    value = encode(book)
+    seen, unseen = decode(value), decode(value)
+    for side in _sides(seen):
+        assert list(side) == [side[number] for number in range(len(side))]
+    assert seen == unseen
+    assert encode(seen) == encode(unseen) == value
+
+
+def _sides(book: NormalizedBook) -> tuple[Levels, Levels]:
+    return book.bids, book.asks
+
+
+_DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
+
+
+def _whole_reading(side: bytes) -> list[tuple[str, str]] | None:
+    """Read one side as a whole; None where it is none: no JSON, no pairs of texts, a best level of no decimals."""
+    try:
+        levels = json.loads(side, parse_constant=float)
+    except ValueError:
+        return None
+    if not isinstance(levels, list) or not all(
+        isinstance(level, list) and len(level) == 2 and all(isinstance(text, str) for text in level) for level in levels
+    ):
+        return None
+    if not all(_DECIMAL.fullmatch(text) for level in levels[:1] for text in level):
+        return None
+    return [(price, size) for price, size in levels]
+
+
+_number = st.from_regex(rb"[0-9]{0,3}\.?[0-9]{0,3}", fullmatch=True) | st.sampled_from([b"1" * 40, b"1" * 41, b"1e5"])
+_pair = st.tuples(_number, _number).map(lambda texts: b'["%b","%b"]' % texts)
+_pieces = _pair | st.sampled_from([b"[", b"]", b",", b'"', b".", b"1", b" ", b"\\u0031", b'"1"', b"null", b"],["])
+_sides_of_any_form = st.lists(_pair, max_size=23).map(lambda pairs: b"[" + b",".join(pairs) + b"]") | st.builds(
+    lambda begin, pairs, piece, at: b"[" + b",".join([*begin, *pairs])[:at] + piece + b",".join(pairs)[at:] + b"]",
+    st.lists(_pair, min_size=1, max_size=1),
+    st.lists(_pair, max_size=3),
+    _pieces,
+    st.integers(0, 40),
+)
+
+
+@pytest.mark.parametrize("side", [b'"bids":', b'"asks":'], ids=["bids", "asks"])
+@given(_sides_of_any_form)
+def test_levels_are_refused_at_once_exactly_if_reading_them_as_a_whole_refuses_them(side: bytes, raw: bytes) -> None:
+    value = re.sub(side + rb"\[.*?\]\]", lambda _: side + raw, encode(LIVE), count=1)
+    expected = _whole_reading(raw)
+    if expected is None:
+        with pytest.raises(MalformedRecord):
+            decode(value)
+        return
+    book = decode(value)
+    found = book.bids if side == b'"bids":' else book.asks
+    assert list(found) == expected
 
 
 @given(books())

@@ -124,13 +124,38 @@ def decode(value: bytes | None) -> NormalizedBook:
             be none, a name with what cannot be printed, an unknown status or reason, levels in a book that is not
             live, or best ones that are no decimal numbers.
     """
+    return _decode(value)[0]
+
+
+def read(key: bytes | None, value: bytes | None) -> NormalizedBook:
+    """Read a record: as ``decode``, and held against its key, which says in which partition and order it lies.
+
+    Raises:
+        MalformedRecord: as ``decode``, or it is of another instrument than its key.
+    """
+    book, named = _decode(value)
+    if key != named:
+        received = "none" if key is None else repr(key)[1:_MAX_PROBLEM_LENGTH]
+        raise MalformedRecord(f"expected the key {book.key}, received {received}")
+    return book
+
+
+def name_of(key: bytes | None) -> str:
+    """Give the instrument that a record's key names, ``NAMELESS`` where it names none."""
+    text = "" if key is None else key.decode("utf-8", "replace")
+    return text if is_key(text) else NAMELESS
+
+
+def _decode(value: bytes | None) -> tuple[NormalizedBook, bytes]:
+    """Give the book, and the key that it must have."""
     if value is None:
         raise MalformedRecord("expected a JSON object, received no value")
     try:
         read = _read_value(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedRecord(str(error)[:_MAX_PROBLEM_LENGTH]) from error
-    if _key(read.exchange, read.symbol) is None or not read.run.isprintable():  # they will be printed
+    key = _key(read.exchange, read.symbol)
+    if key is None or not read.run.isprintable():  # they will be printed
         raise MalformedRecord("expected an exchange, BASE-QUOTE and a run that can be printed, received others")
     bids, asks = _ladder(read.bids), _ladder(read.asks)
     if read.status is BookStatus.LIVE:
@@ -138,7 +163,7 @@ def decode(value: bytes | None) -> NormalizedBook:
             raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")
     elif bids or asks:
         raise MalformedRecord(f"expected no levels in a book that is {read.status}")
-    return NormalizedBook(
+    book = NormalizedBook(
         read.exchange,
         read.symbol,
         read.status,
@@ -155,25 +180,7 @@ def decode(value: bytes | None) -> NormalizedBook:
         read.conflated,
         read.schema_version,
     )
-
-
-def read(key: bytes | None, value: bytes | None) -> NormalizedBook:
-    """Read a record: as ``decode``, and held against its key, which says in which partition and order it lies.
-
-    Raises:
-        MalformedRecord: as ``decode``, or it is of another instrument than its key.
-    """
-    book = decode(value)
-    if key != _key(book.exchange, book.symbol):
-        received = "none" if key is None else repr(key)[1:_MAX_PROBLEM_LENGTH]
-        raise MalformedRecord(f"expected the key {book.key}, received {received}")
-    return book
-
-
-def name_of(key: bytes | None) -> str:
-    """Give the instrument that a record's key names, ``NAMELESS`` where it names none."""
-    text = "" if key is None else key.decode("utf-8", "replace")
-    return text if is_key(text) else NAMELESS
+    return book, key
 
 
 def _ladder(raw: msgspec.Raw) -> Ladder:

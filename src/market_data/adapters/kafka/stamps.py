@@ -5,7 +5,7 @@ producer whose clock is wrong has no record refused or deleted early. What is co
 (``received_time``, the start of its run) is the producer's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 __all__ = ["PUBLISHED_AT", "published_at", "stamp"]
 
@@ -20,9 +20,9 @@ def stamp(time: int) -> tuple[str, bytes]:
     return PUBLISHED_AT, b"%d" % time
 
 
-def published_at(headers: Iterable[tuple[str, bytes | None]]) -> int | None:
-    """Read it; None where it is missing or no time before the year 10000."""
-    for name, value in headers:
+def published_at(headers: Sequence[tuple[str, bytes | None]]) -> int | None:
+    """Read it, the last where there are several; None where it is missing or no time before the year 10000."""
+    for name, value in reversed(headers):  # our producer writes it last
         if name == PUBLISHED_AT and value is not None and value.isdigit() and len(value) <= _MOST_DIGITS:
             time = int(value)
             return time if time < _YEAR_10000 else None

@@ -365,6 +365,7 @@ class KafkaSubscription(Subscription):
 
     def _decoded(self, partition: int, reading: Reading, messages: Iterable[Message]) -> list[Delivered]:
         delivered = []
+        number, begins_at, behind_until = reading.number, reading.begins_at, reading.behind_until
         for message in messages:
             try:
                 book = read(message.key, message.value)
@@ -381,15 +382,16 @@ class KafkaSubscription(Subscription):
                     problem=str(error),
                 )
             else:
+                offset = message.offset
                 delivered.append(
                     Delivered(
                         book,
                         partition,
-                        message.offset,
+                        offset,
                         message.timestamp * 1000,
-                        reading.number,
-                        message.offset < reading.begins_at,
-                        message.offset < reading.behind_until,
+                        number,
+                        offset < begins_at,
+                        offset < behind_until,
                         published_at(message.headers),
                     )
                 )
