@@ -24,7 +24,7 @@ from market_data.application.times import When, end_of, start_of
 from market_data.config import Settings, SettingsError, load_defaults, load_settings
 from market_data.domain.errors import AppError, BrokerError, BrokerUnavailable, UsageError
 from market_data.domain.instrument import key_of
-from market_data.domain.market import Market
+from market_data.domain.market import Market, Quote
 from market_data.domain.normalized import BookStatus, Level, Levels, NormalizedBook, Reason
 from market_data.domain.proof import KeyProof, OrderProof
 from market_data.factories.reading import make_clock, make_cluster, make_market, make_probe, make_subscriber, make_topic
@@ -73,7 +73,7 @@ class Books(AsyncIterator[NormalizedBook]):
         self._clock = clock
         self._end = end
         self._is_over = False
-        self._ready: deque[tuple[NormalizedBook, Delivered | None]] = deque()
+        self._ready: deque[tuple[Quote, Delivered | None]] = deque()
 
     @property
     def proof(self) -> OrderProof:
@@ -112,7 +112,7 @@ class Books(AsyncIterator[NormalizedBook]):
 
     def pop(self) -> NormalizedBook:
         """Take the next record, which must be there (``has_ready``)."""
-        return self._ready.popleft()[0]
+        return self._ready.popleft()[0].book
 
     def leave(self) -> None:
         """Leave what is not handed out to the next reader of the group."""
@@ -120,12 +120,11 @@ class Books(AsyncIterator[NormalizedBook]):
 
     def _admit(self, delivered: Sequence[Delivered], *, is_bounded: bool) -> None:
         now = self._clock.now()
-        taken = self._subscription.take(delivered, self._market, now)
-        self._ready.extend((quote.book, each) for quote, each in taken)
+        self._ready.extend(self._subscription.take(delivered, self._market, now))
         if is_bounded:  # what the topic held is asked for, not how old it is now
             return
         departed, expired = self._subscription.pass_time(self._market, now)
-        self._ready.extend((quote.book, None) for quote in (*departed, *expired))
+        self._ready.extend((quote, None) for quote in (*departed, *expired))
 
 
 class BooksIterator(Iterator[NormalizedBook]):

@@ -133,8 +133,7 @@ class Market:
         if not follower.take(book, published, self._read_until if is_new else None):
             return None
         age = 0 if is_new or published is None else max(0, now.wall - published)
-        is_return = book.run < followed
-        quote = Quote(book, self._digits, now.mono - age / 1e6, now.wall - age, is_return=is_return)
+        quote = Quote(book, self._digits, now.mono - age / 1e6, now.wall - age, is_return=book.run < followed)
         if seen is None:
             seen = self._seen[key] = _Seen(quote, follower, counted_at=now.mono)
             self._make_room()
