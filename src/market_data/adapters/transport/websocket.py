@@ -1,7 +1,8 @@
 """WebSockets by httpx-ws.
 
 httpx-ws hands frames over one by one and stops answering pings while its reader is slow. The session here takes every
-complete frame out of a read at once and answers pings in the task that reads, whatever the consumer does.
+complete frame out of a read at once, messages of text without a way through wsproto (see ``frames``), and answers pings
+in the task that reads, whatever the consumer does.
 """
 
 import math
@@ -18,6 +19,7 @@ from httpx_ws import AsyncWebSocketClient, AsyncWebSocketSession, HTTPXWSExcepti
 from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
 
+from market_data.adapters.transport.frames import FrameCutter
 from market_data.adapters.transport.refusals import FAILED, refusal_of, say
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.application.ports import Clock, Connection, Received
@@ -48,6 +50,7 @@ class _Session(AsyncWebSocketSession):
         self.clock = clock
         self.pending: list[bytes] = []
         self.pending_bytes = 0
+        self.cutter = FrameCutter(settings.max_frame_bytes)
         self.has_part = False
         self.partial = bytearray()
         self.partial_cost = 0
@@ -80,28 +83,49 @@ class _Session(AsyncWebSocketSession):
                 if not data:
                     self.fail("the peer closed the socket without a word")
                     break
-                self.connection.receive_data(data)
-                await self._take_all()
+                await self._take_all(data)
         except RemoteProtocolError as error:
             self.fail(f"the peer broke the WebSocket protocol: {error}", Reason.MALFORMED)
         except (*_BROKEN, LocalProtocolError) as error:
             self.fail(f"the socket broke: {say(error)}")
 
-    async def _take_all(self) -> None:
+    async def _take_all(self, data: bytes) -> None:
         """Take what one read brought, until it fails: what comes behind a failure is not to be trusted."""
+        number = 0
+        for part, is_message in self.cutter.cut(data):
+            if is_message:
+                self._append(part)
+                number += 1
+            else:
+                self.connection.receive_data(part)
+                number += await self._take_events()
+            if self.failure is not None:
+                return
+            if number >= _EVENTS_PER_TURN:
+                number = 0
+                await self._take_turns()
+        self.has_part = self.has_part or self.cutter.kept_bytes > 0
+        self._hand_over()
+        await self._wait_for_room()
+
+    async def _take_events(self) -> int:
+        """Take what wsproto makes of its bytes, until it fails; give how many events."""
+        number = 0
         for number, event in enumerate(self.connection.events(), 1):
             if isinstance(event, wsproto.events.TextMessage):
                 self._take(event)
             else:
                 await self._act(event)
             if self.failure is not None:
-                return
+                break
             if number % _EVENTS_PER_TURN == 0:
-                self._hand_over()
-                await self._wait_for_room()
-                await anyio.lowlevel.checkpoint()
+                await self._take_turns()
+        return number
+
+    async def _take_turns(self) -> None:
         self._hand_over()
         await self._wait_for_room()
+        await anyio.lowlevel.checkpoint()
 
     def _take(self, event: wsproto.events.TextMessage) -> None:
         """Take a frame, a fragment of one, or the part of either that is there."""
@@ -119,6 +143,9 @@ class _Session(AsyncWebSocketSession):
         frame = bytes(self.partial + part) if self.partial else part
         self.partial.clear()
         self.partial_cost = 0
+        self._append(frame)
+
+    def _append(self, frame: bytes) -> None:
         self.pending.append(frame)
         self.pending_bytes += len(frame)
 
@@ -191,7 +218,7 @@ class _WebSocketConnection(Connection):
         session.pending_bytes = 0
         session.has_part = False
         session.emptied.set()
-        return Received(frames, session.read_at, len(session.partial))
+        return Received(frames, session.read_at, len(session.partial) + session.cutter.kept_bytes)
 
     async def send(self, message: str) -> None:
         try:
