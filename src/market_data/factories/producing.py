@@ -58,7 +58,7 @@ def make_publisher(
         clock=clock,
         telemetry=telemetry,
         compression=kafka.compression,
-        linger_milliseconds=kafka.linger_milliseconds,
+        linger_milliseconds=0.0 if kafka.linger_milliseconds == "auto" else kafka.linger_milliseconds,
         max_batch_bytes=kafka.max_batch_bytes,
         max_in_flight_records=kafka.max_in_flight_records,
         ride_out_seconds=kafka.ride_out_seconds,

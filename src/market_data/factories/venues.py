@@ -39,6 +39,8 @@ __all__ = [
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
 _LISTINGS_REFRESH_SECONDS = 60.0
+_READ_TURN_SECONDS = 0.004
+"""Timers add up to a millisecond to it."""
 
 
 def make_venue(name: str, settings: VenueSettings) -> Venue:
@@ -139,6 +141,7 @@ def make_transport(settings: Settings, clock: Clock) -> Transport:
             ping_timeout_seconds=transport.ping_timeout_seconds,
             max_wait_seconds=settings.reconnect.max_backoff_seconds,
             max_ban_seconds=settings.reconnect.max_ban_seconds,
+            read_turn_seconds=_READ_TURN_SECONDS if settings.kafka.linger_milliseconds == "auto" else 0.0,
         ),
         clock,
     )

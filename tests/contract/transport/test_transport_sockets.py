@@ -4,10 +4,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import anyio
+import attrs
 import pytest
-from tests.contract.transport.conftest import MakeTransport
+from tests.contract.transport.conftest import SETTINGS, MakeTransport
 from tests.contract.transport.transport_world import (
     BINARY,
     CLOSE,
@@ -24,8 +26,12 @@ from tests.contract.transport.transport_world import (
 from tests.support.waiting import until
 from websockets.asyncio.server import ServerConnection, serve
 
-from market_data.application.ports import Connection, Received
+from market_data.adapters.transport.network import HttpTransport
+from market_data.application.ports import Clock, Connection, Received
+from market_data.config import load_settings
+from market_data.container import Container
 from market_data.domain.errors import ConnectionLost
+from market_data.domain.moment import Moment
 from market_data.domain.normalized import Reason
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
@@ -95,6 +101,47 @@ async def test_many_frames_of_one_read_are_handed_over_together_with_its_time(ma
     assert len(batches) < 50
     assert before[0] <= batches[0].moment.wall <= time.time_ns() // 1000
     assert before[1] <= batches[0].moment.mono <= time.monotonic()
+
+
+class StillClock(Clock):
+    """Stands still where a turn begins."""
+
+    def now(self) -> Moment:
+        return Moment(0, 0.0)
+
+
+async def test_what_keeps_coming_is_read_in_turns_and_the_first_at_once() -> None:
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"first"))
+        for _ in range(10):
+            await peer.receive()
+            await peer.send(frame(TEXT, b"next"))
+        await anyio.sleep_forever()
+
+    transport = HttpTransport(attrs.evolve(SETTINGS, read_turn_seconds=2.0), StillClock())
+    with anyio.fail_after(20):
+        async with speaking(handle) as url, transport.open() as network, network.connect(url) as connection:
+            assert (await connection.receive()).frames == [b"first"]
+            for _ in range(10):
+                await connection.send("another")
+            assert (await connection.receive()).frames == [b"next"] * 10
+
+
+async def test_a_large_frame_does_not_wait_for_turns() -> None:
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"x" * 5_000_000), frame(TEXT, b"end"))
+        await anyio.sleep_forever()
+
+    transport = HttpTransport(attrs.evolve(SETTINGS, read_turn_seconds=2.0), StillClock())
+    with anyio.fail_after(20):
+        async with speaking(handle) as url, transport.open() as network, network.connect(url) as connection:
+            assert await collect(connection, 2) == [b"x" * 5_000_000, b"end"]
+
+
+@pytest.mark.parametrize(("linger", "turn"), [("auto", 0.004), ("0", 0.0), ("2", 0.0)])
+def test_it_is_read_in_turns_where_kafka_linger_milliseconds_is_auto(linger: str, turn: float, tmp_path: Path) -> None:
+    loaded = load_settings("test", (), [f"kafka.linger_milliseconds={linger}"], {}, tmp_path)
+    assert Container(settings=loaded.settings).transport().settings.read_turn_seconds == turn
 
 
 async def test_a_frame_in_crumbs_is_put_together(make_transport: MakeTransport) -> None:

@@ -144,7 +144,7 @@ def symbols(partitions: int) -> Iterator[str]:
 
 @asynccontextmanager
 async def opened(
-    *, partitions: int = 2, brokers: int = 1, linger: float | None = 0.0, in_flight: int = 1000, ride_out: float = 60.0
+    *, partitions: int = 2, brokers: int = 1, linger: float = 0.0, in_flight: int = 1000, ride_out: float = 60.0
 ) -> AsyncIterator[Opened]:
     producer, telemetry, clock = FakeProducer(brokers), FakeTelemetry(), FakeClock()
     publication = KafkaPublication(
@@ -250,15 +250,6 @@ async def test_records_are_to_linger_as_long_as_set(linger: float) -> None:
         for number in range(3):
             assert world.publication.linger() == linger
             await world.publication.publish([book("A-USD", number)])
-
-
-async def test_without_a_time_set_records_linger_a_little_while_they_follow_one_another() -> None:
-    async with opened(linger=None) as world:
-        assert world.publication.linger() == 0, "the first"
-        for number in range(3):
-            await world.publication.publish([book("A-USD", number)])
-            assert 0 < world.publication.linger() <= 0.005
-        await until(lambda: not world.publication.linger())
 
 
 async def test_publish_waits_for_room_and_stamps_records_when_they_are_taken_over() -> None:

@@ -30,8 +30,6 @@ _WATCHES_A_STALL = 10
 _RETRY_SECONDS = 0.1
 _HELD_SECONDS = 1.0
 """A request that takes longer than this holds up its own partitions only."""
-_AUTO_LINGER_SECONDS = 0.004
-"""As long as records follow one another within this time. Timers add up to a millisecond to it."""
 
 
 class KafkaPublication(Publication):
@@ -50,7 +48,7 @@ class KafkaPublication(Publication):
         telemetry: Telemetry,
         producer: IdempotentProducer,
         *,
-        linger_seconds: float | None,
+        linger_seconds: float,
         max_batch_bytes: int,
         max_in_flight_records: int,
         ride_out_seconds: float,
@@ -63,7 +61,6 @@ class KafkaPublication(Publication):
         self._telemetry = telemetry
         self._producer = producer
         self._linger = linger_seconds
-        self._idle_at = -inf
         self._max_batch_bytes = max_batch_bytes
         self._max_in_flight = max_in_flight_records
         self._ride_out = ride_out_seconds
@@ -94,13 +91,7 @@ class KafkaPublication(Publication):
         return self._undelivered
 
     def linger(self) -> float:
-        """Let records wait for others where others are to be expected; the first after a pause goes at once.
-
-        A request under way takes part of this time or all of it: a slow broker makes nothing wait longer.
-        """
-        if self._linger is not None:
-            return self._linger
-        return _AUTO_LINGER_SECONDS if anyio.current_time() < self._idle_at else 0.0
+        return self._linger
 
     async def publish(self, books: Sequence[NormalizedBook]) -> None:
         """Take records over. Cancelled while it waits for room, it has taken the first ones, in order."""
@@ -112,7 +103,6 @@ class KafkaPublication(Publication):
             if self._failure is not None:
                 raise self._failure
             self._take(time, headers, book)
-        self._idle_at = anyio.current_time() + _AUTO_LINGER_SECONDS
         # A task that never waits would keep the batches from being sent.
         await anyio.lowlevel.cancel_shielded_checkpoint()
 

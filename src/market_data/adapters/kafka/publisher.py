@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Literal
 
 import anyio
 import attrs
@@ -36,8 +35,8 @@ class KafkaPublisher(Publisher):
     telemetry: Telemetry
     compression: str = "lz4"
     """none, gzip, snappy, lz4 or zstd."""
-    linger_milliseconds: float | Literal["auto"] = "auto"
-    """How long a record may wait for others to share its request; auto: a few, while they follow one another."""
+    linger_milliseconds: float = 0.0
+    """How long a record may wait for others to share its request."""
     max_batch_bytes: int = 262144
     """Of one partition, before compression; capped by what the topic takes."""
     max_in_flight_records: int = 20000
@@ -75,7 +74,7 @@ class KafkaPublisher(Publisher):
                 self.clock,
                 self.telemetry,
                 producer,
-                linger_seconds=None if self.linger_milliseconds == "auto" else self.linger_milliseconds / 1000,
+                linger_seconds=self.linger_milliseconds / 1000,
                 max_batch_bytes=max_batch_bytes,
                 max_in_flight_records=self.max_in_flight_records,
                 ride_out_seconds=self.ride_out_seconds,

@@ -37,12 +37,12 @@ class HttpTransport(Transport):
     """Makes the pools."""
 
     def __init__(self, settings: TransportSettings, clock: Clock) -> None:
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Network]:
-        settings, clock = self._settings, self._clock
+        settings, clock = self.settings, self._clock
         try:
             tls = httpx.create_ssl_context()
             client, fresh = self._client(tls, _MAX_KEPT_ALIVE), self._client(tls, 0)
@@ -55,7 +55,7 @@ class HttpTransport(Transport):
             yield HttpNetwork(client, Rest(client, fresh, settings, clock), settings, clock)
 
     def _client(self, tls: ssl.SSLContext, max_kept_alive: int) -> httpx.AsyncClient:
-        timeout = httpx.Timeout(None, connect=self._settings.connect_timeout_seconds)
+        timeout = httpx.Timeout(None, connect=self.settings.connect_timeout_seconds)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=max_kept_alive)
         return httpx.AsyncClient(verify=tls, timeout=timeout, limits=limits, follow_redirects=False)
 

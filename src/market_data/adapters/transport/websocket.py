@@ -29,6 +29,8 @@ from market_data.domain.normalized import Reason
 __all__ = ["open_websocket"]
 
 _READ_BYTES = 262_144
+_BACKLOG_BYTES = 65_536
+"""A read that brought so much is followed by the next at once."""
 _EVENTS_PER_TURN = 256
 """After so many frames or parts of one read, others get their turn."""
 _LEAST_FRAGMENT_BYTES = 1024
@@ -84,6 +86,8 @@ class _Session(AsyncWebSocketSession):
                     self.fail("the peer closed the socket without a word")
                     break
                 await self._take_all(data)
+                if len(data) < _BACKLOG_BYTES and (turn := self.settings.read_turn_seconds):
+                    await anyio.sleep(turn - self.clock.now().mono % turn)
         except RemoteProtocolError as error:
             self.fail(f"the peer broke the WebSocket protocol: {error}", Reason.MALFORMED)
         except (*_BROKEN, LocalProtocolError) as error:
