@@ -168,6 +168,14 @@ def bench_peers(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_socket(session: nox.Session) -> None:
+    """Measure our transport beside httpx-ws, websockets, aiohttp and picows, on both event loops."""
+    _install(session)
+    session.install("-q", "aiohttp", "picows")
+    session.run("python", "-m", "tests.benchmarks.socket", *session.posargs)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Pin every requirement anew, with hashes, for Python 3.11 and newer."""
     session.install("-q", "uv")

@@ -1,6 +1,6 @@
 """CPU time a record from socket to broker, of whole ``produce`` processes: this tree, or several beside one another.
 
-python -m tests.benchmarks.end_to_end --variant old=/path/to/old/tree --variant new=. --variant plain=.,event_loop=asyncio
+python -m tests.benchmarks.end_to_end --variant old=/path/to/tree --variant plain=.,event_loop=asyncio
 """
 
 import argparse
@@ -63,6 +63,7 @@ class Topic:
     def __init__(self, brokers: str, name: str) -> None:
         settings = {"bootstrap.servers": brokers, "group.id": "unused", "enable.auto.commit": False, "log_level": 0}
         self._consumer = Consumer(settings)
+        self._last: dict[str, int] = {}
         self._partitions = [TopicPartition(name, number) for number in range(_PARTITIONS)]
 
     def ends(self) -> list[int]:
@@ -74,7 +75,7 @@ class Topic:
 
         What only repeats a book, as heartbeats do, was not sent just then.
         """
-        last: dict[str, int] = {}
+        last = self._last
         self._consumer.assign(
             [TopicPartition(each.topic, each.partition, at) for each, at in zip(self._partitions, begins, strict=True)]
         )
@@ -88,6 +89,7 @@ class Topic:
                 if book["status"] == "live" and sent > last.get(symbol, 0):
                     taken.append(message.timestamp()[1] - sent / 1000)
                 last[symbol] = sent
+        self._consumer.unassign()  # else each later question waits behind a fetch
         return taken
 
 

@@ -24,7 +24,8 @@ class TransportSettings:
     max_ban_seconds: float
     """But by HTTP 429 or 418 for one of so long (``reconnect.max_ban_seconds``)."""
     read_turn_seconds: float = 0.0
-    """While data keeps coming it is read in turns, at multiples of so many seconds, the same for all connections, so that
-    one wake-up takes all that came since and one request publishes it. What comes after a pause is read at once; with
-    0 everything is.
+    """While data keeps coming it is read in turns, at multiples of so many seconds, the same for all connections.
+
+    One wake-up then takes all that came since, and one request publishes it. What comes after a pause is read at once;
+    with 0 everything is.
     """
