@@ -118,7 +118,7 @@ def test_a_fault_in_a_reader_is_found_and_its_input_can_be_made_again() -> None:
     ("name", "owner", "function", "is_hit"),
     [
         ("http answer", rest, "refusal_of", lambda response, *_: "nan" in str(response.headers)),
-        ("websocket", websocket._Session, "_take", lambda _, event: "null" in event.data),
+        ("websocket", websocket._Session, "_append", lambda _, frame: b"null" in frame),
         ("settings file", layers, "_scalar", lambda node: "1970" in node.value),
         ("record shown", subscription, "read", lambda _, value: b"1970" in (value or b"")),
     ],
