@@ -155,22 +155,23 @@ class Phase:
 @contextmanager
 def _running(variant: Variant, brokers: str, core: int, folder: Path) -> Iterator[Producing]:
     with ExitStack() as stack:
-        feed = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.benchmarks.feed",
-                "--instruments",
-                f"{_INSTRUMENTS}",
-                "--levels",
-                f"{_LEVELS}",
-            ],
-            cwd=HERE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        feed = stack.enter_context(
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.benchmarks.feed",
+                    "--instruments",
+                    f"{_INSTRUMENTS}",
+                    "--levels",
+                    f"{_LEVELS}",
+                ],
+                cwd=HERE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
         )
-        stack.callback(feed.wait, 10)
         stack.callback(feed.kill)
         assert feed.stdout is not None
         port = int(feed.stdout.readline())
@@ -190,15 +191,16 @@ def _running(variant: Variant, brokers: str, core: int, folder: Path) -> Iterato
         environment = os.environ | {"PYTHONPATH": str(variant.tree / "src")}
         log = folder / f"{variant.name}.log"
         stderr = stack.enter_context(log.open("w"))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "produce", "--env", "local", *words],
-            cwd=variant.tree,
-            env=environment,
-            stderr=stderr,
-            text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - single thread
+        process = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-m", "app", "produce", "--env", "local", *words],
+                cwd=variant.tree,
+                env=environment,
+                stderr=stderr,
+                text=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - single thread
+            )
         )
-        stack.callback(process.wait, 20)
         stack.callback(process.send_signal, signal.SIGTERM)
         yield Producing(variant, feed, process, Topic(brokers, variant.name), log)
 
