@@ -17,7 +17,7 @@ __all__ = ["PARTS", "main"]
 
 PARTS = ("hot_path", "instructions", "growth", "memory", "big_snapshot", "reading", "socket", "end_to_end", "publisher")
 _WITHOUT_JSON = frozenset({"publisher"})
-_WITHOUT_SMALL = frozenset({"publisher", "end_to_end"})
+_WITHOUT_SMALL = frozenset({"publisher"})
 _RESULTS = Path("build/benchmarks.json")
 
 

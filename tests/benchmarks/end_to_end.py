@@ -36,9 +36,7 @@ of 46 levels written ahead, each changes the best bid) and publishes to a topic 
 Kafka, one node, 12 partitions). Rates are open loops, each event at its own moment, evenly, which is the hardest case
 for sharing a request; saturation is 30,000 events as fast as they are taken, all of which the outbox keeps. CPU is
 what the operating system counts for the process until the last record is in the topic, records by the topic's end
-offsets."""
-_LATENCY = """Of the same records: Kafka's time of the record less the venue's time of the event, both in whole ms of
-this machine's clock."""
+offsets. Latency is Kafka's time of a record less the venue's time of its event, both in whole ms."""
 
 
 @attrs.frozen
@@ -237,22 +235,22 @@ def measure(variants: Sequence[Variant], effort: Effort) -> Iterable[Result]:
                 for each in running[at:] + running[:at]:
                     found[load][each.variant.name].append(each.phase(order))
     for load, phases in found.items():
-        yield from _results(load, phases)
+        yield results(load, phases)
 
 
-def _results(load: str, phases: Mapping[str, Sequence[Phase]]) -> Iterator[Result]:
-    base = next(iter(phases))
-    name = "end_to_end_" + load.split(maxsplit=1)[0].replace(",", "")
-    spent = {variant: [phase.cpu_us for phase in found] for variant, found in phases.items()}
-    wakes = ", ".join(
-        f"{variant} {statistics.median(phase.wakes for phase in found):.2f}" for variant, found in phases.items()
-    )
-    notes = [f"times a record that the process was woken: {wakes}"]
-    yield Result(name, f"Socket to broker, {load}", _METHOD, "µs CPU a record", spent, base, notes)
-    for percent in (50, 99):
-        late = {variant: [phase.percentile(percent) for phase in found] for variant, found in phases.items()}
-        title = f"From the venue's sending to the broker's log, {load}, {percent} % are no later than"
-        yield Result(f"{name}_p{percent}", title, _LATENCY, "ms", late)
+def results(load: str, phases: Mapping[str, Sequence[Phase]]) -> Result:
+    """Give the figures of one load; the first variant is what the others are held against."""
+    notes = []
+    for variant, each in phases.items():
+        p50, p99 = (statistics.median(phase.percentile(at) for phase in each) for at in (50, 99))
+        wakes = statistics.median(phase.wakes for phase in each)
+        notes.append(
+            f"{variant}: from the venue's sending into the log p50 {p50:.0f} ms, p99 {p99:.0f} ms; "
+            f"woken {wakes:.2f} times a record"
+        )
+    values = {variant: [phase.cpu_us for phase in each] for variant, each in phases.items()}
+    name = "end_to_end_" + load.partition(" ")[0].replace(",", "")
+    return Result(name, f"End to end, {load}", _METHOD, "µs CPU a record", values, next(iter(phases)), notes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -146,12 +146,12 @@ def test_ways_take_turns_and_none_is_always_the_first() -> None:
 
 
 def test_the_way_end_to_end_gives_a_result_for_each_load() -> None:
-    phases = {name: {"500/s": [end_to_end.Phase(cpu, [1.0, 2.0])]} for name, cpu in (("old", 9.0), ("new", 3.0))}
-    (result,) = end_to_end.results(phases)
+    phases = {name: [end_to_end.Phase(cpu, 0.5, [1.0, 2.0])] for name, cpu in (("old", 9.0), ("new", 3.0))}
+    result = end_to_end.results("500 events a second", phases)
     ratio = result.ratios("new")
     assert ratio is not None
     assert (result.name, result.base, round(ratio.median, 3)) == ("end_to_end_500", "old", 0.333)
-    assert "new: from the socket's read into the log p50 2.0 ms, p99 2.0 ms" in result.notes
+    assert "new: from the venue's sending into the log p50 2 ms, p99 2 ms; woken 0.50 times a record" in result.notes
 
 
 RESULT = Result("book_path", "Book <path>", "By\n hand.", "µs", {"floor": [1.0, 2.0], "ours": [4.0, 6.0]}, "floor")
