@@ -144,10 +144,12 @@ class _Session(AsyncWebSocketSession):
             self.partial += part
             self.has_part = True
             return
-        frame = bytes(self.partial + part) if self.partial else part
-        self.partial.clear()
+        if self.partial:  # copied once: a large one takes milliseconds
+            self.partial += part
+            part = bytes(self.partial)
+            self.partial.clear()
         self.partial_cost = 0
-        self._append(frame)
+        self._append(part)
 
     def _append(self, frame: bytes) -> None:
         self.pending.append(frame)
