@@ -6,7 +6,7 @@ manager, and what that yields is always usable.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -102,6 +102,13 @@ class VenueSession(Protocol):
             MalformedFrame: the whole frame breaks it; where frames are numbered, not even the number can be read.
         """
         raise NotImplementedError
+
+    def reading(self, frame: bytes) -> Generator[None, None, Sequence[Event] | None]:  # noqa: ARG002 - a dialect's need
+        """Read a large frame in steps of about a millisecond and give what ``read`` would; None where only that can
+        read it, or say what is wrong with it. Changes nothing.
+        """
+        yield from ()
+        return None
 
 
 class Venue(Protocol):

@@ -4,15 +4,15 @@
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Protocol, Self, TypeAlias
 
 import attrs
 
-from market_data.domain.levels import InvalidLevel, Ladder, Level, is_same_ladder, scan
+from market_data.domain.levels import NONE, InvalidLevel, Ladder, Level, is_same_ladder, pieces_of, scan
 from market_data.domain.side import BookSide, QuickRead, negate
 
-__all__ = ["Book", "BookFactory", "BookSide", "Difference", "InvalidLevel", "OrderBook"]
+__all__ = ["Book", "BookFactory", "BookSide", "Difference", "InvalidLevel", "OrderBook", "fill_book"]
 
 
 @attrs.frozen
@@ -92,6 +92,20 @@ class Book(Protocol):
 
 BookFactory: TypeAlias = Callable[[int], Book]
 """Makes an empty book; the argument is how many levels a side its ``top`` gives."""
+
+
+def fill_book(book: Book, bids: bytes, asks: bytes) -> Generator[None]:
+    """Make an empty book what ``replace`` by whole sides makes of it, in steps of about a millisecond.
+
+    Raises:
+        InvalidLevel: the book is then not to be used any more.
+    """
+    for piece in pieces_of(bids):
+        book.apply(piece, NONE)
+        yield
+    for piece in pieces_of(asks):
+        book.apply(NONE, piece)
+        yield
 
 
 class OrderBook(Book):

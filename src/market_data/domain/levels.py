@@ -19,6 +19,8 @@ __all__ = [
     "Level",
     "Levels",
     "is_same_ladder",
+    "join_levels",
+    "pieces_of",
     "raw_levels",
     "scan",
     "size_of",
@@ -37,6 +39,8 @@ NONE: Final = b"[]"
 
 _SHOWN = 40
 _BYTES_OF_A_LEVEL = 40
+_PIECE_BYTES = 32_768
+_BETWEEN = b'"],["'
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _PAIR = re.compile(rb'\[[ \t\r\n]*"([^"\\]*)"[ \t\r\n]*,[ \t\r\n]*"([^"\\]*)"[ \t\r\n]*\]')
 _WORDS = {
@@ -136,6 +140,24 @@ def size_of(levels: Levels) -> int:
 def raw_levels(levels: Iterable[Level]) -> bytes:
     """Write levels as raw levels."""
     return ("[" + ",".join([f'["{price}","{size}"]' for price, size in levels]) + "]").encode()
+
+
+def join_levels(raws: Iterable[bytes]) -> bytes:
+    """Make one of several raw levels without white space around them."""
+    return b"[%b]" % b",".join([raw[1:-1] for raw in raws if raw != NONE])
+
+
+def pieces_of(raw: bytes) -> Iterator[bytes]:
+    """Cut raw levels of any number into such as are read in less than a millisecond.
+
+    If each of these can be read, all could be, and these are the same levels in the same order.
+    """
+    begin, at = 0, raw.find(_BETWEEN, _PIECE_BYTES)
+    while at >= 0:
+        yield b"%b%b]" % (b"[" if begin else b"", raw[begin : at + 2])
+        begin = at + 3
+        at = raw.find(_BETWEEN, begin + _PIECE_BYTES)
+    yield b"[" + raw[begin:] if begin else raw
 
 
 def scan(raw: bytes) -> Sequence[Level]:

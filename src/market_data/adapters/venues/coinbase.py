@@ -6,11 +6,12 @@ Every frame of a connection carries ``sequence_num``, acknowledgements and heart
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
 
+from market_data.adapters.venues.sliced import slice_frame
 from market_data.adapters.venues.wire import (
     Endpoint,
     Milliseconds,
@@ -26,7 +27,7 @@ from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Catalogue, Instrument, Listing, is_symbol
-from market_data.domain.levels import raw_levels
+from market_data.domain.levels import join_levels, raw_levels
 
 __all__ = ["Coinbase", "CoinbaseSession"]
 
@@ -132,6 +133,7 @@ class _Time(msgspec.Struct):
 _frame = msgspec.json.Decoder(_Frame)
 _error = msgspec.json.Decoder(_Error)
 _book_events = msgspec.json.Decoder(list[_BookEvent])
+_updates = msgspec.json.Decoder(list[_Update])
 _parts = msgspec.json.Decoder(list[msgspec.Raw])
 _named = msgspec.json.Decoder(_Named)
 _a_book_event = msgspec.json.Decoder(_BookEvent)
@@ -172,6 +174,38 @@ class CoinbaseSession(VenueSession):
         elif outer.channel == "subscriptions" and outer.events:
             events.extend(_read_acknowledgements(outer.events))
         return events
+
+    def reading(self, frame: bytes) -> Generator[None, None, Sequence[Event] | None]:
+        try:
+            return (yield from _read_slices(frame))
+        except MalformedFrame:
+            return None
+
+
+def _read_slices(frame: bytes) -> Generator[None, None, Sequence[Event] | None]:
+    """Read the snapshot of one large book; None where it is anything else."""
+    sliced = slice_frame(frame, "updates")
+    if sliced is None:
+        return None
+    outer = decode(_frame, sliced.skeleton)
+    number = outer.sequence_num
+    if outer.type or number is None or outer.channel != "l2_data":
+        return None
+    events = decode(_book_events, outer.events)
+    if len(events) != 1 or events[0].type != "snapshot" or events[0].updates:
+        return None
+    parts: list[Change | Snapshot] = []
+    for each in sliced.slices:
+        updates = decode(_updates, each)
+        if each.count(b"{") != len(updates) or each.count(b"[") != 1 or not updates:  # all as flat as is promised
+            return None
+        parts.append(_book_event(_BookEvent("snapshot", events[0].product_id, updates), number))
+        yield
+    if not parts:
+        return None
+    time = max((part.event_time for part in parts if part.event_time is not None), default=None)
+    bids, asks = join_levels(part.bids for part in parts), join_levels(part.asks for part in parts)
+    return [Numbered(number), Snapshot(events[0].product_id, number, bids, asks, time)]
 
 
 def _answer(frame: bytes) -> str:
