@@ -163,7 +163,7 @@ def _venues(frame: bytes, seconds: float) -> Iterator[int]:
                 process.kill()
 
 
-def _program(port: int, engine: str, memory: Memory) -> Container:
+def program(port: int, engine: str, publisher: Publisher) -> Container:
     """Compose the program as ``produce`` does, with another end."""
     host = f"127.0.0.1:{port}"
     settings = [
@@ -178,7 +178,7 @@ def _program(port: int, engine: str, memory: Memory) -> Container:
         settings.append(f"book.engine={engine}")
         loaded = load_settings("test", overrides=settings, environ={}, folder=Path(__file__).parent)
     container = Container(settings=loaded.settings)
-    container.publisher.override(providers.Object(memory))
+    container.publisher.override(providers.Object(publisher))
     return container
 
 
@@ -187,7 +187,7 @@ async def _rounds(port: int, engine: str, frame: bytes, rounds: int, window: flo
     whole: list[float] = []
     marks: list[float] = []
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_program(port, engine, memory).producer().run, stop)
+        tasks.start_soon(program(port, engine, memory).producer().run, stop)
         tasks.start_soon(stalls.watch)
         for number in range(rounds + 1):  # the first is not counted
             with anyio.fail_after(20):
@@ -195,7 +195,7 @@ async def _rounds(port: int, engine: str, frame: bytes, rounds: int, window: flo
                     await anyio.sleep(0.01)
             since = max(at for at in memory.opened if at < memory.lived[number])
             marks.append(since)
-            await anyio.sleep(since + 2 * window - time.monotonic())
+            await anyio.sleep(max(0.0, since + 2 * window - time.monotonic()))
             began = time.perf_counter()
             _decode(frame)
             whole.append((time.perf_counter() - began) * 1e3)

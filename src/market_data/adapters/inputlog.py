@@ -157,7 +157,7 @@ class _FileRecorder(InputRecorder):
             return
         self._is_last = isinstance(given, Stopped)
         self._write(
-            {"kind": _NAMES[type(given)], "wall": moment.wall, "mono": moment.mono, **_fields_of(given)},
+            {"kind": _NAMES[type(given)], **_clocks(moment), **_fields_of(given)},
             is_flushed=moment.mono - self._flushed_at >= _FLUSH_SECONDS,
         )
         if moment.mono - self._flushed_at >= _FLUSH_SECONDS:
@@ -253,6 +253,11 @@ def _inputs(path: Path, lines: Iterator[dict[str, Any]]) -> Iterator[Logged]:
         waiting = read
     if waiting is not None:
         yield Logged(*waiting, None)
+
+
+def _clocks(moment: Moment) -> dict[str, object]:
+    clocks: dict[str, object] = {"wall": moment.wall, "mono": moment.mono}
+    return clocks if moment.read is None else {**clocks, "read": moment.read}
 
 
 def _fields_of(given: Input) -> dict[str, object]:

@@ -5,9 +5,10 @@ time passing, the program stopping) and gives the effects: states to publish, bo
 connection to close. It does no I/O and reads no clock, so a run's inputs fed back in order give the same effects.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import inf
 
+from market_data.application.ahead import ReadAhead
 from market_data.application.carried import CarriedBooks
 from market_data.application.clocks import ClockWatch
 from market_data.application.inputs import (
@@ -72,6 +73,7 @@ class FeedCore:
             ]
         )
         self._session: VenueSession | None = None
+        self._ahead = ReadAhead()
         self._counter = FrameCounter()
         self._clocks = ClockWatch(settings, self._effects)
         self._heard_at = -inf
@@ -118,6 +120,8 @@ class FeedCore:
         match given:
             case Frames():
                 self._read(given.frames, now)
+                if given.frames:
+                    self._ahead.drop()
             case Ticked():
                 self._tick(now)
             case Fetched() | FetchFailed():
@@ -138,10 +142,17 @@ class FeedCore:
                     sync.stopped(now)
         return self._drain(now)
 
+    def reading(self, frame: bytes) -> Iterator[None]:
+        """Read ahead a large frame that is about to be given, in steps of about a millisecond; nothing that is said
+        changes by it. Meanwhile its bytes are to be taken for still coming: ``Frames`` without any, now and then.
+        """
+        return self._ahead.read(frame, self._session, self._books) if self._session is not None else iter(())
+
     # the connection
 
     def _open(self, now: Moment) -> list[Output]:
         self._session = self._venue.session(self.instruments)
+        self._ahead.drop()
         self._counter = FrameCounter()
         self._clocks.opened(now)
         self._heard_at = now.mono
@@ -222,7 +233,7 @@ class FeedCore:
             if session is None:
                 return
             try:
-                events = session.read(frame)
+                events = self._ahead.events if self._ahead.frame is frame else session.read(frame)
             except MalformedFrame as error:  # what was not numbered may have been anybody's
                 native = None if self._venue.numbers_frames else error.native
                 self._refuse_content(str(error), None if native is None else (native,), now)
@@ -261,7 +272,7 @@ class FeedCore:
             self._stranger(change.native)
             return
         if change.event_time is not None:
-            self._clocks.behind = now.wall - change.event_time
+            self._clocks.behind = now.received - change.event_time
         for sync in syncs:
             sync.change(change, now)
 

@@ -32,7 +32,7 @@ from market_data.application.inputs import (
     Ticked,
     Unopened,
 )
-from market_data.application.ports import Clock, Connection, Network, Telemetry, Venue
+from market_data.application.ports import Clock, Connection, Network, Received, Telemetry, Venue
 from market_data.application.progress import FrameProgress
 from market_data.domain.effects import Fetch, Reconnect, Tell
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
@@ -44,6 +44,8 @@ E = TypeVar("E", bound=Exception)
 __all__ = ["Feed", "ReconnectSettings"]
 
 _TICK_SECONDS = 0.1
+_LARGE_FRAME_BYTES = 131_072
+"""What is larger takes more than a millisecond or two."""
 _SAY_CONNECTED_SECONDS = 10.0
 """A connection that is lost again and again is said to be open again no more often."""
 
@@ -80,11 +82,12 @@ class Feed:
         recorder: InputRecorder = NO_INPUT_LOG,
         *,
         probe_patience_seconds: float = 0.0,
+        large_frames: anyio.Lock | None = None,
     ) -> None:
         """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
         over without waiting; ``hand_over`` takes over what needs a feed of its own; ``random`` jitters the waits;
         ``recorder`` takes down what the core is given; a probe may wait for its turn in the budget for
-        ``probe_patience_seconds`` beyond its own time.
+        ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read these one after the other.
         """
         self._core = core
         self._venue = venue
@@ -99,6 +102,8 @@ class Feed:
         self._random = random
         self._recorder = recorder
         self._probe_patience = probe_patience_seconds
+        self._large_frames = large_frames or anyio.Lock()
+        self._is_reading_ahead = False
         self._messages: deque[str] = deque()
         """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
         self._message_queued = anyio.Event()
@@ -217,10 +222,33 @@ class Feed:
         while True:
             received = await connection.receive()
             progress.saw(received)
-            self.give(Frames(received.frames), received.moment)
+            await self._take(received)
             if self._live_since is None and self._core.live:
                 self._live_since, self._forgiven = received.moment.mono, self._wait
                 self._wait = self._reconnect.initial_backoff_seconds
+
+    async def _take(self, received: Received) -> None:
+        """Give frames to the core; a large one is read ahead, in steps between which other feeds go on."""
+        frames, moment, given = received.frames, received.moment, 0
+        for at, frame in enumerate(frames):
+            if len(frame) > _LARGE_FRAME_BYTES:
+                if at > given:
+                    self.give(Frames(frames[given:at]), moment)
+                    given = at
+                await self._read_ahead(frame, moment)
+                moment = attrs.evolve(self._clock.now(), read=received.moment.wall)
+        self.give(Frames(frames[given:]), moment)
+
+    async def _read_ahead(self, frame: bytes, moment: Moment) -> None:
+        """Until it is read, which may have to wait for another feed's, the bytes of a frame count as still coming."""
+        self.give(Frames(()), moment)
+        self._is_reading_ahead = True
+        try:
+            async with self._large_frames:
+                for _ in self._core.reading(frame):
+                    await anyio.lowlevel.checkpoint()
+        finally:
+            self._is_reading_ahead = False
 
     async def _send(self, connection: Connection) -> None:
         pause = 1.0 / self._venue.messages_per_second
@@ -271,6 +299,8 @@ class Feed:
     async def _tick(self) -> None:
         while True:
             await anyio.sleep(_TICK_SECONDS)
+            if self._is_reading_ahead:
+                self.give(Frames(()), self._clock.now())
             self.give(Ticked(), self._clock.now())
             self._say_open()
 

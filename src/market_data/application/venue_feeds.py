@@ -98,6 +98,7 @@ class VenueFeeds:
         self._sync = self._spread_probes()
         self._listings = VenueListings(venue, network, self._budget)
         self._feeds: list[Feed] = []
+        self._large_frames = anyio.Lock()
         self._stand_in = self._speak_for(plan.symbols)
         self._listed: Mapping[str, Listing] = {}
         """By the symbol it was asked for by, as of the last answer."""
@@ -242,6 +243,7 @@ class VenueFeeds:
             Random(setup.seed),
             self._input_log.begin(setup),
             probe_patience_seconds=max(0.0, self._sync.quiet_probe_seconds - self._sync.stream_silence_seconds),
+            large_frames=self._large_frames,
         )
         self._feeds.append(feed)
         tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")

@@ -131,7 +131,7 @@ class CountedSync(BookSync):
             self._touched = True
 
     def _hear(self, now: Moment) -> None:
-        self._received_time = now.wall
+        self._received_time = now.received
         self._awaited = None  # an answer may be older than what is heard now
         self._probe_at = now.mono + self._settings.stream_silence_seconds
         self._differs_until = inf

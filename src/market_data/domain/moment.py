@@ -17,6 +17,13 @@ class Moment:
     """µs since 1970 UTC, as records carry it; may step."""
     mono: float
     """Seconds of a clock that never steps; deadlines are kept in it."""
+    read: int | None = None
+    """When what happens now was read from the socket, µs since 1970 UTC, where that was earlier."""
+
+    @property
+    def received(self) -> int:
+        """When what happens was read from the socket, µs since 1970 UTC."""
+        return self.wall if self.read is None else self.read
 
 
 def utc_of(microseconds: int) -> datetime:

@@ -131,7 +131,7 @@ class SplicedSync(BookSync):
         self._want_snapshot(now)  # step 3
 
     def change(self, change: Change, now: Moment) -> None:
-        self._received_time = now.wall
+        self._received_time = now.received
         if self._phase is _Phase.BUFFERING:
             self._keep(change, now)
         elif self._phase is not _Phase.IDLE:

@@ -17,10 +17,12 @@ Two rules of continuity build on it: ``splice.SplicedSync`` (id ranges per instr
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
 
 import attrs
 
-from market_data.domain.book import BookFactory, OrderBook
+from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook, fill_book
 from market_data.domain.effects import Effect, Fetch, Purpose, Tell
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
@@ -121,6 +123,7 @@ class BookSync(ABC):
         self._effects = effects
         self._books = books
         self._book = books(settings.depth)
+        self._read_ahead: tuple[Snapshot, Book] | None = None
         self._status_since = 0
         self._event_time: int | None = None
         self._received_time: int | None = None
@@ -171,6 +174,7 @@ class BookSync(ABC):
 
     def opened(self, now: Moment) -> None:
         """A connection that shall carry this instrument is open: whatever was known before is void."""
+        self._read_ahead = None
         self._forget(now)
         if self.status in (BookStatus.DISCONNECTED, BookStatus.STALE):
             self._become(BookStatus.SYNCING, self.reason, now)
@@ -215,7 +219,7 @@ class BookSync(ABC):
     def refuse(self, reason: Reason, now: Moment, *, was_depth: bool) -> None:
         """What came cannot be trusted; ``was_depth``: it was known to be a depth frame of this instrument."""
         if was_depth:
-            self._received_time = now.wall
+            self._received_time = now.received
         self._lose(reason, now)
 
     def explain(self, reason: Reason, now: Moment) -> None:
@@ -238,6 +242,15 @@ class BookSync(ABC):
     @abstractmethod
     def snapshot(self, snapshot: Snapshot, now: Moment) -> None:
         """The whole book came over the stream."""
+
+    def reading(self, snapshot: Snapshot) -> Iterator[None]:
+        """Make a large book in steps, for when this very snapshot comes; nothing else changes."""
+        if snapshot.limit is not None:
+            return
+        book = self._books(self._settings.depth)
+        with suppress(InvalidLevel):  # ``replace`` says so
+            yield from fill_book(book, snapshot.bids, snapshot.asks)
+            self._read_ahead = snapshot, book
 
     def fetched(self, serial: int, snapshot: Snapshot, now: Moment) -> None:
         """What was asked for with a ``Fetch`` came back."""
@@ -299,7 +312,11 @@ class BookSync(ABC):
 
     def _take_book(self, snapshot: Snapshot) -> None:
         """Start from a snapshot. Raises InvalidLevel."""
-        self._book.replace(snapshot.bids, snapshot.asks, snapshot.limit)
+        ahead, self._read_ahead = self._read_ahead, None
+        if ahead is not None and ahead[0] is snapshot:
+            self._book = ahead[1]
+        else:
+            self._book.replace(snapshot.bids, snapshot.asks, snapshot.limit)
         self.sequence = snapshot.sequence
         self._event_time = snapshot.event_time
         self._touched = True

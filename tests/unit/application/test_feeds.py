@@ -55,6 +55,7 @@ class Bench:
     settings: SyncSettings = attrs.field(factory=bounds)
     connect_limiter: WeightBudget | None = None
     random: Random = attrs.field(factory=lambda: Random(1))
+    large_frames: anyio.Lock | None = None
     clock: LoopClock = attrs.field(factory=LoopClock)
     telemetry: FakeTelemetry = attrs.field(factory=FakeTelemetry)
     states: list[BookState] = attrs.field(factory=list)
@@ -80,6 +81,7 @@ class Bench:
             self._publish,
             keep_all,
             self.random,
+            large_frames=self.large_frames,
         )
 
     def _publish(self, state: BookState) -> None:
@@ -551,3 +553,98 @@ async def test_a_bug_is_not_taken_for_a_lost_connection() -> None:
         async with bench.running():
             await anyio.sleep(1)
     assert len(bench.network.attempts) == 1
+
+
+# large frames
+
+NO_TIME = "1970-01-01T00:00:00Z"
+LARGE = coinbase_frame(
+    0,
+    [
+        coinbase_event(
+            "snapshot",
+            "BTC-USD",
+            [(f"{10_000 - number}", "1") for number in range(2000)],
+            [(f"{10_001 + number}", "1") for number in range(2000)],
+        )
+    ],
+)
+"""Ten slices or so."""
+
+
+async def test_others_have_their_turn_while_a_large_frame_is_read() -> None:
+    bench, turns = coinbase(), 0
+    async with bench.running():
+        await until(lambda: bool(bench.network.connections), 10, 0.05)
+        bench.network.connection.say(LARGE)
+        while not any(state.status is BookStatus.LIVE for state in bench.states):
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+    assert turns > len(LARGE) / 49_252
+
+
+async def test_frames_around_a_large_one_are_given_in_their_order() -> None:
+    frames = [
+        coinbase_frame(0, [{"heartbeat_counter": 1}], "heartbeats"),
+        LARGE.replace(b'"sequence_num": 0', b'"sequence_num": 1').replace(b'"sequence_num":0', b'"sequence_num":1'),
+        coinbase_frame(2, [coinbase_event("update", "BTC-USD", [("10000.5", "1")], [], NO_TIME)]),
+        LARGE.replace(b'"sequence_num": 0', b'"sequence_num": 3').replace(b'"sequence_num":0', b'"sequence_num":3'),
+        coinbase_frame(4, [coinbase_event("update", "BTC-USD", [("10000", "0")], [], NO_TIME)]),
+    ]
+    bench = coinbase()
+    async with bench.running():
+        await until(lambda: bool(bench.network.connections), 10, 0.05)
+        bench.network.connection.say(*frames)
+        await until(lambda: bench.states[-1].sequence == 4, 10, 0.05)
+    live = [(state.sequence, state.bids[0][0]) for state in bench.states if state.status is BookStatus.LIVE]
+    assert live == [(1, "10000"), (2, "10000.5"), (3, "10000"), (4, "9999")]
+    assert bench.telemetry.warnings == []
+
+
+async def test_a_connection_that_ends_while_its_large_frame_is_read_leaves_nothing_behind() -> None:
+    bench = coinbase()
+    async with bench.running():
+        await until(lambda: bool(bench.network.connections), 10, 0.05)
+        bench.network.connection.say(LARGE)
+        bench.network.connection.drop()
+        await until(lambda: len(bench.network.connections) == 2, 10, 0.05)
+        bench.network.connection.say(LARGE)
+        await until(lambda: bench.states[-1].epoch == 2, 10, 0.05)
+    assert [status for status, _ in bench.statuses()] == [
+        BookStatus.SYNCING,
+        BookStatus.LIVE,
+        BookStatus.DISCONNECTED,
+        BookStatus.SYNCING,
+        BookStatus.LIVE,
+    ]
+
+
+async def test_a_feed_that_ends_while_it_reads_a_large_frame_lets_the_next_one_read() -> None:
+    turn = anyio.Lock()
+    first, second = coinbase(large_frames=turn), coinbase(large_frames=turn)
+    async with second.running():
+        async with first.running():
+            await until(lambda: bool(first.network.connections) and bool(second.network.connections), 10, 0.05)
+            first.network.connection.say(LARGE)
+            while not turn.locked():
+                await anyio.lowlevel.checkpoint()
+            second.network.connection.say(LARGE)
+            for _ in range(3):
+                await anyio.lowlevel.checkpoint()
+            assert turn.statistics().tasks_waiting == 1, "one at a time"
+        await second.until_live()
+    assert not any(state.status is BookStatus.LIVE for state in first.states)
+
+
+async def test_a_large_frame_that_waits_for_its_turn_is_not_late() -> None:
+    turn = anyio.Lock()
+    bench = coinbase(large_frames=turn)
+    async with bench.running():
+        await until(lambda: bool(bench.network.connections), 10, 0.05)
+        async with turn:
+            bench.network.connection.say(LARGE)
+            await anyio.sleep(60)
+        await bench.until_live()
+    assert bench.telemetry.warnings == []
+    assert bench.statuses() == [(BookStatus.SYNCING, None), (BookStatus.LIVE, None)]
+    assert len(bench.network.connections) == 1

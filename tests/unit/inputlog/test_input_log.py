@@ -119,9 +119,10 @@ def test_effects_that_are_not_those_of_the_run_are_noticed(tmp_path: Path) -> No
     ],
     ids=repr,
 )
-def test_every_input_is_read_as_it_was_taken(tmp_path: Path, given: Input) -> None:
+@pytest.mark.parametrize("read", [None, 1_787_529_699_000_002], ids=["handled at once", "read before"])
+def test_every_input_is_read_as_it_was_taken(tmp_path: Path, given: Input, read: int | None) -> None:
     recorder = log_in(tmp_path, FakeTelemetry()).begin(SETUP)
-    moment = Moment(1_787_529_700_000_001, 0.1 + 0.2)
+    moment = Moment(1_787_529_700_000_001, 0.1 + 0.2, read)
     recorder.take(given, moment)
     recorder.gave([])
     recorder.take(Stopped(), moment)
