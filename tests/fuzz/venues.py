@@ -17,7 +17,7 @@ from tests.support.venues import BINANCE, COINBASE, binance_book, binance_event,
 from market_data.adapters.kafka.records import decode, encode
 from market_data.application.core import FeedCore
 from market_data.application.inputs import Fetched, Frames, Input, Opened, Started, Ticked
-from market_data.application.ports import Venue
+from market_data.application.ports import Venue, VenueSession
 from market_data.domain.effects import Fetch
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Change, Event, Numbered, Snapshot
@@ -118,10 +118,23 @@ def _session(venue: Venue, instruments: Sequence[Instrument]) -> Read:
     def read(frame: bytes) -> None:
         session = venue.session(instruments)
         session.opening()
-        for event in session.read(frame):
+        in_slices = _read_slices(session, frame)
+        events = session.read(frame)
+        assert in_slices is None or in_slices == events, "a frame read in slices is another than the whole"
+        for event in events:
             _hold(event)
 
     return read
+
+
+def _read_slices(session: VenueSession, frame: bytes) -> Sequence[Event] | None:
+    reading = session.reading(frame)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            events: Sequence[Event] | None = end.value
+            return events
 
 
 def _hold(event: Event) -> None:
