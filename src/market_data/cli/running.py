@@ -1,6 +1,7 @@
 """Runs a job until it is done or a signal asks it to stop."""
 
 import errno
+import gc
 import math
 import os
 import signal
@@ -59,6 +60,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput, loop: Loop) 
             results.append(await job(stop))
             tasks.cancel_scope.cancel()
 
+    gc.freeze()  # what the start made stays: looking at all of it again would hold everything up for 50 ms
     try:
         anyio.run(main, backend_options=loop.backend_options)
     except BaseExceptionGroup as group:

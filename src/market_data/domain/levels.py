@@ -138,7 +138,7 @@ def size_of(levels: Levels) -> int:
 
 
 def raw_levels(levels: Iterable[Level]) -> bytes:
-    """Write levels as raw levels."""
+    """Write levels of plain texts as raw levels; what comes from a venue may hold anything, and is not for this."""
     return ("[" + ",".join([f'["{price}","{size}"]' for price, size in levels]) + "]").encode()
 
 

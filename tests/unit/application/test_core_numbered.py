@@ -563,3 +563,22 @@ def test_a_refusal_is_the_reason_of_what_is_not_live_and_touches_no_live_book(me
     assert bench.statuses[f"coinbase:{ETH}"] == (BookStatus.SYNCING, Reason.REJECTED)
     bench.give(Frames([bench.frame(update(BTC, [("100", "2")]))]))
     assert bench.last(BTC).bids[0] == ("100", "2"), "an error has no number"
+
+
+@pytest.mark.parametrize(
+    ("price", "size"),
+    [
+        pytest.param('1","2"],["3', "4", id="two levels in one price"),
+        pytest.param("1", '2"],["3","4', id="two levels in one size"),
+        pytest.param("1\\", "2", id="backslash"),
+        pytest.param("1\n", "2", id="newline"),
+        pytest.param("é", "2", id="letter"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["snapshot", "update"])
+def test_a_text_that_would_end_early_in_json_is_refused_not_read_as_more_levels(
+    bench: Bench, price: str, size: str, kind: str
+) -> None:
+    bench.give(Frames([bench.frame(coinbase_event(kind, "BTC-USD", [(price, size)], []))]))
+    assert bench.statuses["coinbase:BTC-USD"] == (BookStatus.GAP, Reason.MALFORMED)
+    assert bench.statuses["coinbase:ETH-USD"] == (BookStatus.LIVE, None)

@@ -13,12 +13,21 @@ from urllib.parse import quote
 
 import msgspec
 
-from market_data.adapters.venues.wire import Endpoint, Milliseconds, Number, catalogue_of, cut, decode, most_bytes
+from market_data.adapters.venues.wire import (
+    Endpoint,
+    Milliseconds,
+    Number,
+    catalogue_of,
+    cut,
+    decode,
+    most_bytes,
+    written,
+)
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
 from market_data.domain.instrument import Catalogue, Instrument, Listing
-from market_data.domain.levels import Level, raw_levels
+from market_data.domain.levels import Level
 
 __all__ = ["Binance", "BinanceSession"]
 
@@ -211,9 +220,7 @@ class Binance(Venue):
 
     def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
         book = decode(_snapshot, body, native=instrument.native)
-        return Snapshot(
-            instrument.native, book.lastUpdateId, raw_levels(book.bids), raw_levels(book.asks), None, levels
-        )
+        return Snapshot(instrument.native, book.lastUpdateId, written(book.bids), written(book.asks), None, levels)
 
     def listings_request(self, natives: Sequence[str] = ()) -> Request:
         these = json.dumps(list(natives), ensure_ascii=False, separators=(",", ":"))

@@ -22,12 +22,13 @@ from market_data.adapters.venues.wire import (
     largest_time,
     most_bytes,
     time_of,
+    written,
 )
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Catalogue, Instrument, Listing, is_symbol
-from market_data.domain.levels import join_levels, raw_levels
+from market_data.domain.levels import join_levels
 
 __all__ = ["Coinbase", "CoinbaseSession"]
 
@@ -270,9 +271,9 @@ def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
             raise MalformedFrame(f"expected side bid or offer, received {side[:40]!r}")
     time = largest_time({update.event_time for update in event.updates})
     if event.type == "update":
-        return Change(native, number, number, raw_levels(bids), raw_levels(asks), time)
+        return Change(native, number, number, written(bids), written(asks), time)
     if event.type == "snapshot":
-        return Snapshot(native, number, raw_levels(bids), raw_levels(asks), time)
+        return Snapshot(native, number, written(bids), written(asks), time)
     raise MalformedFrame(f"expected a snapshot or an update, received {event.type[:40]!r}")
 
 
@@ -305,8 +306,8 @@ class Coinbase(Venue):
         return Snapshot(
             instrument.native,
             None,
-            raw_levels((level.price, level.size) for level in book.bids),
-            raw_levels((level.price, level.size) for level in book.asks),
+            written([(level.price, level.size) for level in book.bids]),
+            written([(level.price, level.size) for level in book.asks]),
             time_of(book.time, native=instrument.native),
             levels,
         )

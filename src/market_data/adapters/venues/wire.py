@@ -1,6 +1,6 @@
 """What the dialects share: the venue's settings, decoding that fails as ``MalformedFrame``, and times."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from msgspec import Meta
 from market_data.application.ports import Venue
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.instrument import Catalogue, Listing, is_symbol
+from market_data.domain.levels import Level
 from market_data.domain.normalized import LARGEST_NUMBER, LATEST_TIME
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "largest_time",
     "most_bytes",
     "time_of",
+    "written",
 ]
 
 T = TypeVar("T")
@@ -33,6 +35,7 @@ Number = Annotated[int, Meta(ge=-1, le=LARGEST_NUMBER)]
 Milliseconds = Annotated[int, Meta(ge=0, le=LATEST_TIME // 1000)]
 """Since 1970 UTC."""
 
+_write = msgspec.json.Encoder().encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 160
 _MOST_LEVEL_BYTES = 256
@@ -57,6 +60,13 @@ class VenueFactory(Protocol):
 
     def __call__(self, endpoint: Endpoint) -> Venue:
         """Make the venue; does no work."""
+
+
+def written(levels: Sequence[Level]) -> bytes:
+    """Write levels as raw levels, whatever a venue's texts hold: what would end a text early stands escaped there, and
+    is refused by the book.
+    """
+    return _write(levels)
 
 
 def decode(decoder: msgspec.json.Decoder[T], payload: bytes | msgspec.Raw, *, native: str | None = None) -> T:
