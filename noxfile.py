@@ -172,7 +172,7 @@ def bench_socket(session: nox.Session) -> None:
     """Measure our transport beside httpx-ws, websockets, aiohttp and picows, on both event loops."""
     _install(session)
     session.install("-q", "aiohttp", "picows")
-    session.run("python", "-m", "tests.benchmarks.socket", *session.posargs)
+    session.run("python", "-m", "tests.benchmarks.sockets", *session.posargs)
 
 
 @nox.session

@@ -15,7 +15,17 @@ from tests.benchmarks.results import machine, read, write
 
 __all__ = ["PARTS", "main"]
 
-PARTS = ("hot_path", "instructions", "growth", "memory", "big_snapshot", "reading", "socket", "end_to_end", "publisher")
+PARTS = (
+    "hot_path",
+    "instructions",
+    "growth",
+    "memory",
+    "big_snapshot",
+    "reading",
+    "sockets",
+    "end_to_end",
+    "publisher",
+)
 _WITHOUT_JSON = frozenset({"publisher"})
 _WITHOUT_SMALL = frozenset({"publisher"})
 _RESULTS = Path("build/benchmarks.json")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.benchmarks import end_to_end, socket
+from tests.benchmarks import end_to_end, sockets
 from tests.benchmarks.results import command
 
 
@@ -14,7 +14,7 @@ def _measured(file: Path) -> dict[str, list[str]]:
 
 def test_each_client_is_measured_in_a_burst_and_one_by_one(tmp_path: Path) -> None:
     file = tmp_path / "socket.json"
-    assert command("socket", socket.measure, ["--small", "--rounds", "1", "--json", str(file)]) == 0
+    assert command("sockets", sockets.measure, ["--small", "--rounds", "1", "--json", str(file)]) == 0
     results = _measured(file)
     assert list(results) == ["socket_burst", "socket_paced"]
     assert {"ours", "httpx-ws", "websockets"} <= set(results["socket_burst"])

@@ -132,8 +132,12 @@ MUTANTS: Sequence[Bug] = (
     ),
     # proof, outbox, sync, market
     Bug("the newest run is forgotten, not the oldest", _PROOF, "runs.popitem(last=False)", "runs.popitem(last=True)"),
-    _left_out(
-        "a run that is read does not become the newest", _PROOF, "            proof.runs.move_to_end(book.run)\n"
+    Bug(
+        "a run that is read does not become the newest",
+        _PROOF,
+        "            proof.runs.move_to_end(book.run)\n",
+        "",
+        is_everywhere=True,
     ),
     _left_out(
         "a key's interruption outlives its record",
@@ -156,8 +160,8 @@ MUTANTS: Sequence[Bug] = (
     Bug(
         "a record of before is seen now by the wall clock",
         _MARKET,
-        "now.mono - age / 1e6, now.wall - age)",
-        "now.mono - age / 1e6, now.wall)",
+        "now.mono - age / 1e6, now.wall - age, is",
+        "now.mono - age / 1e6, now.wall, is",
     ),
 )
 """By file, as the changes were listed."""

@@ -182,4 +182,4 @@ def measure(effort: Effort) -> Iterable[Result]:
 
 
 if __name__ == "__main__":
-    sys.exit(command("socket", measure))
+    sys.exit(command("sockets", measure))
