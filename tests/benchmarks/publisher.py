@@ -9,8 +9,9 @@ idempotent: the same bytes, keys and headers for both. Each figure is of its own
   reads every topic: each instrument's numbers must be 0, 1, 2, … at growing offsets, or the figure does not count.
 - Latency: an open loop of 2,000 records a second; each record is due at its own moment, which is its
   ``received_time``, whether the ones before have left or not. From that moment to the broker's acknowledgement, ours
-  through outbox and publisher with the settings' defaults, bare through ``AIOKafkaProducer.send`` with the client's
-  own ``linger_ms`` (0) and, for comparison, with 2. Both encode the record when it is handed over.
+  with the settings' defaults (in turns, as the transport reads sockets, through outbox and publisher), bare through
+  ``AIOKafkaProducer.send`` with the client's own ``linger_ms`` (0) and, for comparison, with 2. Both encode the record
+  when it is handed over.
 
 The machine is shared and noisy: compare within a run, not between runs.
 """
@@ -65,6 +66,8 @@ SLICE_SECONDS = 1.0
 SLICES = 6
 """Of each way in each repeat."""
 _HANDED_OVER = 500
+_TURN_SECONDS = 0.004
+"""Of the transport, where kafka.linger_milliseconds is auto."""
 _RANGES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 25, 30, 40, 60, 100, 200, 500, 1000, math.inf)
 """Upper ends of the histogram's ranges, in ms."""
 _BAR = 40
@@ -98,7 +101,7 @@ class Bench:
             KafkaTopic(topic, partitions=PARTITIONS),
             SystemClock(),
             LogTelemetry(),
-            linger_milliseconds=self.linger_milliseconds,
+            linger_milliseconds=0.0 if self.linger_milliseconds == "auto" else self.linger_milliseconds,
         )
 
     @asynccontextmanager
@@ -207,6 +210,8 @@ async def measure_throughput(bench: Bench) -> bool:
 class Way(Protocol):
     """A way to the broker that is open."""
 
+    turn_seconds: float
+    """How long the reader of the socket lets what comes wait for more; 0: not at all."""
     latencies: list[float]
     """Seconds from each record's moment to its acknowledgement."""
 
@@ -223,6 +228,7 @@ class Bare(Way):
 
     producer: AIOKafkaProducer
     topic: str
+    turn_seconds: float = 0.0
     latencies: list[float] = attrs.field(factory=list)
     count: int = 0
 
@@ -243,6 +249,7 @@ class Ours(Way):
 
     publication: Publication
     outbox: Outbox
+    turn_seconds: float
     latencies: list[float] = attrs.field(factory=list)
     given: int = 0
     settled: int = 0
@@ -279,7 +286,7 @@ async def open_ours(bench: Bench, topic: str) -> AsyncIterator[Ours]:
     outbox = Outbox("run", policy=OutboxPolicy.KEEP_UNTIL_FULL, max_records=50_000, max_bytes=1 << 28)
     send = IdempotentProducer.send
     async with bench.publisher(topic).open() as publication, anyio.create_task_group() as tasks:
-        ours = Ours(publication, outbox)
+        ours = Ours(publication, outbox, _TURN_SECONDS if bench.linger_milliseconds == "auto" else 0.0)
 
         async def watched(producer: IdempotentProducer, batch: Any, partition: int) -> Any:
             answer = await send(producer, batch, partition)
@@ -304,12 +311,16 @@ async def open_bare(bench: Bench, topic: str, linger_milliseconds: float) -> Asy
 
 
 async def open_loop(way: Way, seconds: float) -> None:
-    """Give each record at its moment, as near as the loop's timers are; all that are due at once, as a socket does."""
+    """Give each record at its moment, as near as the loop's timers are; all that are due at once, as a socket does.
+
+    Where the socket is read in turns, what was due since the last turn is given at the next.
+    """
     waiting = deque(state(number) for number in range(int(seconds * RATE)))
     began = moment = anyio.current_time()
     given = 0
     while waiting:
-        await anyio.sleep_until(moment)
+        turn = way.turn_seconds
+        await anyio.sleep_until(math.ceil(moment / turn) * turn if turn else moment)
         now = anyio.current_time()
         while waiting and moment <= now:
             await way.give(waiting.popleft(), moment)
