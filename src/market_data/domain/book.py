@@ -132,13 +132,15 @@ class OrderBook(Book):
 
     @property
     def is_crossed(self) -> bool:
-        self.bids.be_as_exact_as(self.asks)
-        bid, ask = self.bids.best_key, self.asks.best_key
-        return bid is not None and ask is not None and negate(bid) >= ask
+        bids, asks = self.bids.keys, self.asks.keys
+        if not bids or not asks:
+            return False
+        if type(bids[0]) is not type(asks[0]):
+            self.bids.be_as_exact_as(self.asks)
+        return negate(bids[0]) >= asks[0]
 
     def knows(self, levels: int) -> bool:
-        bids, asks = self.bids, self.asks
-        return (bids.is_whole or len(bids) >= levels) and (asks.is_whole or len(asks) >= levels)
+        return self.bids.knows(levels) and self.asks.knows(levels)
 
     @property
     def known_levels(self) -> int | None:

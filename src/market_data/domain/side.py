@@ -38,7 +38,7 @@ class BookSide:
     beyond are not kept: between them others could be missing.
     """
 
-    __slots__ = ("_depth", "_edge", "_far", "_is_exact", "_keys", "_known_to", "_near", "_read", "_sign", "_window")
+    __slots__ = ("_depth", "_edge", "_far", "_is_exact", "_known_to", "_near", "_read", "_sign", "_window", "keys")
 
     def __init__(self, sign: int, depth: int, read: QuickRead | None = None, window: int | None = None) -> None:
         """``sign`` is -1 for bids and 1 for asks; ``depth`` is how many levels must always be near, and ``window``, at
@@ -48,7 +48,8 @@ class BookSide:
         self._depth = depth
         self._read = read
         self._window = max(5 * depth, 64) if window is None else window
-        self._keys: list[Key] = []
+        self.keys: list[Key] = []
+        """Of what is near, best first."""
         self._near: dict[Key, Level] = {}
         self._far: dict[Key, Level] = {}
         self._edge: Key = inf
@@ -58,15 +59,14 @@ class BookSide:
     def __len__(self) -> int:
         return len(self._near) + len(self._far)
 
+    def knows(self, levels: int) -> bool:
+        """Tell whether it is whole, or known as far as so many levels."""
+        return self._known_to == inf or len(self._near) + len(self._far) >= levels
+
     @property
     def is_whole(self) -> bool:
         """Tell whether every level of the venue's side is known, however deep."""
         return self._known_to == inf
-
-    @property
-    def best_key(self) -> Key | None:
-        """The key of the best level, None when the side is empty."""
-        return self._keys[0] if self._keys else None
 
     def replace(self, raw: bytes, limit: int | None) -> None:
         """Take a snapshot's side in place of all that was known; ``limit`` is how many levels it could hold."""
@@ -78,13 +78,13 @@ class BookSide:
             else:
                 fresh.pop(key, None)
         self._known_to = max(fresh) if limit is not None and fresh and len(levels) >= limit else inf
-        self._keys, self._near, self._far = [], {}, fresh
+        self.keys, self._near, self._far = [], {}, fresh
         self._fill()
 
     def apply(self, raw: bytes) -> bool:
         """Set and remove levels; tell whether one of the best ``depth`` may have changed."""
         levels, numbers = self._parse(raw)
-        keys, near, far = self._keys, self._near, self._far
+        keys, near, far = self.keys, self._near, self._far
         edge, known_to, depth = self._edge, self._known_to, self._depth
         top_edge = keys[depth - 1] if len(keys) >= depth else inf
         most = 2 * self._window
@@ -116,7 +116,7 @@ class BookSide:
 
     def top(self) -> Ladder:
         """The best ``depth`` levels, best first."""
-        return Ladder(None, tuple(map(self._near.__getitem__, self._keys[: self._depth])))
+        return Ladder(None, tuple(map(self._near.__getitem__, self.keys[: self._depth])))
 
     def find_difference(self, other: "BookSide") -> tuple[Level | None, Level | None] | None:
         """Find the best price at which both know the truth and disagree."""
@@ -133,10 +133,10 @@ class BookSide:
 
     def _cut(self) -> Key:
         """Let the worst of what is near be far, so that it stays small in a frame of any number of levels."""
-        worst = self._keys[self._window :]
-        del self._keys[self._window :]
+        worst = self.keys[self._window :]
+        del self.keys[self._window :]
         self._far.update([(key, self._near.pop(key)) for key in worst])
-        self._edge = self._keys[-1]
+        self._edge = self.keys[-1]
         return self._edge
 
     def _fill(self) -> None:
@@ -150,7 +150,7 @@ class BookSide:
             del best[self._window :]
             self._near.update([(key, far.pop(key)) for key in best])
             self._edge = best[-1]
-        self._keys += best
+        self.keys += best
 
     # texts to numbers
 
@@ -195,14 +195,14 @@ class BookSide:
             exact |= {key: self._exact(price) for key, (price, _) in levels.items()}
         self._near = {exact[key]: level for key, level in self._near.items()}
         self._far = {exact[key]: level for key, level in self._far.items()}
-        self._keys[:] = [exact[key] for key in self._keys]
+        self.keys[:] = [exact[key] for key in self.keys]
         self._edge = exact.get(self._edge) or Decimal(repr(self._edge))
         self._known_to = exact.get(self._known_to) or Decimal(repr(self._known_to))
 
 
 def negate(key: Key) -> Key:
     """Turn a key of bids into a price, and back, exactly: a minus sign would round a long one."""
-    return key.copy_negate() if isinstance(key, Decimal) else -key
+    return -key if isinstance(key, float) else key.copy_negate()
 
 
 def _is_same_size(mine: Level, yours: Level) -> bool:

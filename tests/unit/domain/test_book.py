@@ -143,7 +143,7 @@ def test_an_empty_snapshot_makes_an_empty_book_that_is_whole() -> None:
     assert book.top() == ((), ())
     assert book.known_levels is None
     assert not book.is_crossed
-    assert book.bids.best_key is None
+    assert not book.bids.keys
 
 
 @pytest.mark.parametrize(

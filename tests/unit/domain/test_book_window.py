@@ -67,7 +67,7 @@ class WindowMachine(RuleBasedStateMachine):
         best = self.naive.prices()
         assert self.side.top() == self.naive.top(self.depth)
         assert len(self.side) == len(best)
-        assert (None if self.side.best_key is None else abs(self.side.best_key)) == (float(best[0]) if best else None)
+        assert (abs(self.side.keys[0]) if self.side.keys else None) == (float(best[0]) if best else None)
 
 
 TestWindow = WindowMachine.TestCase
@@ -103,7 +103,7 @@ class _Watched(list[Level]):
 
     def __iter__(self) -> Iterator[Level]:
         for level in super().__iter__():
-            self.most_sorted = max(self.most_sorted, len(self._side._keys))
+            self.most_sorted = max(self.most_sorted, len(self._side.keys))
             yield level
 
 
