@@ -8,8 +8,10 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import chain
 from math import ceil, floor, log10
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from tests.benchmarks.results import read, short
@@ -19,7 +21,9 @@ __all__ = ["main", "svg", "table"]
 MARKS = ("<!-- benchmark: made by tests/benchmarks/plot.py -->", "<!-- end of benchmark -->")
 _FIRST = ("peers", "book_path")
 """Of these, the first that is there is the book path's: it has the others' ways beside ours."""
-_WIDTH, _LEFT, _RIGHT, _ROW, _HEAD, _FOOT = 800, 290, 96, 22, 52, 34
+_WIDTH, _LEFT, _RIGHT, _ROW, _HEAD, _FOOT = 830, 330, 96, 22, 52, 34
+_LINE = 110
+"""Characters of small text that fit."""
 _STYLE = """
 text{font:13px system-ui,sans-serif;fill:#1f2328}
 .title{font-weight:600;font-size:15px}.small{font-size:11px;fill:#59636e}
@@ -89,8 +93,8 @@ def svg(results: Sequence[Figures]) -> str:
     for result in _compared(results):
         parts += _panel(result, top)
         top += _HEAD + _ROW * len(result["ways"]) + _FOOT
-    for where in _sources(results):
-        parts.append(f'<text class="small" x="12" y="{top + 12}">{escape(where)}</text>')
+    for line in chain.from_iterable(wrap(where, _LINE) for where in _sources(results)):
+        parts.append(f'<text class="small" x="12" y="{top + 12}">{escape(line)}</text>')
         top += 16
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top + 24}" width="{_WIDTH}" role="img">'
     return "\n".join([head, f"<style>{_STYLE}</style>", "<title>Benchmarks</title>", *parts, "</svg>", ""])
