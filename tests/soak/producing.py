@@ -87,7 +87,7 @@ def main(settings_file: Path, overrides: list[str]) -> int:
             tasks.cancel_scope.cancel()
         return undelivered
 
-    return int(run(produce, program.log) > 0)
+    return int(run(produce, program.log, program.loop) > 0)
 
 
 def _tell(what: Mapping[str, object]) -> None:
