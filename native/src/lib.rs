@@ -100,12 +100,6 @@ impl Book {
         [&self.bids, &self.asks].into_iter().filter(|side| !side.is_whole()).map(Side::len).min()
     }
 
-    /// How many levels are held: bids, asks.
-    #[getter]
-    fn sizes(&self) -> (usize, usize) {
-        (self.bids.len(), self.asks.len())
-    }
-
     /// The best levels of both sides: bids descending, asks ascending.
     fn top<'py>(&self, py: Python<'py>) -> PyResult<Ladders<'py>> {
         self.ladders(py, &self.bids.top(self.depth), &self.asks.top(self.depth))

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from market_data.adapters.books import choose_engine
+
 __all__ = ["book_engines"]
 
 
 def book_engines() -> dict[str, Mapping[str, Any]]:
     """Give what a core is told so that this engine keeps its books."""
-    try:
-        from market_data.adapters.books import choose_engine  # noqa: PLC0415 - where there is a choice
-    except ModuleNotFoundError:
-        return {"python": {}}
     names = ["python"]
     if choose_engine("auto").name.startswith("native"):
         names.append("native")

@@ -17,7 +17,6 @@ The machine is shared and noisy: compare within a run, not between runs.
 """
 
 import argparse
-import gc
 import json
 import math
 import os
@@ -27,8 +26,8 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -39,6 +38,7 @@ import attrs
 from aiokafka import AIOKafkaProducer
 from confluent_kafka import Consumer, TopicPartition
 from loguru import logger
+from tests.benchmarks.results import quiet_collector
 from tests.support.brokers import missing, process_broker
 
 from market_data.adapters.clock import SystemClock
@@ -188,7 +188,7 @@ async def measure_throughput(bench: Bench) -> bool:
         for name, job, records in jobs:
             topic = f"throughput-{name.replace(' ', '-')}-{repeat}"
             await bench.make(topic)
-            with _quiet():
+            with quiet_collector():
                 rates[name].append(len(records) / await job(bench, topic, records))
             is_proven &= bench.is_in_order(topic, len(records))
     for name, each in rates.items():
@@ -350,7 +350,7 @@ async def compare(ways: Mapping[str, Way]) -> bool:
         way.latencies.clear()
     names = list(ways)
     for _ in range(REPEATS):
-        with _quiet():
+        with quiet_collector():
             for turn in range(SLICES):
                 for name in names[turn % len(names) :] + names[: turn % len(names)]:
                     began = time.process_time()
@@ -389,17 +389,6 @@ def print_histograms(latencies: Mapping[str, Sequence[float]]) -> None:
             bars = "".join(f"   {share:7.2%} {'█' * math.ceil(share * _BAR):{_BAR}}" for share in shares)
             print(f"{lower:5g} - {upper:<5g}{bars}".rstrip())
         lower = upper
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Measure with the collector in a known state."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 async def measure(bench: Bench, parts: str) -> bool:

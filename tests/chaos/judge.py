@@ -20,11 +20,11 @@ import attrs
 from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 from tests.support.engines import book_engine
+from tests.support.raw import raw_levels
 
 from market_data.application.core import FeedCore
 from market_data.application.inputs import HandOver, Output
 from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
-from market_data.domain.levels import raw_levels
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.splice import SplicedSync, _Phase

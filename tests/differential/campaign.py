@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from random import Random
 
 from tests.differential.trial import Operation, Trial
+from tests.support.raw import raw_levels
 
 from market_data.domain.book import BookFactory
-from market_data.domain.levels import Level, raw_levels
+from market_data.domain.levels import Level
 
 __all__ = ["run"]
 

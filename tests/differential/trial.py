@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 from tests.support.naive import NaiveBook, ladder
+from tests.support.raw import raw_levels
 
 from market_data.domain.book import Book, BookFactory
-from market_data.domain.levels import InvalidLevel, Ladder, Level, raw_levels
+from market_data.domain.levels import InvalidLevel, Ladder, Level
 
 __all__ = ["Operation", "Trial", "naive_levels"]
 

@@ -1,17 +1,22 @@
 """Events and books of levels as tuples, for tests: the program's own are raw."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from market_data.domain.book import BookSide, OrderBook
 from market_data.domain.events import Change, Event, Snapshot
-from market_data.domain.levels import Level, raw_levels
+from market_data.domain.levels import Level
 
-__all__ = ["TupleBook", "TupleSide", "change_of", "snapshot_of", "tuples", "without_space"]
+__all__ = ["TupleBook", "TupleSide", "change_of", "raw_levels", "snapshot_of", "tuples", "without_space"]
 
 Levels = Sequence[Level]
+
+
+def raw_levels(levels: Iterable[Level]) -> bytes:
+    """Write levels as they stand, whatever their texts: what is no plain text makes what is no raw level."""
+    return ("[" + ",".join([f'["{price}","{size}"]' for price, size in levels]) + "]").encode()
 
 
 def change_of(native: str, first_id: int, last_id: int, bids: Levels, asks: Levels, event_time: int | None) -> Change:

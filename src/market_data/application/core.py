@@ -370,7 +370,9 @@ class FeedCore:
         A connection that is being closed is not read any more: nothing of it stays live.
         """
         effects = self._effects
-        if not self._to_renew and (not effects or (len(effects) == 1 and type(effects[0]) is BookState)):  # the rule
+        if not self._to_renew and (
+            not effects or (len(effects) == 1 and type(effects[0]) is BookState)
+        ):  # nearly always
             outputs: list[Output] = [*effects]  # type: ignore[list-item]
             effects.clear()
             return outputs

@@ -113,7 +113,8 @@ class Outbox:
     async def has_room(self) -> None:
         """Wait until there is room: what a replay does before it goes on."""
         while self.is_full:
-            self._emptied = anyio.Event()
+            if self._emptied is None:
+                self._emptied = anyio.Event()
             await self._emptied.wait()
 
     def close(self) -> None:
@@ -139,6 +140,7 @@ class Outbox:
             if taken := self._admitted(at_most, _admit_all if admission is None else admission()):
                 if self._emptied is not None:
                     self._emptied.set()
+                    self._emptied = None
                 return taken
             if self._is_closed and not self._records:
                 return []
@@ -159,7 +161,7 @@ class Outbox:
 
     def _admitted(self, at_most: int, admits: Callable[[str], bool]) -> list[NormalizedBook]:
         taken: list[NormalizedBook] = []
-        turns, run, as_record = self._turns, self._run, NormalizedBook.of
+        turns, run = self._turns, self._run
         refused = 0
         while refused < len(turns) and len(taken) < at_most:
             key = turns.popleft()
@@ -173,7 +175,7 @@ class Outbox:
                 state, size, conflated = records.popleft()
                 self._records -= 1
                 self._bytes -= size
-                taken.append(as_record(state, run, waiting.next_seq, conflated))
+                taken.append(NormalizedBook.of(state, run, waiting.next_seq, conflated))
                 waiting.next_seq += 1
             if records:
                 turns.append(key)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, overload
 
 __all__ = [
     "EMPTY",
-    "LONGEST",
+    "MOST_WHOLE_DIGITS",
     "NONE",
     "InvalidLevel",
     "Ladder",
@@ -21,7 +21,6 @@ __all__ = [
     "is_same_ladder",
     "join_levels",
     "pieces_of",
-    "raw_levels",
     "scan",
     "size_of",
 ]
@@ -29,14 +28,15 @@ __all__ = [
 Level: TypeAlias = tuple[str, str]
 """Price and size, as the venue wrote them: decimal text, never a float."""
 
-LONGEST: Final = 40
-"""Characters of a number."""
 MOST_WHOLE_DIGITS: Final = 19
-MOST_DIGITS: Final = 38
-"""Behind the point."""
+"""Before the point of a number."""
 NONE: Final = b"[]"
 """Raw levels without any."""
 
+_LONGEST = 40
+"""Characters of a number."""
+_MOST_DIGITS = 38
+"""Behind its point."""
 _SHOWN = 40
 _BYTES_OF_A_LEVEL = 40
 _PIECE_BYTES = 32_768
@@ -46,8 +46,8 @@ _PAIR = re.compile(rb'\[[ \t\r\n]*"([^"\\]*)"[ \t\r\n]*,[ \t\r\n]*"([^"\\]*)"[ \
 _WORDS = {
     "shape": "expected a list of [price, size], received {!r}",
     "plain": "expected plain decimal prices and sizes, received {!r}",
-    "long": f"expected numbers of at most {LONGEST} characters, received a longer one, {{!r}}",
-    "large": f"expected at most {MOST_WHOLE_DIGITS} digits before the point, {MOST_DIGITS} behind it, received {{!r}}",
+    "long": f"expected numbers of at most {_LONGEST} characters, received a longer one, {{!r}}",
+    "large": f"expected at most {MOST_WHOLE_DIGITS} digits before the point, {_MOST_DIGITS} behind it, received {{!r}}",
 }
 
 
@@ -137,11 +137,6 @@ def size_of(levels: Levels) -> int:
     return len(written) if written is not None else _BYTES_OF_A_LEVEL * len(levels)
 
 
-def raw_levels(levels: Iterable[Level]) -> bytes:
-    """Write levels of plain texts as raw levels; what comes from a venue may hold anything, and is not for this."""
-    return ("[" + ",".join([f'["{price}","{size}"]' for price, size in levels]) + "]").encode()
-
-
 def join_levels(raws: Iterable[bytes]) -> bytes:
     """Make one of several raw levels without white space around them."""
     return b"[%b]" % b",".join([raw[1:-1] for raw in raws if raw != NONE])
@@ -195,12 +190,12 @@ def _space(raw: bytes, at: int) -> int:
 
 
 def _checked(text: bytes) -> str:
-    if len(text) > LONGEST:
+    if len(text) > _LONGEST:
         raise InvalidLevel("long", text)
     whole, point, part = text.partition(b".")
     if not whole.isdigit() or (point and not part.isdigit()):
         raise InvalidLevel("plain", text)
-    if len(whole.lstrip(b"0")) > MOST_WHOLE_DIGITS or len(part.rstrip(b"0")) > MOST_DIGITS:
+    if len(whole.lstrip(b"0")) > MOST_WHOLE_DIGITS or len(part.rstrip(b"0")) > _MOST_DIGITS:
         raise InvalidLevel("large", text)
     return text.decode()
 

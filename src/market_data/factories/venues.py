@@ -26,16 +26,6 @@ __all__ = [
     "make_venue",
 ]
 
-__all__ = [
-    "make_endpoint",
-    "make_engine",
-    "make_listings",
-    "make_plans",
-    "make_sync_settings",
-    "make_transport",
-    "make_venue",
-]
-
 _UNWEIGHED_PER_MINUTE = 60
 _DEFAULT_SNAPSHOT_LIMIT = 1000
 _LISTINGS_REFRESH_SECONDS = 60.0

@@ -195,7 +195,7 @@ async def test_bytes_bound_the_outbox_as_records_do() -> None:
 
 @pytest.mark.anyio
 async def test_every_instrument_has_room_for_its_last_word_however_small_the_outbox() -> None:
-    box = outbox(max_records=1)
+    box = outbox(OutboxPolicy.BLOCK, max_records=1)
     for number in range(100):
         for symbol in ("A-X", "B-X", "C-X"):
             box.put(state(symbol, number, is_live=number % 10 > 0))
@@ -376,3 +376,15 @@ async def test_what_has_no_room_in_flight_stays_and_keeps_nobody_else_waiting() 
         box.look_again()
     assert [(book.symbol, book.publish_seq) for book in taken] == [("B", 0), ("B", 1), ("B", 2)]
     assert await box.take(500) == []
+
+
+@pytest.mark.anyio
+async def test_all_who_wait_for_room_are_woken() -> None:
+    box = outbox(OutboxPolicy.BLOCK, max_records=1)
+    box.put(state("A", 1))
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(box.has_room)
+            await anyio.wait_all_tasks_blocked()
+            await box.take(1)

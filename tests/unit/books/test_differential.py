@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from tests.differential.campaign import run
 from tests.differential.trial import Operation, Trial
 from tests.support.effort import effort
+from tests.support.raw import raw_levels
 
 from market_data.adapters.books import choose_engine
 from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.errors import UsageError
-from market_data.domain.levels import InvalidLevel, Level, raw_levels
+from market_data.domain.levels import InvalidLevel, Level
 
 BOOKS = {"python": choose_engine("python").books}
 try:

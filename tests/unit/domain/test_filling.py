@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.effort import effort
 from tests.support.engines import book_engine
+from tests.support.raw import raw_levels
 
 from market_data.domain.book import Book, InvalidLevel, fill_book
-from market_data.domain.levels import NONE, Level, join_levels, pieces_of, raw_levels
+from market_data.domain.levels import NONE, Level, join_levels, pieces_of
 
 FORMS = ("{}", "0{}", "{}.0", "{}.000000000000000000")
 SIZES = ("0", "0.00", "1", "1.0", "2.5", "0.00000000000000000000000000000000000001")

@@ -28,7 +28,7 @@ from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Catalogue, Instrument, Listing, is_symbol
-from market_data.domain.levels import join_levels
+from market_data.domain.levels import Level, join_levels
 
 __all__ = ["Coinbase", "CoinbaseSession"]
 
@@ -258,8 +258,8 @@ def _subscribe(natives: Sequence[str]) -> str:
 
 def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
     native = event.product_id
-    bids: list[tuple[str, str]] = []
-    asks: list[tuple[str, str]] = []
+    bids: list[Level] = []
+    asks: list[Level] = []
     for update in event.updates:
         level = (update.price_level, update.new_quantity)
         side = update.side
