@@ -195,7 +195,7 @@ async def test_bytes_bound_the_outbox_as_records_do() -> None:
 
 @pytest.mark.anyio
 async def test_every_instrument_has_room_for_its_last_word_however_small_the_outbox() -> None:
-    box = outbox(OutboxPolicy.BLOCK, max_records=1)
+    box = outbox(max_records=1)
     for number in range(100):
         for symbol in ("A-X", "B-X", "C-X"):
             box.put(state(symbol, number, is_live=number % 10 > 0))
