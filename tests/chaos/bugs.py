@@ -9,6 +9,7 @@ __all__ = ["BUGS", "Bug", "plant"]
 
 _SPLICE = "domain/splice.py"
 _COUNTED = "domain/counted.py"
+_FRAMES = "domain/frames.py"
 _SIDE = "domain/side.py"
 _SYNC = "domain/sync.py"
 _COINBASE = "adapters/venues/coinbase.py"
@@ -47,7 +48,7 @@ BUGS: Sequence[Bug] = (
     ),
     Bug(
         "per-product sequence: a hole is some other product's",
-        _COUNTED,
+        _FRAMES,
         _COUNT,
         "        if number < self.expected:\n            return False\n        self.expected = number + 1\n",
     ),
@@ -73,7 +74,7 @@ BUGS: Sequence[Bug] = (
     ),
     Bug(
         "ignore the heartbeat frame's number: one missing is taken for a heartbeat",
-        _COUNTED,
+        _FRAMES,
         _COUNT,
         "        if number not in (self.expected, self.expected + 1):\n            return False\n"
         "        self.expected = number + 1\n",

@@ -68,7 +68,7 @@ class Careless(SplicedSync):
 def test_a_failing_schedule_is_cut_down_written_and_played_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("market_data.application.core.SplicedSync", Careless)
+    monkeypatch.setattr("market_data.domain.rules.SplicedSync", Careless)
     outcome = next(found for number in range(0, 200, 2) if (found := play(3, number)).problem is not None)
     small = shrink(outcome)
     assert small.problem is not None

@@ -20,22 +20,21 @@ from market_data.application.inputs import (
     Input,
     Opened,
     Output,
-    Send,
     Started,
     Stopped,
     Ticked,
     Unopened,
 )
+from market_data.application.outgoing import Outgoing
 from market_data.application.ports import Venue, VenueSession
 from market_data.domain.book import BookFactory, OrderBook
-from market_data.domain.counted import CountedSync, FrameCounter, is_numbered
 from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Tell
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
-from market_data.domain.splice import SplicedSync
+from market_data.domain.rules import frames_of, rule_of
 from market_data.domain.sync import BookSync, Standing, SyncSettings
 
 __all__ = ["FeedCore"]
@@ -63,26 +62,31 @@ class FeedCore:
         legitimately.
         """
         self._venue = venue
-        self._silence = frame_silence_seconds
+        self._silence = frame_silence_seconds + (venue.ping_seconds or 0.0)
         self._effects: list[Effect] = []
-        rule = CountedSync if venue.numbers_frames else SplicedSync
+        continuity = venue.continuity
+        rule = rule_of(continuity)
         self._books = CarriedBooks(
             [
-                rule(instrument, settings, self._effects, may_cross=instrument.native in auctions, books=books)
+                rule(
+                    instrument,
+                    settings,
+                    self._effects,
+                    continuity=continuity,
+                    may_cross=instrument.native in auctions,
+                    books=books,
+                )
                 for instrument in instruments
             ]
         )
         self._session: VenueSession | None = None
         self._ahead = ReadAhead()
-        self._counter = FrameCounter()
+        self._frames = frames_of(continuity)
+        self._outgoing = Outgoing(venue)
         self._clocks = ClockWatch(settings, self._effects)
         self._heard_at = -inf
         self._busy_since = inf
         """Since when bytes have come of a frame that is not whole yet."""
-        self._renewed_at = inf
-        self._to_renew: dict[str, None] = {}
-        self._sending_until = -inf
-        """When all messages given so far are sent, at the venue's pace."""
 
     @property
     def _syncs(self) -> Sequence[BookSync]:
@@ -123,7 +127,7 @@ class FeedCore:
                 if given.frames:
                     self._ahead.drop()
             case Ticked():
-                self._tick(now)
+                return self._tick(now)
             case Fetched() | FetchFailed():
                 self._take(given, now)
             case Started():
@@ -153,20 +157,15 @@ class FeedCore:
     def _open(self, now: Moment) -> list[Output]:
         self._session = self._venue.session(self.instruments)
         self._ahead.drop()
-        self._counter = FrameCounter()
+        self._frames = frames_of(self._venue.continuity)
         self._clocks.opened(now)
         self._heard_at = now.mono
-        self._busy_since = self._renewed_at = inf
-        self._to_renew.clear()
+        self._busy_since = inf
         self._books.reopened()
-        messages = self._session.opening()
-        self._count_sending(messages, now)
+        opening = self._outgoing.open(self._session, now)
         for sync in self._syncs:
             sync.opened(now)
-        return [*self._drain(now), Send(messages)]
-
-    def _count_sending(self, messages: Sequence[str], now: Moment) -> None:
-        self._sending_until = now.mono + len(messages) / self._venue.messages_per_second
+        return [*self._drain(now), opening]
 
     def _close(self, given: Closed, now: Moment) -> None:
         self._session = None
@@ -176,7 +175,7 @@ class FeedCore:
             else:
                 sync.detached(now)
 
-    def _tick(self, now: Moment) -> None:
+    def _tick(self, now: Moment) -> list[Output]:
         self._clocks.watch_skew(now)
         if self._session is not None and now.mono - self._expected_since >= self._silence:
             self._session = None
@@ -193,6 +192,8 @@ class FeedCore:
         self._isolate()
         if self._session is not None and all(sync.is_refused for sync in self._syncs):
             self._effects.append(Reconnect(Reason.REJECTED))
+        outputs = self._drain(now)
+        return outputs if self._session is None else [*outputs, *self._outgoing.ping(self._session, now)]
 
     def _isolate(self) -> None:
         """Let go, at last, of those that are rebuilt alone, unless a new connection is due anyway or costs nobody."""
@@ -213,7 +214,7 @@ class FeedCore:
         has begun.
         """
         is_owed = self._venue.sends_heartbeats or self._busy_since < inf
-        return self._heard_at if is_owed else self._renewed_at
+        return self._heard_at if is_owed else self._outgoing.renewed_at
 
     def _watch_leaps(self, now: Moment) -> None:
         """Take nothing for live that may have waited while the clocks leapt."""
@@ -234,12 +235,12 @@ class FeedCore:
                 return
             try:
                 events = self._ahead.events if self._ahead.frame is frame else session.read(frame)
-            except MalformedFrame as error:  # what was not numbered may have been anybody's
-                native = None if self._venue.numbers_frames else error.native
-                self._refuse_content(str(error), None if native is None else (native,), now)
+            except MalformedFrame as error:
+                self._refuse_content(str(error), self._frames.whose(error.native), now)
                 continue
-            if self._venue.numbers_frames and events and not is_numbered(events):
-                self._refuse_content("expected a numbered frame, received a book without a number", None, now)
+            problem = self._frames.find_problem(events)
+            if problem is not None:
+                self._refuse_content(problem, None, now)
                 return
             for event in events:
                 if type(event) is Change:
@@ -256,7 +257,7 @@ class FeedCore:
     def _hear(self, now: Moment, *, is_whole: bool) -> None:
         """Note that bytes came; while those of a large frame come, nobody is late for what may be behind it."""
         self._heard_at = now.mono
-        self._renewed_at = inf
+        self._outgoing.renewed_at = inf
         if not is_whole:
             self._busy_since = min(self._busy_since, now.mono)
             self._clocks.was_busy(now)
@@ -280,7 +281,7 @@ class FeedCore:
         """Act on what is rarer than a change; False when the connection cannot be used any more."""
         match event:
             case Numbered(number):
-                if not self._counter.is_next(number):
+                if not self._frames.is_next(number):
                     self._refute(number, frame, now)
                     return False
             case Snapshot():
@@ -313,7 +314,7 @@ class FeedCore:
             self._effects.append(Tell("the venue sent an instrument that was not asked for", {"native": native}))
 
     def _refute(self, number: int, frame: Sequence[Event], now: Moment) -> None:
-        fields: dict[str, object] = {"expected": self._counter.expected, "received": number}
+        fields: dict[str, object] = {"expected": self._frames.expected, "received": number}
         self._effects.append(Tell("frames of the connection are missing or repeated", fields))
         self._session = None
         named = self._books.touched_by(frame)
@@ -370,7 +371,7 @@ class FeedCore:
         A connection that is being closed is not read any more: nothing of it stays live.
         """
         effects = self._effects
-        if not self._to_renew and (
+        if not self._outgoing.is_waiting and (
             not effects or (len(effects) == 1 and type(effects[0]) is BookState)
         ):  # nearly always
             outputs: list[Output] = [*effects]  # type: ignore[list-item]
@@ -387,7 +388,7 @@ class FeedCore:
         is_closing = False
         for effect in self._effects:
             if isinstance(effect, Renew):
-                self._to_renew[effect.instrument.native] = None
+                self._outgoing.renew(effect.instrument.native, even_if_live=effect.even_if_live)
             elif isinstance(effect, Isolate):
                 outputs.append(HandOver(effect.instrument, self._books.part(effect.instrument.key).standing))
             elif not isinstance(effect, Reconnect):
@@ -396,23 +397,9 @@ class FeedCore:
                 is_closing = True
                 outputs.append(effect)
         self._effects.clear()
-        if self._session is not None and self._to_renew and now.mono >= self._sending_until:
-            outputs += self._renew(self._session, now)
+        if self._session is not None and self._outgoing.is_waiting:
+            outputs += self._outgoing.release(self._session, now, self._is_live)
         return outputs
 
-    def _renew(self, session: VenueSession, now: Moment) -> Sequence[Send]:
-        """Have the streams renewed that wait for it, in as few messages as the dialect needs, once those before are
-        sent: so the messages that wait are bounded by those of one opening. What has come to life meanwhile is left.
-        """
-        natives = [
-            native
-            for native in self._to_renew
-            if any(sync.status is not BookStatus.LIVE for sync in self._books.by_native.get(native, ()))
-        ]
-        self._to_renew.clear()
-        if not natives:
-            return ()
-        messages = session.renewing(natives)
-        self._count_sending(messages, now)
-        self._renewed_at = min(self._renewed_at, now.mono)
-        return (Send(messages),)
+    def _is_live(self, native: str) -> bool:
+        return all(sync.status is BookStatus.LIVE for sync in self._books.by_native.get(native, ()))

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import attrs
 
+from market_data.domain.continuity import Continuity
 from market_data.domain.events import Event, Snapshot
 from market_data.domain.instrument import Catalogue, Instrument
 from market_data.domain.market import Market, Quote
@@ -103,6 +104,10 @@ class VenueSession(Protocol):
         """
         raise NotImplementedError
 
+    def ping(self) -> Sequence[str]:
+        """Messages that say we are there, where the venue wants to be told (``Venue.ping_seconds``)."""
+        return ()
+
     def reading(self, frame: bytes) -> Generator[None, None, Sequence[Event] | None]:  # noqa: ARG002 - a dialect's need
         """Read a large frame in steps of about a millisecond and give what ``read`` would; None where only that can
         read it, or say what is wrong with it. Changes nothing.
@@ -116,11 +121,13 @@ class Venue(Protocol):
 
     name: str
     """The ``exchange`` of its records."""
-    numbers_frames: bool
-    """True: frames are numbered per connection and snapshots come in band. False: changes carry id ranges per
-    instrument and are spliced to a snapshot that is fetched."""
+    continuity: Continuity
+    """What its streams can prove of its books."""
     sends_heartbeats: bool
-    """True: the venue promises frames on a quiet connection, so that silence means it is dead."""
+    """True: the venue promises frames on a quiet connection, answers to our pings among them, so that silence means it
+    is dead."""
+    ping_seconds: float | None = None
+    """How often the venue wants to be told that we are there; None: never."""
     instruments_per_connection: int
     messages_per_second: float
     """How many messages a client may send on one connection."""

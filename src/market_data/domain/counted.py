@@ -19,14 +19,12 @@ A book without any frame is compared with the venue's REST book: equal, and it i
 within a second, and the stream is dead.
 """
 
-from collections.abc import Sequence
 from math import inf
 
-import attrs
-
 from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
+from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect, Isolate, Purpose, Reconnect, Renew
-from market_data.domain.events import Change, Event, Numbered, Snapshot, Unreadable
+from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.levels import NONE
 from market_data.domain.moment import Moment
@@ -34,28 +32,9 @@ from market_data.domain.normalized import BookStatus, Reason
 from market_data.domain.sync import BookSync, SyncSettings
 from market_data.domain.waits import FREE_REBUILDS, Backoff
 
-__all__ = ["CountedSync", "FrameCounter", "is_numbered"]
+__all__ = ["CountedSync"]
 
 _PROBE_LEVELS = 20
-
-
-@attrs.define
-class FrameCounter:
-    """Step 2, for one connection."""
-
-    expected: int = 0
-
-    def is_next(self, number: int) -> bool:
-        """Take a frame's number; False when it is not the one that must come."""
-        if number != self.expected:
-            return False
-        self.expected += 1
-        return True
-
-
-def is_numbered(events: Sequence[Event]) -> bool:
-    """Tell whether what a frame says of books can be held against the connection's count."""
-    return type(events[0]) is Numbered or not any(isinstance(each, (Change, Snapshot, Unreadable)) for each in events)
 
 
 class CountedSync(BookSync):
@@ -67,10 +46,11 @@ class CountedSync(BookSync):
         settings: SyncSettings,
         effects: list[Effect],
         *,
+        continuity: Continuity = ACCOUNTED,
         may_cross: bool = False,
         books: BookFactory = OrderBook,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross, books=books)
+        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
         self._is_accepted = False
         self._snapshot_by = inf
         self._accepted_by = inf

@@ -38,9 +38,10 @@ class Fetch:
 
 @attrs.frozen
 class Renew:
-    """Have the venue send this instrument's stream anew on the same connection."""
+    """Have the venue send this instrument's stream anew on the same connection, unless it is live by then."""
 
     instrument: Instrument
+    even_if_live: bool = False
 
 
 @attrs.frozen

@@ -18,7 +18,10 @@ class Change:
     """Levels of one instrument changed.
 
     ``first_id`` to ``last_id`` is the range of the venue's update ids that it covers; venues that number frames rather
-    than changes give the frame's number in both. ``event_time`` is the venue's time, µs UTC, None where it gave none.
+    than changes give the frame's number in both. A chain that names the last id instead gives ``first_id`` as one more
+    than that, so that an empty range, ``last_id`` below ``first_id``, is a sign of life; who numbers nothing gives 0.
+    ``event_time`` is the venue's time, µs UTC, None where it gave none; ``checksum`` what it says the book's digest is
+    once this is applied, None where it says nothing.
     """
 
     native: str
@@ -27,6 +30,7 @@ class Change:
     bids: bytes
     asks: bytes
     event_time: int | None
+    checksum: int | None = None
 
 
 @attrs.frozen
@@ -42,6 +46,7 @@ class Snapshot:
     asks: bytes
     event_time: int | None
     limit: int | None = None
+    checksum: int | None = None
 
 
 @attrs.frozen

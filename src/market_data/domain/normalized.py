@@ -24,6 +24,7 @@ __all__ = [
     "Level",
     "Levels",
     "NormalizedBook",
+    "Proof",
     "Reason",
 ]
 
@@ -68,6 +69,17 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     REJECTED = "rejected"
     SHUTDOWN = "shutdown"
+
+
+class Proof(StrEnum):
+    """What shows that a live book is the venue's own."""
+
+    SEQUENCE = "sequence"
+    """Every change is accounted for."""
+    CHECKSUM = "checksum"
+    """The best levels agree with what the venue says of them."""
+    NONE = "none"
+    """Nothing can tell."""
 
 
 @value

@@ -31,6 +31,7 @@ from zlib import crc32
 import attrs
 
 from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
+from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
@@ -82,10 +83,11 @@ class SplicedSync(BookSync):
         settings: SyncSettings,
         effects: list[Effect],
         *,
+        continuity: Continuity = ACCOUNTED,
         may_cross: bool = False,
         books: BookFactory = OrderBook,
     ) -> None:
-        super().__init__(instrument, settings, effects, may_cross=may_cross, books=books)
+        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
         self._phase = _Phase.IDLE
         self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
         self._check: _Check | None = None

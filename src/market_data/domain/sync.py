@@ -23,6 +23,7 @@ from contextlib import suppress
 import attrs
 
 from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook, fill_book
+from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect, Fetch, Purpose, Tell
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
@@ -106,10 +107,12 @@ class BookSync(ABC):
         settings: SyncSettings,
         effects: list[Effect],
         *,
+        continuity: Continuity = ACCOUNTED,
         may_cross: bool = False,
         books: BookFactory = OrderBook,
     ) -> None:
         """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on."""
+        self._continuity = continuity
         self.instrument = instrument
         self.status = BookStatus.SYNCING
         self.reason: Reason | None = None

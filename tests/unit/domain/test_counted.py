@@ -11,9 +11,10 @@ from tests.support.engines import book_engine
 from tests.support.raw import change_of, snapshot_of
 from tests.support.rules import RecordRules
 
-from market_data.domain.counted import CountedSync, FrameCounter
+from market_data.domain.counted import CountedSync
 from market_data.domain.effects import Effect, Fetch, Isolate, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
+from market_data.domain.frames import FrameCounter
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
 from market_data.domain.sync import SyncSettings

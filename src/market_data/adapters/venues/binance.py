@@ -24,6 +24,7 @@ from market_data.adapters.venues.wire import (
     written,
 )
 from market_data.application.ports import Request, Venue, VenueSession
+from market_data.domain.continuity import Continuity, Proof, Scope, Seed
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
 from market_data.domain.instrument import Catalogue, Instrument, Listing
@@ -196,7 +197,16 @@ class BinanceSession(VenueSession):
 class Binance(Venue):
     """Binance spot as its public market data shows it."""
 
-    numbers_frames = False
+    continuity = Continuity(
+        Proof.SEQUENCE,
+        Scope.INSTRUMENT,
+        Seed.FETCHED,
+        is_loss_counted=True,
+        blind_spots=(
+            "wrong sizes under right ids, until the next audit",
+            "levels beyond the fetched depth that never changed: not kept",
+        ),
+    )
     sends_heartbeats = False
 
     def __init__(self, endpoint: Endpoint) -> None:

@@ -25,6 +25,7 @@ from market_data.adapters.venues.wire import (
     written,
 )
 from market_data.application.ports import Request, Venue, VenueSession
+from market_data.domain.continuity import Continuity, Proof, Scope, Seed
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Catalogue, Instrument, Listing, is_symbol
@@ -280,7 +281,16 @@ def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
 class Coinbase(Venue):
     """Coinbase Advanced Trade as it shows itself without a key."""
 
-    numbers_frames = True
+    continuity = Continuity(
+        Proof.SEQUENCE,
+        Scope.CONNECTION,
+        Seed.IN_BAND,
+        is_loss_counted=True,
+        blind_spots=(
+            "wrong sizes under right numbers, until the book is quiet and compared",
+            "whose frame is missing: all books of the connection are rebuilt",
+        ),
+    )
     sends_heartbeats = True
 
     def __init__(self, endpoint: Endpoint) -> None:
