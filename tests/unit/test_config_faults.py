@@ -234,6 +234,13 @@ def test_settings_that_do_not_go_together_are_refused(faults: Faults, text: str,
     assert found == told
 
 
+def test_levels_that_a_dialect_does_not_offer_are_refused(faults: Faults) -> None:
+    (fault,) = faults("venues:\n  binance_us: {book_levels: 100}")
+    assert fault == (
+        "config/local.yaml:2: venues.binance_us.book_levels: binance has no choice, use null, received 100"
+    )
+
+
 def test_a_disabled_exchange_does_not_bind_the_others(faults: Faults) -> None:
     assert faults("venues:\n  binance_us: {snapshot_limit: 100}") == []
 

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import attrs
 
@@ -128,6 +128,8 @@ class Venue(Protocol):
     is dead."""
     ping_seconds: float | None = None
     """How often the venue wants to be told that we are there; None: never."""
+    offered_levels: ClassVar[Sequence[int]] = ()
+    """How many levels a side may be subscribed; none where there is no choice."""
     instruments_per_connection: int
     messages_per_second: float
     """How many messages a client may send on one connection."""

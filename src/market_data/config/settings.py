@@ -80,12 +80,18 @@ class VenueSettings:
     requests_per_second: Rate | None = None
     request_weight_per_minute: Count | None = None
     snapshot_limit: SnapshotLimit | None = None
+    book_levels: Count | None = None
 
     def relations(self) -> Iterator[tuple[str, str]]:
-        """Require a dialect that there is, and each instrument once."""
-        if self.dialect not in DIALECTS:
+        """Require a dialect that there is, levels that it offers, and each instrument once."""
+        dialect = DIALECTS.get(self.dialect)
+        if dialect is None:
             known, hint = ", ".join(DIALECTS), did_you_mean(self.dialect, DIALECTS)
             yield "dialect", f"expected one of {known}, received {self.dialect}{hint}"
+        elif self.book_levels is not None and self.book_levels not in dialect.offered_levels:
+            offered = ", ".join(map(str, dialect.offered_levels))
+            expected = f"expected one of {offered}, or null" if offered else f"{self.dialect} has no choice, use null"
+            yield "book_levels", f"{expected}, received {self.book_levels}"
         twice = sorted({symbol for symbol in self.instruments if self.instruments.count(symbol) > 1})
         if twice:
             yield "instruments", f"expected each instrument once, received {', '.join(twice)} more than once"

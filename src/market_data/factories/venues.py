@@ -50,6 +50,7 @@ def make_endpoint(name: str, settings: VenueSettings) -> Endpoint:
         instruments_per_connection=settings.instruments_per_connection,
         messages_per_second=settings.messages_per_second,
         request_weight_per_minute=weight,
+        book_levels=settings.book_levels,
     )
 
 

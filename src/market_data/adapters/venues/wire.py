@@ -53,10 +53,17 @@ class Endpoint:
     instruments_per_connection: int
     messages_per_second: float
     request_weight_per_minute: int
+    book_levels: int | None = None
+    """Levels a side that are subscribed, one of the dialect's ``offered_levels``; None: its default."""
 
 
 class VenueFactory(Protocol):
     """What makes a venue from its stanza."""
+
+    @property
+    def offered_levels(self) -> Sequence[int]:
+        """How many levels a side may be subscribed; none where there is no choice."""
+        raise NotImplementedError
 
     def __call__(self, endpoint: Endpoint) -> Venue:
         """Make the venue; does no work."""
