@@ -3,7 +3,9 @@
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import click
@@ -46,6 +48,22 @@ class _Speed(click.ParamType[float | str]):
         return speed
 
 
+class _Venues(click.ParamType[tuple[Venue, ...]]):
+    name = "VENUE,...|all"
+
+    def convert(
+        self, value: str | tuple[Venue, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Venue, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value == "all":
+            return tuple(Venue)
+        names = [name.strip() for name in value.split(",")]
+        if unknown := [name for name in names if name not in set(Venue)]:
+            self.fail(f"expected all, or some of {', '.join(Venue)}, received {unknown[0]!r}", param, ctx)
+        return tuple(dict.fromkeys(map(Venue, names)))
+
+
 class _Instruments(click.ParamType[dict[Venue, tuple[str, ...]]]):
     name = "VENUE:SYMBOL,..."
 
@@ -57,7 +75,8 @@ class _Instruments(click.ParamType[dict[Venue, tuple[str, ...]]]):
             name, _, symbol = text.strip().partition(":")
             base, _, quote = symbol.partition("-")
             if name not in set(Venue) or not base or not quote:
-                self.fail(f"expected binance:BASE-QUOTE or coinbase:BASE-QUOTE, received {text!r}", param, ctx)
+                known = ", ".join(Venue)
+                self.fail(f"expected VENUE:BASE-QUOTE, a venue of {known}, received {text!r}", param, ctx)
             chosen[Venue(name)] = (*chosen.get(Venue(name), ()), symbol.upper())
         return chosen
 
@@ -66,9 +85,26 @@ _PATH = click.Path(path_type=Path, dir_okay=False)
 _RECORDING = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
+C = TypeVar("C", bound=Callable[..., object])
+
+
+def _of_each_venue(command: C) -> C:
+    """Add what can be chosen of each venue."""
+    for venue in reversed(Venue):
+        depth = click.option(
+            f"--{venue}-depth", type=click.IntRange(50), help=f"Levels a side of {venue}'s market.  [its own]"
+        )
+        port = click.option(f"--{venue}-port", type=click.IntRange(0, 65535), default=0, help="0 is any free one.")
+        command = depth(port(command))
+    return command
+
+
 @click.command(
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
+)
+@click.option(
+    "--venues", type=_Venues(), default="binance,coinbase", help="Exchanges that run; those of --instruments do, too."
 )
 @click.option(
     "--capture",
@@ -97,8 +133,6 @@ _RECORDING = click.Path(path_type=Path, dir_okay=False, exists=True)
     help="Instruments of the market, or which of a recording to tell of in the settings file.",
 )
 @click.option("--rate", type=click.FloatRange(0.01, 10_000), help="Changes per second and instrument.  [10 and 20]")
-@click.option("--binance-depth", type=click.IntRange(50), default=1200, help="Levels a side of Binance's market.")
-@click.option("--coinbase-depth", type=click.IntRange(50), default=300, help="Levels a side of Coinbase's market.")
 @click.option(
     "--faults",
     multiple=True,
@@ -109,11 +143,11 @@ _RECORDING = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--settings-file", type=_PATH, help="Where to write the settings.  [a temporary folder]")
 @click.option("--truth-file", type=_PATH, help="Append the true book at every sequence to this file, as JSON lines.")
 @click.option("--broker/--no-broker", default=True, help="Run the embedded Kafka-protocol broker.")
-@click.option("--binance-port", type=click.IntRange(0, 65535), default=0, help="0 is any free one.")
-@click.option("--coinbase-port", type=click.IntRange(0, 65535), default=0, help="0 is any free one.")
 @click.option("--ping-interval", type=click.FloatRange(0.1), default=20.0, help="Seconds between the servers' pings.")
+@_of_each_venue
 def main(
     *,
+    venues: tuple[Venue, ...],
     captures: tuple[Path, ...],
     more_captures: tuple[Path, ...],
     speed: float | str,
@@ -122,18 +156,16 @@ def main(
     seed: int,
     instruments: dict[Venue, tuple[str, ...]] | None,
     rate: float | None,
-    binance_depth: int,
-    coinbase_depth: int,
     faults: tuple[str, ...],
     settings_file: Path | None,
     truth_file: Path | None,
     broker: bool,
-    binance_port: int,
-    coinbase_port: int,
     ping_interval: float,
+    **of_venues: int | None,
 ) -> None:
-    """Run the outside world on loopback: Binance, Coinbase, and a broker, with a random market or recorded frames."""
+    """Run the outside world on loopback: exchanges and a broker, with a random market or recorded frames."""
     options = Options(
+        venues=tuple(dict.fromkeys((*venues, *(instruments or ())))),
         captures=captures + more_captures,
         speed=None if isinstance(speed, str) else speed,
         wait_for=wait_for,
@@ -141,12 +173,12 @@ def main(
         seed=seed,
         instruments=instruments,
         rate=rate,
-        depth={Venue.BINANCE: binance_depth, Venue.COINBASE: coinbase_depth},
+        depth={venue: depth for venue in Venue if (depth := of_venues[f"{venue}_depth"]) is not None},
         faults=faults,
         settings_file=settings_file,
         truth_file=truth_file,
         broker=broker,
-        ports={Venue.BINANCE: binance_port, Venue.COINBASE: coinbase_port},
+        ports={venue: of_venues[f"{venue}_port"] or 0 for venue in Venue},
         ping_interval_seconds=ping_interval,
     )
     try:

@@ -1,14 +1,14 @@
 """Several random markets of one venue, moving at a rate, as what stands behind its exchange."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import anyio
 import attrs
 
 from market_data_sandbox.book import Book
-from market_data_sandbox.market import MarketBook, Step, fixed_text, listing_of, trimmed_text
+from market_data_sandbox.market import MarketBook, Step, listing_of
 from market_data_sandbox.options import Venue
 from market_data_sandbox.source import WITHOUT_BOOK, Change, Depth, Listener, Listing, Message, Source
 
@@ -50,13 +50,21 @@ class MarketSource(Source):
     _listener: Listener | None = attrs.field(default=None, init=False)
 
     @classmethod
-    def open(cls, venue: Venue, symbols: Sequence[str], *, seed: int, rate: float, depth: int) -> "MarketSource":
+    def open(
+        cls,
+        venue: Venue,
+        symbols: Sequence[str],
+        *,
+        seed: int,
+        rate: float,
+        depth: int,
+        number_text: Callable[[int, int], str],
+    ) -> "MarketSource":
         """Open a market for each instrument, seeded by the venue, the instrument and `seed`."""
-        text = fixed_text if venue is Venue.BINANCE else trimmed_text
         walks = {}
         for symbol in symbols:
             random = Random(f"{seed}/{venue}/{symbol}")
-            market = MarketBook(listing_of(symbol, random), depth, random, text)
+            market = MarketBook(listing_of(symbol, random), depth, random, number_text)
             book = Book(sequence=random.randint(10**9, 5 * 10**10), changed_ns=time.time_ns() // 1000 * 1000)
             opening = market.open()
             book.replace(opening.bids, opening.asks)
@@ -102,6 +110,8 @@ class MarketSource(Source):
         """Number the changes of an instrument from a low id again; what has been told is not told again."""
         walk = self._walks[symbol]
         walk.book.sequence = self._random.randint(1_000, 1_000_000)
+        if self._listener is not None:
+            self._listener.restarted(symbol, walk.book)
 
     async def _move(self, symbol: str, phase: float) -> None:
         due = anyio.current_time() + phase / self.rate

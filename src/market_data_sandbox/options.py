@@ -6,28 +6,24 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["DEFAULT_INSTRUMENTS", "Options", "Venue"]
+__all__ = ["Options", "Venue"]
 
 
 class Venue(StrEnum):
-    """An exchange that the sandbox plays."""
+    """An exchange that the sandbox plays; each has a file of `market_data_sandbox.exchanges`."""
 
     BINANCE = "binance"
     COINBASE = "coinbase"
-
-
-DEFAULT_INSTRUMENTS: Mapping[Venue, tuple[str, ...]] = {
-    Venue.BINANCE: ("BTC-USDT", "ETH-USDT"),
-    Venue.COINBASE: ("BTC-USD", "ETH-USD"),
-}
 
 
 @attrs.frozen(kw_only=True)
 class Options:
     """How a sandbox behaves; the defaults are a lively market with the venues' own limits."""
 
+    venues: tuple[Venue, ...] = (Venue.BINANCE, Venue.COINBASE)
+    """Which exchanges run, and stand in the settings file."""
     captures: tuple[Path, ...] = ()
-    """Files to play, in order. A venue with none plays nothing; with no file at all, both are markets."""
+    """Files to play, in order. A venue with none plays nothing; with no file at all, all are markets."""
     speed: float | None = 1.0
     """How many times faster than recorded; None is as fast as the subscribers take it."""
     wait_for: int = 1
@@ -38,9 +34,9 @@ class Options:
     instruments: Mapping[Venue, tuple[str, ...]] | None = None
     """Instruments of each venue, canonical; None is the default of a market, or all that a recording has."""
     rate: float | None = None
-    """Changes per second and instrument of a market; None is each venue's own: 10 for Binance, 20 for Coinbase."""
-    depth: Mapping[Venue, int] = attrs.field(factory=lambda: {Venue.BINANCE: 1200, Venue.COINBASE: 300})
-    """Levels a side that a market keeps, at least."""
+    """Changes per second and instrument of a market; None is each venue's own: 10 for Binance, 20 for Coinbase, ..."""
+    depth: Mapping[Venue, int] = attrs.field(factory=dict)
+    """Levels a side that a market keeps, at least; absent is the venue's own."""
 
     ports: Mapping[Venue, int] = attrs.field(factory=dict)
     """Port of each venue; 0 or absent is any free one."""

@@ -10,18 +10,14 @@ import anyio
 import attrs
 import yaml
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 
 from market_data_sandbox.broker import open_broker
 from market_data_sandbox.captures import Recording, load_recordings
 from market_data_sandbox.errors import InstrumentError, OutputError
-from market_data_sandbox.exchanges.binance import BinanceExchange
-from market_data_sandbox.exchanges.binance_rest import BinanceRest
-from market_data_sandbox.exchanges.coinbase import CoinbaseExchange
-from market_data_sandbox.exchanges.coinbase_rest import CoinbaseRest
+from market_data_sandbox.exchanges.dialect import dialect_of
 from market_data_sandbox.faults import Faults, load_script
 from market_data_sandbox.market_source import MarketSource
-from market_data_sandbox.options import DEFAULT_INSTRUMENTS, Options, Venue
+from market_data_sandbox.options import Options, Venue
 from market_data_sandbox.pace import Pace
 from market_data_sandbox.playing import BinancePlayer, CoinbasePlayer, Player
 from market_data_sandbox.source import Source
@@ -30,17 +26,15 @@ from market_data_sandbox.web import listen, web_server
 
 __all__ = ["Endpoint", "Running", "serve"]
 
-_RATES = {Venue.BINANCE: 10.0, Venue.COINBASE: 20.0}
-
 
 @attrs.frozen
 class Endpoint:
     """Where one venue answers."""
 
     websocket_url: str
-    """Binance: the base, to which a client adds `/stream`. Coinbase: the whole URL."""
+    """Binance: the base, to which a client adds `/stream`. Others: the whole URL."""
     rest_url: str
-    """The base before `/api/v3/...`."""
+    """The base before `/api/v3/...`, or whatever the venue's paths begin with."""
     instruments: tuple[str, ...]
     """Canonical symbols of what it has to tell."""
 
@@ -49,8 +43,8 @@ class Endpoint:
 class Running:
     """A sandbox that answers."""
 
-    binance: Endpoint
-    coinbase: Endpoint
+    endpoints: Mapping[Venue, Endpoint]
+    """Of each venue that runs."""
     brokers: str | None
     """Address of the embedded broker, `host:port`; None without one."""
     settings_file: Path
@@ -58,6 +52,16 @@ class Running:
     faults: Faults
     sources: Mapping[Venue, Source]
     """What stands behind each venue: a `MarketSource` or a `Player`."""
+
+    @property
+    def binance(self) -> Endpoint:
+        """Tell where Binance answers."""
+        return self.endpoints[Venue.BINANCE]
+
+    @property
+    def coinbase(self) -> Endpoint:
+        """Tell where Coinbase answers."""
+        return self.endpoints[Venue.COINBASE]
 
     async def capture_ended(self, venue: Venue) -> None:
         """Wait until a venue's recording has been played to its end; at once where there is none."""
@@ -67,7 +71,7 @@ class Running:
 
     def settings(self) -> dict[str, object]:
         """Give the settings that lead an application here."""
-        venues = {venue: _plain(getattr(self, venue)) for venue in ("binance", "coinbase")}
+        venues = self._venues()
         if self.brokers is None:
             return {"venues": venues}
         # the embedded broker makes its topics itself, with four partitions
@@ -76,11 +80,13 @@ class Running:
     def addresses(self) -> dict[str, object]:
         """Give what the command prints."""
         return {
-            "binance": _plain(self.binance),
-            "coinbase": _plain(self.coinbase),
+            **self._venues(),
             **self._kafka(),
             "settings_file": str(self.settings_file),
         }
+
+    def _venues(self) -> dict[str, object]:
+        return {venue.value: _plain(endpoint) for venue, endpoint in self.endpoints.items()}
 
     def _kafka(self) -> dict[str, object]:
         return {} if self.brokers is None else {"kafka": {"brokers": self.brokers}}
@@ -114,31 +120,27 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
     truth = Truth.open(options.truth_capacity, options.truth_file)
     script = [fault for name in options.faults for fault in load_script(name)]
     faults = Faults(script, sources, options.seed)
-    binance = BinanceExchange(Venue.BINANCE, sources[Venue.BINANCE], options, truth, faults)
-    coinbase = CoinbaseExchange(Venue.COINBASE, sources[Venue.COINBASE], options, truth, faults)
-    routes: dict[Venue, list[BaseRoute]] = {
-        Venue.BINANCE: [*binance.routes(), *BinanceRest(binance).routes()],
-        Venue.COINBASE: [*CoinbaseRest(coinbase).routes(), *coinbase.routes()],
-    }
+    served = {venue: dialect_of(venue).open(venue, sources[venue], options, truth, faults) for venue in sources}
     async with AsyncExitStack() as stack:
         stack.callback(truth.close)
-        sockets = {venue: stack.enter_context(listen(options.ports.get(venue, 0))) for venue in Venue}
+        sockets = {venue: stack.enter_context(listen(options.ports.get(venue, 0))) for venue in served}
         brokers = await stack.enter_async_context(open_broker()) if options.broker else None
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         for venue, listener in sockets.items():
-            await stack.enter_async_context(web_server(tasks, Starlette(routes=routes[venue]), listener, options))
+            await stack.enter_async_context(
+                web_server(tasks, Starlette(routes=served[venue].routes), listener, options)
+            )
         stack.callback(faults.close)
         tasks.start_soon(faults.run, name="faults")
-        for exchange in (binance, coinbase):
-            stack.callback(exchange.source.close)
-            tasks.start_soon(exchange.source.run, exchange, name=f"{exchange.venue} source")
+        for venue, source in sources.items():
+            stack.callback(source.close)
+            tasks.start_soon(source.run, served[venue].exchange, name=f"{venue} source")
         settings_file = options.settings_file
         if settings_file is None:
             settings_file = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-"))) / "settings.yaml"
         running = Running(
-            binance=_endpoint(Venue.BINANCE, sockets, sources, options),
-            coinbase=_endpoint(Venue.COINBASE, sockets, sources, options),
+            endpoints={venue: _endpoint(venue, sockets, sources, options) for venue in sources},
             brokers=brokers,
             settings_file=settings_file,
             truth=truth,
@@ -152,9 +154,12 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
 def _sources(options: Options) -> dict[Venue, Source]:
     recordings = load_recordings(options.captures)
     if options.captures:
-        return {venue: _player(recordings.get(venue), options) or _market(venue, (), options) for venue in Venue}
-    chosen = options.instruments if options.instruments is not None else DEFAULT_INSTRUMENTS
-    return {venue: _market(venue, chosen.get(venue, ()), options) for venue in Venue}
+        return {
+            venue: _player(recordings.get(venue), options) or _market(venue, (), options) for venue in options.venues
+        }
+    if options.instruments is None:
+        return {venue: _market(venue, dialect_of(venue).instruments, options) for venue in options.venues}
+    return {venue: _market(venue, options.instruments.get(venue, ()), options) for venue in options.venues}
 
 
 def _player(recording: Recording | None, options: Options) -> Player | None:
@@ -168,8 +173,15 @@ def _player(recording: Recording | None, options: Options) -> Player | None:
 
 
 def _market(venue: Venue, symbols: Sequence[str], options: Options) -> MarketSource:
-    rate = options.rate if options.rate is not None else _RATES[venue]
-    return MarketSource.open(venue, symbols, seed=options.seed, rate=rate, depth=options.depth[venue])
+    dialect = dialect_of(venue)
+    return MarketSource.open(
+        venue,
+        symbols,
+        seed=options.seed,
+        rate=options.rate if options.rate is not None else dialect.rate,
+        depth=options.depth.get(venue, dialect.depth),
+        number_text=dialect.number_text,
+    )
 
 
 def _endpoint(
@@ -182,7 +194,7 @@ def _endpoint(
         if missing := [symbol for symbol in wanted if symbol not in listed]:
             raise InstrumentError(venue, listed, missing[0])
         listed = tuple(wanted)
-    return Endpoint(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}", listed)
+    return Endpoint(f"ws://127.0.0.1:{port}{dialect_of(venue).websocket_path}", f"http://127.0.0.1:{port}", listed)
 
 
 def _write_settings(running: Running) -> None:

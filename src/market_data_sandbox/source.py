@@ -98,6 +98,10 @@ class Listener(Protocol):
         """Take note that a book has a new state; called before the message that tells it."""
 
     @abstractmethod
+    def restarted(self, symbol: str, book: Book) -> None:
+        """Take note that the changes of a book are numbered from a low number again."""
+
+    @abstractmethod
     def deliver(self, message: Message) -> None:
         """Send a message to whoever subscribed to it; never waits."""
 

@@ -15,7 +15,7 @@ from market_data.config import load_settings
 from market_data.container import Container
 from market_data.domain.normalized import BookState, BookStatus, NormalizedBook
 from market_data.factories.producing import make_logged_core
-from market_data_sandbox import Fault, FaultKind, Options, Venue, serve
+from market_data_sandbox import Fault, FaultKind, Options, serve
 
 
 @pytest.mark.timeout(60)
@@ -31,7 +31,7 @@ async def test_a_run_over_sockets_is_fed_back_to_the_same_effects(tmp_path: Path
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(container.producer().run, stop)
             await until(lambda: _live_epochs(records) and min(_live_epochs(records).values()) >= 1, 30)
-            for venue in Venue:
+            for venue in running.endpoints:
                 running.faults.inject(Fault(fault=FaultKind.CLOSE, venue=venue))
             await until(lambda: min(_live_epochs(records).values()) >= 2, 30)
             stop.set()

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from market_data_sandbox.exchanges.binance import BinanceExchange
+from market_data_sandbox.exchanges.binance_streaming import BinanceExchange
 from market_data_sandbox.exchanges.seam import Responder
 from market_data_sandbox.source import MISSING, Depth, Listing
 
@@ -89,7 +89,7 @@ class BinanceRest:
         async def respond(past: Depth | None) -> Response:  # noqa: ARG001
             return JSONResponse({})
 
-        return await self._answer("ping", 1, None, respond)
+        return await self._answer(1, None, respond)
 
     async def _time(self, request: Request) -> Response:
         async def respond(past: Depth | None) -> Response:  # noqa: ARG001
@@ -97,7 +97,7 @@ class BinanceRest:
             now_ns = self.exchange.source.now_ns()
             return JSONResponse({"serverTime": now_ns // (10**3 if in_microseconds else 10**6)})
 
-        return await self._answer("time", 1, None, respond)
+        return await self._answer(1, None, respond)
 
     async def _exchange_info(self, request: Request) -> Response:
         async def respond(past: Depth | None) -> Response:  # noqa: ARG001
@@ -123,7 +123,7 @@ class BinanceRest:
                 }
             )
 
-        return await self._answer("exchangeInfo", 20, None, respond)
+        return await self._answer(20, None, respond)
 
     async def _depth(self, request: Request) -> Response:
         limit_text = request.query_params.get("limit", str(_DEFAULT_LEVELS))
@@ -150,7 +150,8 @@ class BinanceRest:
                 {"lastUpdateId": depth.sequence, "bids": depth.bids[:limit], "asks": depth.asks[:limit]}
             )
 
-        return await self._answer("depth", _weight(limit), self.exchange.natives.get(native), respond)
+        symbol = self.exchange.natives.get(native)
+        return await self._answer(_weight(limit), symbol, respond, is_book=True)
 
     def _listing(self, native: str) -> Listing:
         if _SYMBOL.fullmatch(native) is None:
@@ -162,7 +163,7 @@ class BinanceRest:
                 return listing
         raise _RefusedError(-1121, "Invalid symbol.")
 
-    async def _answer(self, endpoint: str, weight: int, symbol: str | None, respond: Responder) -> Response:
+    async def _answer(self, weight: int, symbol: str | None, respond: Responder, *, is_book: bool = False) -> Response:
         async def respond_or_refuse(past: Depth | None) -> Response:
             try:
                 return await respond(past)
@@ -172,7 +173,7 @@ class BinanceRest:
         response = self._budget.charge(weight)
         used = str(self._budget.used)
         if response is None:
-            response = await self.exchange.seam.answer(self.exchange.venue, endpoint, symbol, respond_or_refuse)
+            response = await self.exchange.seam.answer(self.exchange.venue, symbol, respond_or_refuse, is_book=is_book)
         response.headers["X-MBX-USED-WEIGHT"] = used
         response.headers["X-MBX-USED-WEIGHT-1M"] = used
         return response

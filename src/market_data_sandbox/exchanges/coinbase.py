@@ -1,234 +1,100 @@
-"""Coinbase Advanced Trade: its WebSocket. What is the same for a market and a recording, on one side of the wire.
+"""Coinbase Advanced Trade, as the sandbox plays it."""
 
-Every frame of a connection, of whatever channel, takes the next `sequence_num`, from 0; only errors have none. A
-snapshot of a product comes before the ack of its subscription, as measured, or later where a recording still has to
-tell it.
-"""
-
+from decimal import Decimal
 from typing import Any
 
-import anyio
 import attrs
 import msgspec
-from starlette.routing import WebSocketRoute
-from starlette.websockets import WebSocket
 
 from market_data_sandbox.book import Book
-from market_data_sandbox.exchanges.coinbase_events import catch_up_event, encode, snapshot_event, update_event
-from market_data_sandbox.exchanges.connection import Connection
-from market_data_sandbox.exchanges.exchange import Exchange
-from market_data_sandbox.exchanges.outlet import Frame, FrameKind, Outlet
-from market_data_sandbox.source import Change, Message
-from market_data_sandbox.times import format_go_time, format_rfc3339
+from market_data_sandbox.exchanges.coinbase_level2 import CoinbaseExchange
+from market_data_sandbox.exchanges.coinbase_rest import CoinbaseRest
+from market_data_sandbox.exchanges.damage import Damage, encode, far_bid
+from market_data_sandbox.exchanges.dialect import Dialect, Served
+from market_data_sandbox.exchanges.seam import Seam
+from market_data_sandbox.market import trimmed_text
+from market_data_sandbox.options import Options, Venue
+from market_data_sandbox.source import Source
+from market_data_sandbox.truth import Truth
 
-__all__ = ["CoinbaseConnection", "CoinbaseExchange"]
+__all__ = ["DIALECT"]
 
-_POLICY_VIOLATION = 1008
-_UPTIME_SECONDS = 75_497
-"""How long the venue's process has been running when a sandbox starts, by its heartbeats."""
-_QUIET_CHANNELS = ("candles", "market_trades", "status", "ticker", "ticker_batch")
-"""Public channels that can be subscribed, and on which nothing is ever said here."""
-
-
-@attrs.define(eq=False)
-class CoinbaseConnection(Connection):
-    """One client."""
-
-    exchange: "CoinbaseExchange"
-    products: dict[str, None] = attrs.field(factory=dict, init=False)
-    """Products of `level2`, in order of subscription."""
-    channels: dict[str, list[str]] = attrs.field(factory=dict, init=False)
-    """Other channels, and what the ack says of each."""
-    _muted: dict[str, tuple[dict[str, str], dict[str, str]]] = attrs.field(factory=dict, init=False)
-    """Products of which nothing is told, and their books when that began."""
-    _next: int = attrs.field(default=0, init=False)
-    _asked: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-    _beating: anyio.Event = attrs.field(factory=anyio.Event, init=False)
-
-    @property
-    def symbols(self) -> frozenset[str]:
-        return frozenset(self.products)
-
-    def handle(self, text: str) -> None:
-        try:
-            message = msgspec.json.decode(text, type=dict[str, Any])
-        except msgspec.DecodeError:
-            self._refuse("failed to parse message")
-            return
-        match message:
-            case {"type": "subscribe", "channel": str(channel)}:
-                self._asked.set()
-                self._subscribe(channel, message.get("product_ids") or [])
-            case {"type": "unsubscribe", "channel": str(channel)}:
-                self._unsubscribe(channel, message.get("product_ids") or [])
-            case _:
-                self._refuse("invalid message")
-
-    async def background(self) -> None:
-        """Disconnect a client that subscribes to nothing; send heartbeats to one that wants them."""
-        options = self.exchange.options
-        with anyio.move_on_after(options.coinbase_first_subscribe_seconds):
-            await self._asked.wait()
-        if not self._asked.is_set():
-            self.hang_up(_POLICY_VIOLATION, "no subscription within the time allowed")
-        while True:
-            await self._beating.wait()
-            counter = int(self.exchange.uptime_seconds())
-            due = anyio.current_time()
-            while "heartbeats" in self.channels:
-                due += options.coinbase_heartbeat_seconds
-                await anyio.sleep_until(due)
-                counter += 1
-                now = format_go_time(self.exchange.source.now_ns(), self.exchange.uptime_seconds())
-                event = f'{{"current_time":"{now}","heartbeat_counter":{counter}}}'
-                self._put("heartbeats", event, FrameKind.HEARTBEAT)
-            self._beating = anyio.Event()
-
-    def tell(self, message: Message) -> None:
-        """Send a message's changes of this client's products, in one frame."""
-        changes = [change for change in message.changes if self._hears(change.symbol)]
-        if changes:
-            kind = FrameKind.SNAPSHOT if any(change.replaces for change in changes) else FrameKind.UPDATE
-            events = ",".join(self.exchange.event(change) for change in changes)
-            timestamp = message.recorded.timestamp if message.recorded else None
-            self._put_books(events, tuple(change.symbol for change in changes), kind, timestamp)
-
-    def mute(self, product: str) -> None:
-        """Tell nothing of a product from here on, as if nothing happened to it: no number is missing."""
-        book = self.exchange.source.book(product)
-        if book is not None and self._hears(product):
-            self._muted[product] = dict(book.bids()), dict(book.asks())
-
-    def unmute(self, product: str) -> None:
-        """Go on with a product: one update tells all that has happened meanwhile."""
-        before = self._muted.pop(product, None)
-        book = self.exchange.source.book(product)
-        if before is None or book is None or not self._hears(product):
-            return
-        self._put_books(catch_up_event(product, before, book), (product,), FrameKind.UPDATE, None)
-
-    def restart_numbers(self) -> None:
-        """Number the frames from 0 again."""
-        self._next = 0
-
-    def _hears(self, product: str) -> bool:
-        return product in self.products and product not in self._muted
-
-    def _subscribe(self, channel: str, product_ids: list[str]) -> None:
-        if channel == "level2":
-            if not self._add_products(product_ids):
-                return
-        elif channel == "heartbeats":
-            self.channels["heartbeats"] = ["heartbeats"]
-            self._beating.set()
-        elif channel in _QUIET_CHANNELS:
-            known = [*self.channels.get(channel, []), *map(self.exchange.product, product_ids)]
-            self.channels[channel] = list(dict.fromkeys(product for product in known if product))
-        else:
-            self._refuse("authentication failure")
-            return
-        self._acknowledge()
-
-    def _add_products(self, product_ids: list[str]) -> bool:
-        found = dict.fromkeys(product for product in map(self.exchange.product, product_ids) if product)
-        added = [product for product in found if product not in self.products]
-        if len(self.products) + len(added) > self.exchange.options.coinbase_level2_products:
-            self._refuse("too many L2 streams requested in a single session")
-            return False
-        for product in added:
-            self.products[product] = None
-            book = self.exchange.source.book(product)
-            if book is not None:
-                self._put_books(snapshot_event(product, book), (product,), FrameKind.SNAPSHOT, None)
-        self.exchange.tell_source()
-        return True
-
-    def _unsubscribe(self, channel: str, product_ids: list[str]) -> None:
-        if channel == "level2":
-            for product in [self.exchange.product(product_id) for product_id in product_ids] or list(self.products):
-                self.products.pop(product, None)
-            self.exchange.tell_source()
-        else:
-            self.channels.pop(channel, None)
-        self._acknowledge()
-
-    def _acknowledge(self) -> None:
-        if self.seam.withholds_reply(self):
-            return
-        current: dict[str, list[str]] = dict(sorted(self.channels.items()))
-        if self.products:
-            current["level2"] = list(self.products)
-        self._put("subscriptions", encode({"subscriptions": current}), FrameKind.REPLY)
-
-    def _refuse(self, text: str) -> None:
-        self.reply(encode({"type": "error", "message": text}))
-
-    def _put_books(self, events: str, symbols: tuple[str, ...], kind: FrameKind, timestamp: str | None) -> None:
-        timestamp = timestamp or self._now()
-        sequence = self._put("l2_data", events, kind, symbols, timestamp)
-        for symbol in dict.fromkeys(symbols):
-            self.exchange.record(symbol, sequence, self.name, timestamp)
-
-    def _put(
-        self, channel: str, events: str, kind: FrameKind, symbols: tuple[str, ...] = (), timestamp: str | None = None
-    ) -> int:
-        sequence = self._next
-        self._next += 1
-        text = (
-            f'{{"channel":"{channel}","timestamp":"{timestamp or self._now()}","sequence_num":{sequence},'
-            f'"events":[{events}]}}'
-        )
-        self.outlet.put(Frame(text, kind, symbols))
-        return sequence
-
-    def _now(self) -> str:
-        return format_rfc3339(self.exchange.source.now_ns())
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_BYTES_OF_A_LEVEL = 118
 
 
-@attrs.define(eq=False)
-class CoinbaseExchange(Exchange[CoinbaseConnection]):
-    """Coinbase's WebSocket over a source."""
+def _open(venue: Venue, source: Source, options: Options, truth: Truth, seam: Seam) -> Served:
+    exchange = CoinbaseExchange(venue, source, options, truth, seam)
+    return Served(exchange, [*CoinbaseRest(exchange).routes(), *exchange.routes()])
 
-    products: dict[str, str] = attrs.field(init=False)
-    """Products by every name that they can be subscribed by: `BTC-USDC` is another name of `BTC-USD`."""
-    _started: float = attrs.field(factory=anyio.current_time, init=False)
-    _last_event: tuple[Change | None, str] = attrs.field(default=(None, ""), init=False)
 
-    def __attrs_post_init__(self) -> None:
-        symbols = [listing.symbol for listing in self.source.listings]
-        aliases = {f"{symbol}C": symbol for symbol in symbols if symbol.endswith("-USD")}
-        self.products = {**aliases, **{symbol: symbol for symbol in symbols}}
+def _refusal(status: int, message: str) -> dict[str, object]:
+    return {"error": f"HTTP_{status}", "error_details": message, "message": message}
 
-    def routes(self) -> list[WebSocketRoute]:
-        """Give the WebSocket endpoint, which is at every path."""
-        return [WebSocketRoute("/{path:path}", self.attend)]
 
-    def connection(self, name: str, websocket: WebSocket, outlet: Outlet) -> CoinbaseConnection:
-        return CoinbaseConnection(self.venue, name, websocket, outlet, self.seam, exchange=self)
+@attrs.frozen
+class CoinbaseDamage(Damage):
+    """Of frames whose levels name their side."""
 
-    def applied(self, symbol: str, book: Book) -> None:
-        """Do nothing: a state has no number of its own here, but one for each connection that is told of it."""
+    def error(self, message: str) -> str:
+        return encode({"type": "error", "message": message})
 
-    def deliver(self, message: Message) -> None:
-        for connection in self.connections.values():
-            connection.tell(message)
+    def crossed(self, text: str, symbol: str, book: Book) -> str | None:
+        bid = far_bid(book)
+        if bid is None:
+            return None
+        frame = _decode(text)
+        for event in _events(frame, symbol):
+            level = {"side": "bid", "event_time": _time(frame, event), "price_level": bid[0], "new_quantity": bid[1]}
+            event["updates"] = [level, *event["updates"]]
+        return encode(frame)
 
-    def product(self, product_id: str) -> str:
-        """Give the product that a name stands for; empty when there is none."""
-        return self.products.get(product_id, "")
+    def wrong_sided(self, text: str, symbol: str, book: Book) -> str | None:  # noqa: ARG002 - it is seen in any book
+        """Name a side that does not exist."""
+        frame = _decode(text)
+        updates = [update for event in _events(frame, symbol) for update in event["updates"]]
+        if not updates:
+            return None
+        updates[0]["side"] = "middle"
+        return encode(frame)
 
-    def uptime_seconds(self) -> float:
-        """Tell how long the venue's process has been running, as its heartbeats say."""
-        return _UPTIME_SECONDS + anyio.current_time() - self._started
+    def enlarged(self, text: str, symbol: str, book: Book, size: int) -> str:
+        """Add levels so far from the best that no price comes near them."""
+        frame = _decode(text)
+        bids, asks = book.bids(1), book.asks(1)
+        count = max(0, (size - len(text)) // _BYTES_OF_A_LEVEL // 2)
+        for event in _events(frame, symbol):
+            time = _time(frame, event)
+            for side, best, first, last in (("bid", bids, "0.5", "0.1"), ("offer", asks, "2", "9")):
+                if best:
+                    event["updates"] += [
+                        {"side": side, "event_time": time, "price_level": price, "new_quantity": "0.00012345"}
+                        for price in _spread(Decimal(best[0][0]), Decimal(first), Decimal(last), count)
+                    ]
+        return encode(frame)
 
-    def record(self, symbol: str, sequence: int, connection: str, timestamp: str) -> None:
-        """Note the state of a book that a frame of a connection leads to."""
-        book = self.source.book(symbol)
-        if book is not None:
-            self.truth.record(self.venue, symbol, book, sequence=sequence, connection=connection, timestamp=timestamp)
 
-    def event(self, change: Change) -> str:
-        """Write the event of a change, once for all connections."""
-        if self._last_event[0] is not change:
-            self._last_event = change, change.recorded or update_event(change)
-        return self._last_event[1]
+def _events(frame: dict[str, Any], symbol: str) -> list[dict[str, Any]]:
+    return [event for event in frame.get("events", ()) if event.get("product_id") == symbol]
+
+
+def _time(frame: dict[str, Any], event: dict[str, Any]) -> object:
+    return event["updates"][0]["event_time"] if event["updates"] else frame["timestamp"]
+
+
+def _spread(best: Decimal, first: Decimal, last: Decimal, count: int) -> list[str]:
+    step = (last - first) / max(1, count)
+    prices = (round(best * (first + step * number), 8) for number in range(count))
+    return list(dict.fromkeys(f"{price.normalize():f}" for price in prices))
+
+
+DIALECT = Dialect(
+    open=_open,
+    number_text=trimmed_text,
+    rate=20.0,
+    depth=300,
+    instruments=("BTC-USD", "ETH-USD"),
+    damage=CoinbaseDamage(),
+    refusal=_refusal,
+    numbers_connections=True,
+)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from market_data_sandbox.book import Level
-from market_data_sandbox.exchanges.coinbase import CoinbaseExchange
+from market_data_sandbox.exchanges.coinbase_level2 import CoinbaseExchange
 from market_data_sandbox.exchanges.seam import Responder
 from market_data_sandbox.source import MISSING, Depth, Listing
 from market_data_sandbox.times import format_rfc3339
@@ -44,7 +44,7 @@ class CoinbaseRest:
                 }
             )
 
-        return await self._answer("time", None, respond)
+        return await self._answer(None, respond)
 
     async def _products(self, request: Request) -> Response:
         async def respond(past: Depth | None) -> Response:  # noqa: ARG001
@@ -59,7 +59,7 @@ class CoinbaseRest:
             listed = found[: int(limit)] if limit.isdecimal() else found
             return JSONResponse({"products": listed, "num_products": len(found)})
 
-        return await self._answer("products", None, respond)
+        return await self._answer(None, respond)
 
     async def _product(self, request: Request) -> Response:
         product_id = request.path_params["product_id"]
@@ -68,7 +68,7 @@ class CoinbaseRest:
             product = self._describe(product_id)
             return _not_found() if product is None else JSONResponse(product)
 
-        return await self._answer("product", self.exchange.product(product_id) or None, respond)
+        return await self._answer(self.exchange.product(product_id) or None, respond)
 
     async def _product_book(self, request: Request) -> Response:
         product_id = request.query_params.get("product_id", "")
@@ -82,7 +82,7 @@ class CoinbaseRest:
             limit = int(limit_text) if limit_text.isdecimal() and int(limit_text) else None
             return JSONResponse(self._book(symbol, depth, limit))
 
-        return await self._answer("product_book", symbol or None, respond)
+        return await self._answer(symbol or None, respond, is_book=True)
 
     def _book(self, symbol: str, depth: Depth, limit: int | None) -> dict[str, object]:
         time_ns = depth.changed_ns or self.exchange.source.now_ns()
@@ -136,8 +136,8 @@ class CoinbaseRest:
             "alias_to": aliases,
         }
 
-    async def _answer(self, endpoint: str, symbol: str | None, respond: Responder) -> Response:
-        return await self.exchange.seam.answer(self.exchange.venue, endpoint, symbol, respond)
+    async def _answer(self, symbol: str | None, respond: Responder, *, is_book: bool = False) -> Response:
+        return await self.exchange.seam.answer(self.exchange.venue, symbol, respond, is_book=is_book)
 
 
 def _levels(levels: list[Level]) -> list[dict[str, str]]:

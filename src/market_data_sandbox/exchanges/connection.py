@@ -43,6 +43,19 @@ class Connection:
     async def background(self) -> None:
         """Do what a venue does of itself; nothing by default."""
 
+    def mute(self, symbol: str) -> bool:  # noqa: ARG002 - what it would do depends on it
+        """Tell nothing of an instrument from here on; False where that takes holding its frames back on their way."""
+        return False
+
+    def unmute(self, symbol: str) -> None:
+        """Go on with an instrument."""
+
+    def restart_numbers(self) -> None:
+        """Number the frames of this connection from the beginning again, where they are numbered."""
+
+    def announce_end(self) -> None:
+        """Say that the connection will be closed soon, where the venue says so."""
+
     def reply(self, text: str) -> None:
         """Put an answer to the client's message behind what waits already."""
         self.outlet.put(Frame(text, FrameKind.REPLY))

@@ -1,4 +1,4 @@
-"""What both venues' exchanges share: connections come and go, and a source is told who listens to what."""
+"""What all venues' exchanges share: connections come and go, and a source is told who listens to what."""
 
 from abc import abstractmethod
 from typing import Generic, TypeVar
@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 import attrs
 from starlette.websockets import WebSocket
 
+from market_data_sandbox.book import Book
 from market_data_sandbox.exchanges.connection import Connection
 from market_data_sandbox.exchanges.outlet import Outlet
 from market_data_sandbox.exchanges.seam import Seam
@@ -35,6 +36,9 @@ class Exchange(Listener, Generic[C]):
     @abstractmethod
     def connection(self, name: str, websocket: WebSocket, outlet: Outlet) -> C:
         """Make a venue's connection of an accepted WebSocket."""
+
+    def restarted(self, symbol: str, book: Book) -> None:
+        self.applied(symbol, book)
 
     async def ready(self) -> None:
         for connection in tuple(self.connections.values()):

@@ -17,6 +17,8 @@ class FrameKind(StrEnum):
     TICKER = "ticker"
     OTHER = "other"
     REPLY = "reply"
+    PONG = "pong"
+    """An answer to a ping of the client that is no ping of the protocol."""
     HEARTBEAT = "heartbeat"
 
 

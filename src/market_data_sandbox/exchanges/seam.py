@@ -49,6 +49,18 @@ class Client(Protocol):
     def protocol(self) -> SandboxProtocol:
         """Give its socket's protocol."""
 
+    def mute(self, symbol: str) -> bool:
+        """Tell nothing of an instrument from here on; False where that takes holding its frames back on their way."""
+
+    def unmute(self, symbol: str) -> None:
+        """Go on with an instrument."""
+
+    def restart_numbers(self) -> None:
+        """Number the frames of this connection from the beginning again, where they are numbered."""
+
+    def announce_end(self) -> None:
+        """Say that the connection will be closed soon, where the venue says so."""
+
 
 class Passage(Protocol):
     """The way of one connection's frames to its socket."""
@@ -78,5 +90,5 @@ class Seam(Protocol):
         """Tell whether a client's subscription goes without a reply this time."""
 
     @abstractmethod
-    async def answer(self, venue: Venue, endpoint: str, symbol: str | None, respond: Responder) -> Response:
-        """Answer a REST request by `respond`, or otherwise."""
+    async def answer(self, venue: Venue, symbol: str | None, respond: Responder, *, is_book: bool = False) -> Response:
+        """Answer a REST request by `respond`, or otherwise; `is_book` is one that asks for a book."""

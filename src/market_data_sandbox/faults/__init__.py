@@ -1,6 +1,22 @@
 """What to do wrong and when: fault scripts, and what carries them out."""
 
 from market_data_sandbox.faults.engine import Faults, Injection
-from market_data_sandbox.faults.script import Fault, FaultKind, FrameChoice, load_script, ready_made_scripts
+from market_data_sandbox.faults.script import (
+    Fault,
+    FaultKind,
+    FrameChoice,
+    RefusalChoice,
+    load_script,
+    ready_made_scripts,
+)
 
-__all__ = ["Fault", "FaultKind", "Faults", "FrameChoice", "Injection", "load_script", "ready_made_scripts"]
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "Faults",
+    "FrameChoice",
+    "Injection",
+    "RefusalChoice",
+    "load_script",
+    "ready_made_scripts",
+]

@@ -13,13 +13,14 @@ import attrs
 from anyio.abc import TaskGroup
 from starlette.responses import Response
 
-from market_data_sandbox.exchanges.outlet import Frame
+from market_data_sandbox.exchanges.damage import padded
+from market_data_sandbox.exchanges.dialect import dialect_of
+from market_data_sandbox.exchanges.outlet import Frame, Goodbye
 from market_data_sandbox.exchanges.seam import Client, Passage, Responder, Seam
-from market_data_sandbox.faults.damage import padded
 from market_data_sandbox.faults.matching import OF_CONNECTIONS, SECONDS_ARE_NO_PERIOD, concerns, is_about, is_asked
 from market_data_sandbox.faults.passage import BIG_SNAPSHOT_BYTES, FaultyPassage, Rule, Rules
 from market_data_sandbox.faults.refusals import refusal, snapshot_answer
-from market_data_sandbox.faults.script import Fault, FaultKind
+from market_data_sandbox.faults.script import Fault, FaultKind, RefusalChoice
 from market_data_sandbox.faults.sources import PastBooks, burst, leap, list_in_state, restart_ids
 from market_data_sandbox.options import Venue
 from market_data_sandbox.source import Source
@@ -29,6 +30,8 @@ __all__ = ["Faults", "Injection"]
 _MOST_RULES = 1000
 _MOST_REMEMBERED = 10_000
 _HALF_OPEN_SECONDS = 120.0
+_NOTICE_SECONDS = 60.0
+_GOING_AWAY = 1001
 
 
 @attrs.frozen
@@ -81,9 +84,10 @@ class Faults(Seam, Rules):
         self._closing.set()
 
     def schedule(self, script: Sequence[Fault]) -> None:
-        """Carry out a script from now on, besides what is carried out already."""
+        """Carry out a script from now on, besides what is carried out already; of the venues that run."""
         for number, fault in enumerate(script):
-            self._start(partial(self._carry_out, fault, Random(f"{self._seed}/{number}/{fault.fault}")))
+            if fault.venue in self._sources:
+                self._start(partial(self._carry_out, fault, Random(f"{self._seed}/{number}/{fault.fault}")))
 
     def inject(self, fault: Fault) -> None:
         """Do something wrong now, or as soon as there is something to do it to."""
@@ -100,7 +104,7 @@ class Faults(Seam, Rules):
             case FaultKind.PRICE_LEAP:
                 if leap(source, fault):
                     self._tell(fault, None, (fault.instrument,) if fault.instrument else ())
-            case FaultKind.SEQUENCE_RESET if fault.venue is Venue.BINANCE:
+            case FaultKind.SEQUENCE_RESET if not dialect_of(fault.venue).numbers_connections:
                 if restart_ids(source, fault):
                     self._tell(fault, None, (fault.instrument,) if fault.instrument else ())
             case kind if kind in OF_CONNECTIONS and passages:
@@ -136,7 +140,7 @@ class Faults(Seam, Rules):
         self._afflict(self._passages[client.name], rule.fault)
 
     def handshake(self, venue: Venue) -> Response | None:
-        return self._refused(venue)
+        return self._refused(venue, RefusalChoice.HANDSHAKE)
 
     def passage(self, connection: Client) -> Passage:
         self._connected[connection.venue].set()
@@ -152,10 +156,10 @@ class Faults(Seam, Rules):
             self.use(rule, connection.name, ())
         return rule is not None
 
-    async def answer(self, venue: Venue, endpoint: str, symbol: str | None, respond: Responder) -> Response:
-        if (refused := self._refused(venue)) is not None:
+    async def answer(self, venue: Venue, symbol: str | None, respond: Responder, *, is_book: bool = False) -> Response:
+        if (refused := self._refused(venue, RefusalChoice.REST)) is not None:
             return refused
-        rule = self._first(lambda fault: is_asked(fault, venue, endpoint, symbol))
+        rule = self._first(lambda fault: is_asked(fault, venue, symbol)) if is_book else None
         if rule is None:
             return await respond(None)
         self.use(rule, None, (symbol,) if symbol else ())
@@ -166,7 +170,8 @@ class Faults(Seam, Rules):
         return await snapshot_answer(rule.fault, respond, self._past.oldest(venue, symbol), self._closing.wait)
 
     async def _carry_out(self, fault: Fault, random: Random) -> None:
-        if fault.fault is not FaultKind.LISTING_STATE:  # it may be what nobody connects for
+        if fault.fault is not FaultKind.LISTING_STATE and fault.only is not RefusalChoice.REST:
+            # these may be what nobody connects for
             await self._connected[fault.venue].wait()
         due = anyio.current_time()
         count = 0
@@ -183,8 +188,10 @@ class Faults(Seam, Rules):
         self._tell(fault, passage.client.name, tuple(sorted(passage.client.symbols)))
         self._start(partial(_end_affliction, passage, fault))
 
-    def _refused(self, venue: Venue) -> Response | None:
-        rule = self._first(lambda fault: fault.fault is FaultKind.REFUSE and fault.venue is venue)
+    def _refused(self, venue: Venue, asked: RefusalChoice) -> Response | None:
+        rule = self._first(
+            lambda fault: fault.fault is FaultKind.REFUSE and fault.venue is venue and fault.only in {None, asked}
+        )
         if rule is None:
             return None
         self.use(rule, None, ())
@@ -210,10 +217,13 @@ class Faults(Seam, Rules):
 
 
 async def _end_affliction(passage: FaultyPassage, fault: Fault) -> None:
-    """Let a silence end in time; a half-open socket ends at some time, too."""
+    """Let a silence end in time; a half-open socket ends at some time, too, and one whose end was announced."""
     if fault.fault is FaultKind.HALF_OPEN:
         await anyio.sleep(_HALF_OPEN_SECONDS if fault.seconds is None else fault.seconds)
         passage.client.protocol.cut()
+    elif fault.fault is FaultKind.NOTICE:
+        await anyio.sleep(_NOTICE_SECONDS if fault.seconds is None else fault.seconds)
+        passage.client.outlet.put(Goodbye(fault.code or _GOING_AWAY, ""))
     elif fault.seconds is not None:
         await anyio.sleep(fault.seconds)
         passage.wake()

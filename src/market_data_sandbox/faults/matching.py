@@ -1,5 +1,6 @@
 """What a fault is about: which connections, which frames, which requests."""
 
+from market_data_sandbox.exchanges.dialect import dialect_of
 from market_data_sandbox.exchanges.outlet import Frame, FrameKind
 from market_data_sandbox.exchanges.seam import Client
 from market_data_sandbox.faults.script import Fault, FaultKind, FrameChoice
@@ -12,6 +13,7 @@ OF_CONNECTIONS = frozenset(
         FaultKind.CLOSE,
         FaultKind.ERROR_FRAME,
         FaultKind.HALF_OPEN,
+        FaultKind.NOTICE,
         FaultKind.SEQUENCE_RESET,
         FaultKind.SILENT_ALL,
         FaultKind.SILENT_STREAM,
@@ -20,7 +22,6 @@ OF_CONNECTIONS = frozenset(
 """What is done to a connection rather than to a frame."""
 SECONDS_ARE_NO_PERIOD = OF_CONNECTIONS | {FaultKind.DELAY, FaultKind.SNAPSHOT_TIMEOUT}
 """Faults whose `seconds` say how long each takes, and not for how long they keep coming."""
-_SNAPSHOT_ENDPOINTS = ("depth", "product_book")
 _OF_SNAPSHOTS = frozenset(
     {
         FaultKind.SNAPSHOT_ERROR,
@@ -53,12 +54,14 @@ def is_about(fault: Fault, client: Client, frame: Frame) -> bool:
     )
 
 
-def is_asked(fault: Fault, venue: Venue, endpoint: str, symbol: str | None) -> bool:
-    """Tell whether a fault is about a request of a snapshot."""
+def is_asked(fault: Fault, venue: Venue, symbol: str | None) -> bool:
+    """Tell whether a fault is about a request of a book."""
     return (
-        endpoint in _SNAPSHOT_ENDPOINTS
-        and fault.venue is venue
-        and (fault.fault in _OF_SNAPSHOTS or (fault.fault is FaultKind.BIG_SNAPSHOT and venue is Venue.BINANCE))
+        fault.venue is venue
+        and (
+            fault.fault in _OF_SNAPSHOTS
+            or (fault.fault is FaultKind.BIG_SNAPSHOT and dialect_of(venue).has_snapshots_by_rest)
+        )
         and fault.instrument in {None, symbol}
     )
 

@@ -8,10 +8,10 @@ from typing import Protocol
 import anyio
 import attrs
 
-from market_data_sandbox.exchanges.coinbase import CoinbaseConnection
+from market_data_sandbox.exchanges import damage
+from market_data_sandbox.exchanges.dialect import dialect_of
 from market_data_sandbox.exchanges.outlet import Frame, FrameKind, Goodbye
 from market_data_sandbox.exchanges.seam import Client, Passage
-from market_data_sandbox.faults import damage
 from market_data_sandbox.faults.matching import OF_CONNECTIONS
 from market_data_sandbox.faults.script import Fault, FaultKind
 from market_data_sandbox.options import Venue
@@ -66,6 +66,8 @@ class FaultyPassage(Passage):
     _rules: Rules
     _silent_until: float = attrs.field(default=-inf, init=False)
     _muted_until: dict[str, float] = attrs.field(factory=dict, init=False)
+    _withheld: set[str] = attrs.field(factory=set, init=False)
+    """Muted instruments whose frames are written all the same, and held back here."""
     _held: Frame | None = attrs.field(default=None, init=False)
 
     async def send(self, frame: Frame) -> None:
@@ -95,11 +97,13 @@ class FaultyPassage(Passage):
             case FaultKind.CLOSE:
                 client.outlet.put(Goodbye(fault.code or 0, ""))
             case FaultKind.ERROR_FRAME:
-                client.outlet.put(Frame(damage.error_text(client.venue, fault.message), FrameKind.OTHER))
+                client.outlet.put(Frame(dialect_of(client.venue).damage.error(fault.message), FrameKind.OTHER))
             case FaultKind.SILENT_ALL:
                 self._silent_until = until
-            case FaultKind.SEQUENCE_RESET if isinstance(client, CoinbaseConnection):
+            case FaultKind.SEQUENCE_RESET:
                 client.restart_numbers()
+            case FaultKind.NOTICE:
+                client.announce_end()
             case FaultKind.SILENT_STREAM:
                 for symbol in client.symbols:
                     if fault.instrument in {None, symbol}:
@@ -110,8 +114,8 @@ class FaultyPassage(Passage):
         now = anyio.current_time()
         for symbol in [symbol for symbol, until in self._muted_until.items() if until <= now]:
             del self._muted_until[symbol]
-            if isinstance(self.client, CoinbaseConnection):
-                self.client.unmute(symbol)
+            self._withheld.discard(symbol)
+            self.client.unmute(symbol)
 
     def recover(self) -> None:
         """End every silence that can be ended."""
@@ -121,18 +125,18 @@ class FaultyPassage(Passage):
 
     def _mute(self, symbol: str, until: float) -> None:
         self._muted_until[symbol] = until
-        if isinstance(self.client, CoinbaseConnection):
-            self.client.mute(symbol)
+        if not self.client.mute(symbol):
+            self._withheld.add(symbol)
 
     def _is_silent(self, frame: Frame) -> bool:
         now = anyio.current_time()
         if self._silent_until > now:
             return True
-        # A Coinbase connection that is muted writes no frame at all, so that none of its numbers is missing.
+        # A connection that numbers its frames writes none of what is muted, so that none of its numbers is missing.
         return (
-            self.client.venue is Venue.BINANCE
+            bool(self._withheld and frame.symbols)
             and frame.kind is FrameKind.UPDATE
-            and all(self._muted_until.get(symbol, -inf) > now for symbol in frame.symbols)
+            and all(symbol in self._withheld and self._muted_until[symbol] > now for symbol in frame.symbols)
         )
 
     async def _damage(self, frame: Frame, fault: Fault) -> bool:
@@ -160,6 +164,7 @@ class FaultyPassage(Passage):
     def _rewritten(self, frame: Frame, fault: Fault) -> str | None:
         symbol = fault.instrument or next(iter(frame.symbols), "")
         book = self._rules.source(self.client.venue).book(symbol)
+        venue_damage = dialect_of(self.client.venue).damage
         text: str | None = None
         match fault.fault:
             case FaultKind.TRUNCATE:
@@ -169,11 +174,11 @@ class FaultyPassage(Passage):
             case FaultKind.OVERSIZED:
                 text = damage.padded(frame.text, fault.size or _OVERSIZED_BYTES)
             case FaultKind.WRONG_SIDE if book is not None:
-                text = damage.wrong_sided(frame.text, symbol, book)
+                text = venue_damage.wrong_sided(frame.text, symbol, book)
             case FaultKind.CROSSED if book is not None:
-                text = damage.crossed(frame.text, symbol, book)
+                text = venue_damage.crossed(frame.text, symbol, book)
             case FaultKind.BIG_SNAPSHOT if book is not None:
-                text = damage.with_far_levels(frame.text, symbol, book, fault.size or BIG_SNAPSHOT_BYTES)
+                text = venue_damage.enlarged(frame.text, symbol, book, fault.size or BIG_SNAPSHOT_BYTES)
         return text
 
     async def _send_text(self, text: str) -> None:

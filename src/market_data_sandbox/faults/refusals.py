@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 from starlette.responses import JSONResponse, Response
 
+from market_data_sandbox.exchanges.dialect import dialect_of
 from market_data_sandbox.exchanges.seam import Responder
 from market_data_sandbox.faults.script import Fault, FaultKind
 from market_data_sandbox.options import Venue
@@ -14,24 +15,20 @@ __all__ = ["refusal", "snapshot_answer"]
 
 _LATE_SECONDS = 30.0
 _MESSAGES = {
+    403: "Forbidden.",
     418: "Way too much request weight used; IP banned.",
     429: "Too much request weight used; please use WebSocket Streams for live updates to avoid polling the API.",
     451: "Service unavailable from a restricted location.",
     500: "An unknown error occurred while processing the request.",
     503: "Service unavailable.",
 }
-_CODES = {418: -1003, 429: -1003, 451: 0, 500: -1000, 503: -1008}
 
 
 def refusal(venue: Venue, status: int, retry_after_seconds: int | None) -> Response:
     """Write a refusal as a venue does."""
     message = _MESSAGES.get(status, "error")
     headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
-    if venue is Venue.BINANCE:
-        body: dict[str, object] = {"code": _CODES.get(status, -1000), "msg": message}
-    else:
-        body = {"error": f"HTTP_{status}", "error_details": message, "message": message}
-    return JSONResponse(body, status, headers=headers)
+    return JSONResponse(dialect_of(venue).refusal(status, message), status, headers=headers)
 
 
 async def snapshot_answer(

@@ -19,7 +19,7 @@ import yaml
 from market_data_sandbox.errors import FaultError
 from market_data_sandbox.options import Venue
 
-__all__ = ["Fault", "FaultKind", "FrameChoice", "load_script", "ready_made_scripts"]
+__all__ = ["Fault", "FaultKind", "FrameChoice", "RefusalChoice", "load_script", "ready_made_scripts"]
 
 
 class FaultKind(StrEnum):
@@ -44,13 +44,16 @@ class FaultKind(StrEnum):
     CROSSED = "crossed"
     """A frame also sets a bid above the best ask."""
     WRONG_SIDE = "wrong_side"
-    """Coinbase: a level is of a side that does not exist. Binance: bids and asks change places."""
+    """Coinbase: a level is of a side that does not exist. Others: bids and asks change places."""
     ERROR_FRAME = "error_frame"
     """An error comes unasked, with the text `message`."""
     HALF_OPEN = "half_open"
     """The socket stays open, but nothing comes anymore, not even pongs."""
     CLOSE = "close"
     """The connection ends, with the close frame of `code`, or cut off without one."""
+    NOTICE = "notice"
+    """The venue says that it will close the connection (OKX: notice 64008), and does so after `seconds` (60), with
+    `code` (1001). A venue that announces no such thing closes it all the same."""
     SILENT_STREAM = "silent_stream"
     """The book's frames of an instrument stop for `seconds`, or for this connection's life; all else goes on. Coinbase
     numbers its frames as if nothing was missing, and catches up in one update at the end."""
@@ -59,7 +62,9 @@ class FaultKind(StrEnum):
     MISSING_ACK = "missing_ack"
     """A subscription takes effect, but goes without a reply."""
     SEQUENCE_RESET = "sequence_reset"
-    """Coinbase: the connection's frames count from 0 again. Binance: the ids of an instrument start again, low."""
+    """Coinbase: the connection's frames count from 0 again. Others: the ids of an instrument start again, low; what
+    that looks like is the venue's own: Binance says nothing, OKX chains the first low one to the last high one, Bybit
+    sends a snapshot of number 1."""
     STALE_SNAPSHOT = "stale_snapshot"
     """A REST snapshot is an old one, up to ten seconds."""
     SNAPSHOT_ERROR = "snapshot_error"
@@ -71,7 +76,7 @@ class FaultKind(StrEnum):
     SNAPSHOT_NEVER = "snapshot_never"
     """A REST snapshot never comes."""
     BIG_SNAPSHOT = "big_snapshot"
-    """Coinbase: a snapshot has many more levels, far away: `size` bytes in all (5 MB). Binance: blanks instead."""
+    """Coinbase: a snapshot has many more levels, far away: `size` bytes in all (5 MB). Others: blanks instead."""
     BURST = "burst"
     """Changes come `factor` times as fast (10), for `seconds` (1)."""
     PRICE_LEAP = "price_leap"
@@ -80,7 +85,8 @@ class FaultKind(StrEnum):
     """An instrument is listed in another `state` (BREAK, HALT, offline, ...; missing: not at all), for `seconds` or
     until the next one. In a state without a book nothing happens to it. Times count from the sandbox's beginning."""
     REFUSE = "refuse"
-    """Handshakes and REST requests are refused with `status` (451) and `retry_after`, for `seconds` or for good."""
+    """Handshakes and REST requests, or `only` one of them, are refused with `status` (451) and `retry_after`, for
+    `seconds` or for good. With `only: rest`, times count from the sandbox's beginning."""
 
 
 class FrameChoice(StrEnum):
@@ -90,8 +96,16 @@ class FrameChoice(StrEnum):
     SNAPSHOT = "snapshot"
     HEARTBEAT = "heartbeat"
     REPLY = "reply"
+    PONG = "pong"
     TICKER = "ticker"
     ANY = "any"
+
+
+class RefusalChoice(StrEnum):
+    """Which requests are refused."""
+
+    HANDSHAKE = "handshake"
+    REST = "rest"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +132,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     code: int | None = None
     status: int | None = None
     retry_after: int | None = None
+    only: RefusalChoice | None = None
     message: str = "internal error"
     state: str | None = None
     """None is traded, or online, as ever."""

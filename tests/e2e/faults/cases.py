@@ -138,6 +138,7 @@ CASES = (
     ),
     # connections of Binance that end or fall silent
     _case(_binance(fault=FaultKind.CLOSE), "disconnected/connection"),
+    _case(_binance(fault=FaultKind.NOTICE, seconds=0.1), "disconnected/connection"),
     _case(_binance(fault=FaultKind.CLOSE, code=1012), "disconnected/connection", name="binance close with a code"),
     _case(_binance(fault=FaultKind.HALF_OPEN), "stale/silence"),
     _case(_binance(fault=FaultKind.SILENT_ALL), "stale/silence"),
@@ -212,6 +213,7 @@ CASES = (
     _case(_of_first(fault=FaultKind.PRICE_LEAP, falls=True), name="coinbase price_leap downwards"),
     # connections of Coinbase
     _case(_of_first(fault=FaultKind.CLOSE), "disconnected/connection"),
+    _case(_of_first(fault=FaultKind.NOTICE, seconds=0.1), "disconnected/connection"),
     _case(_of_first(fault=FaultKind.CLOSE, code=1012), "disconnected/connection", name="coinbase close with a code"),
     _with(_case(_of_first(fault=FaultKind.HALF_OPEN), "stale/silence"), overrides=_PATIENT),
     _with(_case(_of_first(fault=FaultKind.SILENT_ALL), "stale/silence"), overrides=_PATIENT),

@@ -12,7 +12,7 @@ from market_data_sandbox import Fault, FaultKind, Options, Venue
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
-_REFRESH: Mapping[str, object] = {f"venues.{venue}.listings_refresh_seconds": 0.5 for venue in Venue}
+_REFRESH: Mapping[str, object] = {f"venues.{venue}.listings_refresh_seconds": 0.5 for venue in INSTRUMENTS}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ async def test_a_book_without_any_update_stays_live_through_as_many_probes_as_in
         print(f"\nsilence: {len(said)} books live through {len(probes)} probes in {seconds:.1f} s without an update")
 
 
-@pytest.mark.parametrize("venue", list(Venue), ids=str)
+@pytest.mark.parametrize("venue", list(INSTRUMENTS), ids=str)
 async def test_a_stream_that_is_cut_off_while_all_else_goes_on_is_stale_within_its_bound(
     venue: Venue, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,7 +71,7 @@ class World:
             f"{venue}:{symbol}"
             for venue in Venue
             if venue in self.exchanges
-            for symbol in getattr(self.running, venue).instruments
+            for symbol in self.running.endpoints[venue].instruments
         ]
 
     @property
@@ -109,14 +109,17 @@ class World:
 
 @asynccontextmanager
 async def world(
-    options: Options, overrides: Mapping[str, object] | None = None, exchanges: Sequence[str] = tuple(Venue)
+    options: Options, overrides: Mapping[str, object] | None = None, exchanges: Sequence[str] | None = None
 ) -> AsyncGenerator[World]:
-    """Run a sandbox and follow these of its exchanges; at the end the producer is stopped, and has said its last words.
+    """Run a sandbox and follow these of its exchanges, or all of them.
+
+    At the end the producer is stopped, and has said its last words.
 
     All books are live when the block begins.
     """
+    exchanges = options.venues if exchanges is None else exchanges
     async with serve(options) as running:
-        chosen = {f"venues.{venue}.enabled": str(venue in exchanges).lower() for venue in Venue}
+        chosen = {f"venues.{venue}.enabled": str(venue in exchanges).lower() for venue in options.venues}
         settings = load_settings(
             "sandbox",
             [running.settings_file],
@@ -124,12 +127,13 @@ async def world(
             environ={},
         ).settings
         container = Container(settings=settings)
+        hosts = {_host(endpoint.rest_url): venue for venue, endpoint in running.endpoints.items()}
 
         recoveries, telemetry = Recoveries(), FakeTelemetry()
         judge = Judge(partial(_refute, running), time.time)
         transport = WatchedTransport(
             container.transport(),
-            lambda url: Venue.BINANCE if _host(url) == _host(running.binance.rest_url) else Venue.COINBASE,
+            lambda url: hosts[_host(url)],
             time.time,
             recoveries.attempts.append,
         )

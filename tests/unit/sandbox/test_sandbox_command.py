@@ -87,7 +87,7 @@ def test_a_stop_in_the_middle_of_playing_to_clients_is_clean(excerpts: Path) -> 
     ("arguments", "words"),
     [
         pytest.param(["--speed", "0"], "expected a number above 0, or max", id="speed"),
-        pytest.param(["--instruments", "kraken:BTC-USD"], "expected binance:BASE-QUOTE", id="instruments"),
+        pytest.param(["--instruments", "nasdaq:BTC-USD"], "expected VENUE:BASE-QUOTE", id="instruments"),
         pytest.param(["--capture", "/nowhere"], "does not exist", id="no such capture"),
         pytest.param(["--capture", __file__], "expected [local time] and a JSON object", id="no capture"),
         pytest.param(["--rate", "0"], "0.01", id="rate"),

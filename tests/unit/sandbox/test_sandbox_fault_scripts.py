@@ -72,7 +72,7 @@ async def test_a_big_snapshot_of_binance_says_the_same_in_more_bytes() -> None:
         assert len(response.json()["bids"]) == 1000
 
 
-@pytest.mark.parametrize("venue", list(Venue))
+@pytest.mark.parametrize("venue", [Venue.BINANCE, Venue.COINBASE])
 @pytest.mark.parametrize("status", [451, 429, 418])
 async def test_an_exchange_refuses_everything_until_it_is_told_not_to(
     venue: Venue, status: int, caplog: pytest.LogCaptureFixture
@@ -107,7 +107,7 @@ def test_every_kind_of_fault_is_in_a_ready_made_script() -> None:
     ("text", "problem"),
     [
         pytest.param("- {every: 1, venue: binance, fault: explode}", "explode", id="unknown fault"),
-        pytest.param("- {every: 1, venue: kraken, fault: drop}", "kraken", id="unknown venue"),
+        pytest.param("- {every: 1, venue: nasdaq, fault: drop}", "nasdaq", id="unknown venue"),
         pytest.param("- {every: 1, venue: binance, fault: drop, colour: 1}", "colour", id="unknown parameter"),
         pytest.param("- {venue: binance, fault: drop}", "entry 1: expected either", id="no time"),
         pytest.param("- {at: 1, every: 1, venue: binance, fault: drop}", "entry 1: expected either", id="two times"),
