@@ -77,6 +77,12 @@ impl Book {
         touched.map_err(|refusal| self.refused(py, refusal))
     }
 
+    /// Forget what lies beyond the best levels of a side.
+    fn cut(&mut self, levels: usize) {
+        self.bids.cut(levels);
+        self.asks.cut(levels);
+    }
+
     /// Read levels that are not to be applied.
     fn check(&self, py: Python<'_>, bids: &[u8], asks: &[u8]) -> PyResult<()> {
         let read = levels::read(bids, |_| ()).and_then(|_| levels::read(asks, |_| ()));

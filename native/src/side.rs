@@ -101,6 +101,13 @@ impl Side {
         Ok(touched)
     }
 
+    /// Forget all but the best levels.
+    pub fn cut(&mut self, levels: usize) {
+        while self.levels.len() > levels {
+            self.levels.pop_last();
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.levels.len()
     }

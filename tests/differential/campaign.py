@@ -59,6 +59,9 @@ class _Instrument:
             self._counts["operations"] += 1
             self._counts["snapshots" if is_snapshot else "changes"] += 1
             self._counts["refusals"] += is_first
+            if self._random.random() < 0.1:
+                self._trial.cut(self._random.choice((1, 5, 10, 25)))
+                self._counts["cuts"] += 1
             if self._random.random() < 0.2:
                 self._compare(limit)
 

@@ -87,7 +87,18 @@ class Trial:
         self.compare(operation)
         return False
 
-    def compare(self, operation: Operation) -> None:
+    def cut(self, levels: int) -> None:
+        """Let all forget what lies beyond the best levels.
+
+        Raises:
+            AssertionError: there is a difference.
+        """
+        self.naive.cut(levels)
+        for book in self.books.values():
+            book.cut(levels)
+        self.compare(f"cut at {levels}")
+
+    def compare(self, operation: Operation | str) -> None:
         """Compare all that can be seen."""
         bids, asks = self.naive.top(self.depth)
         expected = (raw_levels(bids), raw_levels(asks), self.naive.is_crossed, self.naive.known_levels)

@@ -46,6 +46,11 @@ class NaiveSide:
         """All prices, best first."""
         return sorted(self.levels, reverse=self._best_is_highest)
 
+    def cut(self, levels: int) -> None:
+        """Forget all but the best."""
+        for price in self.prices()[levels:]:
+            del self.levels[price]
+
     def find_difference(self, other: "NaiveSide") -> tuple[Level | None, Level | None] | None:
         """Give what each has at the best price where they differ, of the prices that both know of."""
         ours, theirs = self.levels, other.levels
@@ -79,6 +84,11 @@ class NaiveBook:
         """Apply an event."""
         self.bids.apply(bids)
         self.asks.apply(asks)
+
+    def cut(self, levels: int) -> None:
+        """Forget all but the best of both sides."""
+        self.bids.cut(levels)
+        self.asks.cut(levels)
 
     def top(self, depth: int) -> tuple[Levels, Levels]:
         """The best levels of both sides."""

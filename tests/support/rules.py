@@ -26,6 +26,8 @@ class RecordRules:
 
     depth: int
     heartbeat_seconds: float
+    is_numbered: bool = True
+    """The venue numbers its changes."""
     keys: dict[str, _Key] = attrs.field(factory=dict)
     records: int = 0
 
@@ -61,7 +63,7 @@ class RecordRules:
         if state.status is BookStatus.LIVE:
             assert state.reason is None, "a live book has no reason"
             assert state.epoch > 0, "the first live makes the epoch 1"
-            assert state.sequence is not None, "a live book has a sequence"
+            assert (state.sequence is not None) is self.is_numbered, "a live book has a sequence, if there are any"
             assert len(state.bids) <= self.depth, "a record holds at most so many levels a side"
             assert len(state.asks) <= self.depth, "a record holds at most so many levels a side"
             bids = [float(price) for price, _ in state.bids]

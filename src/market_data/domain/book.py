@@ -48,6 +48,11 @@ class Book(Protocol):
         """
         raise NotImplementedError
 
+    @abstractmethod
+    def cut(self, levels: int) -> None:
+        """Forget what lies beyond the best ``levels`` of a side, where the venue does and does not say so."""
+        raise NotImplementedError
+
     @property
     @abstractmethod
     def is_crossed(self) -> bool:
@@ -125,6 +130,10 @@ class OrderBook(Book):
     def apply(self, bids: bytes, asks: bytes) -> bool:
         touched = self.bids.apply(bids)
         return self.asks.apply(asks) or touched
+
+    def cut(self, levels: int) -> None:
+        self.bids.cut(levels)
+        self.asks.cut(levels)
 
     def check(self, bids: bytes, asks: bytes) -> None:
         scan(bids)

@@ -21,64 +21,20 @@ within a second, and the stream is dead.
 
 from math import inf
 
-from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
-from market_data.domain.continuity import ACCOUNTED, Continuity
-from market_data.domain.effects import Effect, Isolate, Purpose, Reconnect, Renew
+from market_data.domain.book import InvalidLevel
+from market_data.domain.effects import Isolate, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
-from market_data.domain.instrument import Instrument
+from market_data.domain.inband import InBandSync
 from market_data.domain.levels import NONE
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import BookSync, SyncSettings
-from market_data.domain.waits import FREE_REBUILDS, Backoff
+from market_data.domain.waits import FREE_REBUILDS
 
 __all__ = ["CountedSync"]
 
-_PROBE_LEVELS = 20
 
-
-class CountedSync(BookSync):
+class CountedSync(InBandSync):
     """The rule of venues that number their frames; the steps are those of the module's docstring."""
-
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
-        self._is_accepted = False
-        self._snapshot_by = inf
-        self._accepted_by = inf
-        """When a snapshot is due where the venue has said yes; a no makes ``_snapshot_by`` sooner."""
-        first_data, longest = settings.first_data_timeout_seconds, settings.rebuild_max_seconds
-        self._snapshot_wait = Backoff(first_data, max(first_data, longest))
-        self._subscribe_wait = Backoff(settings.snapshot_retry_initial_seconds, longest)
-        self._probe_at = inf
-        self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
-        self._differs_until = inf
-        self._rebuild_at = inf
-
-    # inputs
-
-    def opened(self, now: Moment) -> None:
-        super().opened(now)
-        self._is_accepted = self.is_refused = False
-        self._snapshot_by = self._accepted_by = now.mono + self._snapshot_wait.advance()
-        self._subscribe_wait.reset()
-
-    def denied(self, now: Moment) -> None:  # step 6
-        if self._snapshot_by < inf and not (self._is_accepted or self.is_refused):
-            self._snapshot_by = min(self._snapshot_by, now.mono + self._settings.snapshot_retry_initial_seconds)
-
-    def accepted(self, now: Moment) -> None:
-        if self._snapshot_by < inf and not self._is_accepted:
-            self._snapshot_by = max(self._accepted_by, now.mono + self._settings.first_data_timeout_seconds)
-        self._is_accepted, self.is_refused = True, False
 
     def snapshot(self, snapshot: Snapshot, now: Moment) -> None:
         self._hear(now)
@@ -88,10 +44,7 @@ class CountedSync(BookSync):
             self._tell("a snapshot could not be read", problem=str(error), sequence=snapshot.sequence)
             self._lose(Reason.MALFORMED, now)
             return
-        self._stands = True
-        self.is_refused = False
-        self._snapshot_by = self._rebuild_at = inf
-        self._snapshot_wait.reset()
+        self._begin()
 
     def change(self, change: Change, now: Moment) -> None:
         self._hear(now)
@@ -110,70 +63,8 @@ class CountedSync(BookSync):
         if self.status is not BookStatus.LIVE:
             self._touched = True
 
-    def _hear(self, now: Moment) -> None:
-        self._received_time = now.received
-        self._awaited = None  # an answer may be older than what is heard now
-        self._probe_at = now.mono + self._settings.stream_silence_seconds
-        self._differs_until = inf
-
-    # probing a silent stream
-
-    def _prove(self, now: Moment) -> None:
-        self._rebuild(Reason.CLOCK, now)
-
-    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:  # noqa: ARG002 - only probes
-        theirs = self._books(self._settings.depth)
-        try:
-            theirs.replace(snapshot.bids, snapshot.asks, snapshot.limit)
-        except InvalidLevel:
-            self._miss_fetched(Purpose.PROBE, Reason.MALFORMED, None, now)
-            return
-        difference = self._book.find_difference(theirs)
-        if difference is None:
-            self._probe_at = now.mono + max(self._settings.stream_silence_seconds, self._settings.quiet_probe_seconds)
-            self._probe_wait.reset()
-            self._differs_until = inf
-            if self.status is not BookStatus.LIVE:
-                self._touched = True
-                self.settle(now)
-            return
-        self._tell(
-            "a silent book differs from the venue's own",
-            side=difference.side,
-            ours=difference.ours,
-            theirs=difference.theirs,
-        )
-        if _is_older(snapshot.event_time, self._event_time):  # a cache: it proves nothing
-            self._miss_fetched(Purpose.PROBE, Reason.SILENCE, None, now)
-            return
-        self._differs_until = now.mono + self._settings.join_quiet_seconds
-
-    def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:  # noqa: ARG002
-        self._probe_at = now.mono + max(self._probe_wait.advance(), retry_after or 0.0)
-        if self.status is BookStatus.LIVE:
-            self._become(BookStatus.STALE, Reason.SILENCE, now)
-
-    # time
-
-    def extend(self, seconds: float) -> None:
-        self._snapshot_by += seconds
-        self._accepted_by += seconds
-        self._probe_at += seconds
-        self._differs_until += seconds
-
-    def _watch(self, now: Moment) -> None:
-        if self._snapshot_by <= now.mono:
-            self._miss_snapshot(now)
-        if self._stands and self._probe_at <= now.mono and self._awaited is None and self._differs_until == inf:
-            self._fetch(Purpose.PROBE, _PROBE_LEVELS)
-        if self._differs_until <= now.mono:
-            self._become(BookStatus.STALE, Reason.SILENCE, now)
-            self._rebuild_alone(Reason.SILENCE, FREE_REBUILDS, now)
-        if self._rebuild_at <= now.mono:
-            self._leave(self.reason or Reason.CONNECTION, now)
-
     def _miss_snapshot(self, now: Moment) -> None:
-        """No snapshot came: refused instruments are said to be so (step 6), accepted ones tried on another connection.
+        """Refused instruments are said to be so (step 6), accepted ones tried on another connection.
 
         The others of the connection are not disturbed for the sake of one that is refused; where all are, the caller
         reconnects.
@@ -203,29 +94,8 @@ class CountedSync(BookSync):
         self._forget(now)
         self._effects.append(Reconnect(reason))
 
-    def _rebuild_alone(self, reason: Reason, free: int, now: Moment) -> None:  # step 5, for a trouble of this book only
-        if self._rebuild_at < inf:  # what it says while it waits neither hastens nor delays it
-            return
-        wait = self._rebuild_waits.advance(free)
-        if not wait:
-            self._rebuild(reason, now)
-            return
-        self._forget(now)
-        self._rebuild_at = now.mono + wait
-        self._tell("a book waits before it is rebuilt", reason=reason, seconds=wait)
-
     def _leave(self, reason: Reason, now: Moment) -> None:  # step 5, after the wait
         if self.shares_connection:
             self._effects.append(Isolate(self.instrument, reason))
         else:
             self._rebuild(reason, now)
-
-    def _forget(self, now: Moment) -> None:  # noqa: ARG002 - the moment is the other rule's need
-        self._awaited = None
-        self._stands = False
-        self._touched = False
-        self._snapshot_by = self._probe_at = self._differs_until = self._rebuild_at = inf
-
-
-def _is_older(time: int | None, other: int | None) -> bool:
-    return time is not None and other is not None and time < other

@@ -1,10 +1,12 @@
 """Which rule follows which continuity: one line a rule."""
 
-from market_data.domain.continuity import Continuity, Scope, Seed
+from market_data.domain.continuity import Continuity, Proof, Scope, Seed
 from market_data.domain.counted import CountedSync
 from market_data.domain.frames import FrameCounter, FrameOrder, UnnumberedFrames
 from market_data.domain.splice import SplicedSync
+from market_data.domain.streamed import StreamedSync
 from market_data.domain.sync import BookSync
+from market_data.domain.unproven import UnprovenSync
 
 __all__ = ["frames_of", "rule_of"]
 
@@ -15,7 +17,7 @@ def rule_of(continuity: Continuity) -> type[BookSync]:
         return CountedSync
     if continuity.seed is Seed.FETCHED:
         return SplicedSync
-    raise NotImplementedError
+    return UnprovenSync if continuity.proof is Proof.NONE else StreamedSync
 
 
 def frames_of(continuity: Continuity) -> FrameOrder:

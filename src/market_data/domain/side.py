@@ -114,6 +114,18 @@ class BookSide:
             self._fill()
         return is_touched
 
+    def cut(self, levels: int) -> None:
+        """Forget all but the best ``levels``."""
+        if len(self) <= levels:
+            return
+        if len(self.keys) < levels:
+            self._near |= self._far
+            self.keys = sorted(self._near)
+        for key in self.keys[levels:]:
+            del self._near[key]
+        del self.keys[levels:]
+        self._far, self._edge = {}, inf
+
     def top(self) -> Ladder:
         """The best ``depth`` levels, best first."""
         return Ladder(None, tuple(map(self._near.__getitem__, self.keys[: self._depth])))

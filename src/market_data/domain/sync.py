@@ -125,7 +125,7 @@ class BookSync(ABC):
         self._settings = settings
         self._effects = effects
         self._books = books
-        self._book = books(settings.depth)
+        self._book = self._make_book()
         self._read_ahead: tuple[Snapshot, Book] | None = None
         self._status_since = 0
         self._event_time: int | None = None
@@ -250,7 +250,7 @@ class BookSync(ABC):
         """Make a large book in steps, for when this very snapshot comes; nothing else changes."""
         if snapshot.limit is not None:
             return
-        book = self._books(self._settings.depth)
+        book = self._make_book()
         with suppress(InvalidLevel):  # ``replace`` says so
             yield from fill_book(book, snapshot.bids, snapshot.asks)
             self._read_ahead = snapshot, book
@@ -340,13 +340,24 @@ class BookSync(ABC):
             self._lose(Reason.DEPTH, now)
             return
         if self.status is not BookStatus.LIVE:
-            self._bids, self._asks = self._book.top()
+            self._bids, self._asks = self._top()
             self.epoch += 1
             self._live_since = now.mono
             self._become(BookStatus.LIVE, None, now)
-        elif (news := self._book.news(self._bids, self._asks)) is not None:
+        elif (news := self._news()) is not None:
             self._bids, self._asks = news
             self._publish(now)
+
+    def _make_book(self) -> Book:
+        return self._books(self._settings.depth)
+
+    def _top(self) -> tuple[Ladder, Ladder]:
+        """The levels that a record holds."""
+        return self._book.top()
+
+    def _news(self) -> tuple[Ladder, Ladder] | None:
+        """These, where they are others than those published last."""
+        return self._book.news(self._bids, self._asks)
 
     def _crossed(self, now: Moment) -> None:
         """Rebuild a crossed book; one that comes back crossed is in an auction: kept, but not live until it is over."""

@@ -1,0 +1,226 @@
+"""Continuity of each instrument's own stream: snapshots in band, and changes that prove themselves.
+
+    1. A snapshot replaces the book at any time, whatever was known before; but one older than what stands is a repeat,
+       and refutes it.
+    2. A change before the first snapshot means nothing. Where the venue may begin with changes (``Seed.EITHER``), they
+       are kept once it has said yes, and the book is fetched: it joins the change that begins at or before its id and
+       ends behind it, and is too old where the first one kept begins later.
+    3. Where changes form a chain, one is in order if it begins where the last one ended: ids are compared for identity,
+       and may step back. One that ends where the book stands is a repeat, and dropped; an empty one is a sign of life.
+       Any other: something is missing.
+    4. Where the venue sends a checksum, a message is applied as a whole, the sides are cut where the client has to, and
+       the best levels are held against it before anything is published.
+
+How a stream begins, is renewed and is probed says ``renewed``.
+"""
+
+from collections import deque
+from math import inf
+
+import attrs
+
+from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
+from market_data.domain.continuity import ACCOUNTED, Continuity, Proof, Seed, Window
+from market_data.domain.effects import Effect, Purpose
+from market_data.domain.events import Change, Snapshot
+from market_data.domain.instrument import Instrument
+from market_data.domain.levels import NONE, Ladder, is_same_ladder
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.renewed import RenewedSync
+from market_data.domain.sync import SyncSettings
+from market_data.domain.waits import Backoff
+
+__all__ = ["StreamedSync"]
+
+
+class StreamedSync(RenewedSync):
+    """The rule of venues whose streams prove themselves, one by one; the steps are those of the module's docstring."""
+
+    def __init__(
+        self,
+        instrument: Instrument,
+        settings: SyncSettings,
+        effects: list[Effect],
+        *,
+        continuity: Continuity = ACCOUNTED,
+        may_cross: bool = False,
+        books: BookFactory = OrderBook,
+    ) -> None:
+        self._is_chain = continuity.proof is Proof.SEQUENCE
+        self._digest = continuity.digest
+        self._cut_at = continuity.levels if continuity.window is Window.CLIENT else None
+        self._kept = max(settings.depth, continuity.proven_levels or 0)
+        """How many levels a side are looked at: as many as are published, and as are proven."""
+        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
+        self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
+        self._fetched: Snapshot | None = None
+        """What no change has joined yet."""
+        self._fetch_at = inf
+        self._fetch_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+
+    # inputs
+
+    def snapshot(self, snapshot: Snapshot, now: Moment) -> None:  # step 1
+        self._hear(now)
+        if self._is_past(snapshot):
+            self._tell("a snapshot is older than the book", received=snapshot.sequence, ours=self.sequence)
+            if self._stands:
+                self._lose(Reason.SEQUENCE, now)
+            return
+        if self._take_stream_book(snapshot, now) and self._agrees(snapshot.checksum, now):
+            self._forget_fetched()
+            self._begin()
+
+    def change(self, change: Change, now: Moment) -> None:
+        self._hear(now)
+        if not self._stands:
+            if self._continuity.seed is Seed.EITHER and self._is_accepted:
+                self._keep(change, now)
+            return
+        if self._is_chain and change.first_id != _after(self.sequence):  # step 3
+            if change.last_id != self.sequence:
+                self._tell("changes are missing", expected=_after(self.sequence), received=change.first_id)
+                self._lose(Reason.SEQUENCE, now)
+            elif self._is_readable(change, now) and self.status is not BookStatus.LIVE:
+                self._touched = True
+            return
+        if self._follow(change, now) and self.status is not BookStatus.LIVE:
+            self._touched = True
+
+    def _follow(self, change: Change, now: Moment) -> bool:
+        """Apply a change that is in order; where it shows that the book is wrong, the book is lost."""
+        time = self._event_time
+        try:
+            self._apply(change)
+        except InvalidLevel as error:
+            self._refuse_change(change, error, now)
+            return False
+        if change.bids == change.asks == NONE:
+            self._event_time = time
+        return self._agrees(change.checksum, now)
+
+    def _apply(self, change: Change) -> None:
+        super()._apply(change)
+        if not self._is_chain:
+            self.sequence = None
+
+    def _agrees(self, checksum: int | None, now: Moment) -> bool:  # step 4
+        """Cut the book as the venue does, and hold it against its checksum; where it differs, it is lost."""
+        if self._cut_at is not None:
+            self._book.cut(self._cut_at)
+        if self._digest is None:
+            return True
+        ours = self._digest(*self._book.top())
+        if ours == checksum:
+            return True
+        self._tell("the book differs from the venue's checksum", ours=ours, theirs=checksum)
+        self._lose(Reason.AUDIT, now)
+        return False
+
+    def _is_readable(self, change: Change, now: Moment) -> bool:
+        """Look at what is not applied all the same: a venue that sends what can be no book is not believed."""
+        try:
+            self._book.check(change.bids, change.asks)
+        except InvalidLevel as error:
+            self._refuse_change(change, error, now)
+            return False
+        return True
+
+    def _refuse_change(self, change: Change, error: InvalidLevel, now: Moment) -> None:
+        self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
+        self._lose(Reason.MALFORMED, now)
+
+    # step 2: a stream that begins with changes
+
+    def _keep(self, change: Change, now: Moment) -> None:
+        if not self._is_readable(change, now):
+            return
+        if self._buffer and change.first_id != _after(self._buffer[-1].last_id):
+            self._buffer.clear()
+        self._buffer.append(change)
+        self._snapshot_by = inf
+        if self._fetched is not None:
+            self._join(self._fetched, now)
+        elif self._awaited is None and self._fetch_at == inf:
+            self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
+
+    def _join(self, snapshot: Snapshot, now: Moment) -> None:
+        """Begin from a fetched book, if the stream has already passed it."""
+        buffer, at = self._buffer, snapshot.sequence
+        oldest = buffer[0].first_id - 1 if buffer else None
+        if at is None or oldest is None or at < oldest:
+            self._tell("a snapshot is too old", received=at, expected_at_least=oldest)
+            self._fetched = None
+            self._fetch_at = now.mono + self._fetch_wait.advance()
+            return
+        while buffer and buffer[0].last_id <= at and buffer[0].first_id != _after(at):
+            buffer.popleft()
+        if not buffer:
+            self._fetched = snapshot
+            return
+        waiting = list(buffer)
+        self._forget_fetched()
+        if self._continuity.levels is not None and self._continuity.levels <= (snapshot.limit or 0):
+            snapshot = attrs.evolve(snapshot, limit=None)  # all of the window: the stream tells what enters it
+        if not self._take_stream_book(snapshot, now):
+            return
+        for change in waiting:
+            if not self._follow(change, now):
+                return
+        self._begin()
+
+    def _forget_fetched(self) -> None:
+        self._buffer.clear()
+        self._fetched = self._awaited = None
+        self._fetch_at = inf
+
+    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:
+        if purpose is not Purpose.SNAPSHOT:
+            super()._take_fetched(purpose, snapshot, now)
+            return
+        self._join(snapshot, now)
+        self.settle(now)
+
+    def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:
+        if purpose is not Purpose.SNAPSHOT:
+            super()._miss_fetched(purpose, reason, retry_after, now)
+            return
+        self.explain(reason, now)
+        self._fetch_at = now.mono + max(self._fetch_wait.advance(), retry_after or 0.0)
+
+    def _watch(self, now: Moment) -> None:
+        super()._watch(now)
+        if self._fetch_at <= now.mono and self._awaited is None:
+            self._fetch_at = inf
+            self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
+
+    def _judge(self, now: Moment) -> None:
+        super()._judge(now)
+        if self.status is BookStatus.LIVE:
+            self._fetch_wait.reset()
+
+    def _forget(self, now: Moment) -> None:
+        super()._forget(now)
+        self._forget_fetched()
+
+    # what is published of what is kept
+
+    def _make_book(self) -> Book:
+        return self._books(self._kept)
+
+    def _top(self) -> tuple[Ladder, Ladder]:
+        bids, asks = self._book.top()
+        if self._kept == self._settings.depth:
+            return bids, asks
+        return Ladder(None, bids[: self._settings.depth]), Ladder(None, asks[: self._settings.depth])
+
+    def _news(self) -> tuple[Ladder, Ladder] | None:
+        if self._kept == self._settings.depth:
+            return super()._news()
+        bids, asks = self._top()
+        return None if is_same_ladder(bids, self._bids) and is_same_ladder(asks, self._asks) else (bids, asks)
+
+
+def _after(last_id: int | None) -> int | None:
+    return None if last_id is None else last_id + 1
