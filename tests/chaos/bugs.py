@@ -10,6 +10,7 @@ __all__ = ["BUGS", "Bug", "plant"]
 _SPLICE = "domain/splice.py"
 _COUNTED = "domain/counted.py"
 _FRAMES = "domain/frames.py"
+_INBAND = "domain/inband.py"
 _SIDE = "domain/side.py"
 _SYNC = "domain/sync.py"
 _COINBASE = "adapters/venues/coinbase.py"
@@ -61,7 +62,7 @@ BUGS: Sequence[Bug] = (
     ),
     Bug(
         "keep the book on reconnect",
-        _COUNTED,
+        _INBAND,
         "        self._awaited = None\n        self._stands = False\n        self._touched = False\n",
         "        self._awaited = None\n        self._touched = False\n",
     ),

@@ -10,7 +10,7 @@ _CORE = "application/core.py"
 _FEEDS = "application/feeds.py"
 _OUTBOX = "application/outbox.py"
 _SIDE = "domain/side.py"
-_COUNTED = "domain/counted.py"
+_INBAND = "domain/inband.py"
 _MARKET = "domain/market.py"
 _PROOF = "domain/proof.py"
 _SPLICE = "domain/splice.py"
@@ -63,33 +63,33 @@ MUTANTS: Sequence[Bug] = (
         "FetchFailed(fetch, error.reason, error.retry_after_seconds)",
         "FetchFailed(fetch, error.reason, None)",
     ),
-    # counted
+    # in band
     Bug(
         "an acceptance outlives its connection",
-        _COUNTED,
+        _INBAND,
         "self._is_accepted = self.is_refused = False",
         "self.is_refused = False",
     ),
-    _left_out("the wait for an answer outlives its connection", _COUNTED, "        self._subscribe_wait.reset()\n"),
+    _left_out("the wait for an answer outlives its connection", _INBAND, "        self._subscribe_wait.reset()\n"),
     Bug(
         "the wait for an accepted one outlives its connection",
-        _COUNTED,
+        _INBAND,
         "self._snapshot_by = self._accepted_by = now.mono",
         "self._snapshot_by = now.mono",
     ),
     Bug(
         "a book of the same time is taken for a cache",
-        _COUNTED,
+        _INBAND,
         "other is not None and time < other",
         "other is not None and time <= other",
     ),
-    _left_out("waits between probes are never reset", _COUNTED, "            self._probe_wait.reset()\n"),
+    _left_out("waits between probes are never reset", _INBAND, "        self._probe_wait.reset()\n"),
     _left_out(
         "rebuilds are never forgiven", _SYNC, "                self._rebuild_waits.reset()\n", "                pass\n"
     ),
     _left_out(
         "no first data are awaited after an acknowledgement",
-        _COUNTED,
+        _INBAND,
         "            self._snapshot_by = max(self._accepted_by, now.mono",
         "            self._snapshot_by = max(inf, now.mono",
     ),
