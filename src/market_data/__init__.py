@@ -21,6 +21,7 @@ __all__ = [
     "Levels",
     "NormalizedBook",
     "OrderProof",
+    "Proof",
     "Reason",
     "SettingsError",
     "UsageError",

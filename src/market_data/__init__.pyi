@@ -32,6 +32,9 @@ from market_data.reader import (
     OrderProof as OrderProof,
 )
 from market_data.reader import (
+    Proof as Proof,
+)
+from market_data.reader import (
     Reason as Reason,
 )
 from market_data.reader import (

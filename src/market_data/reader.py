@@ -25,7 +25,7 @@ from market_data.config import Settings, SettingsError, load_defaults, load_sett
 from market_data.domain.errors import AppError, BrokerError, BrokerUnavailable, UsageError
 from market_data.domain.instrument import key_of
 from market_data.domain.market import Market, Quote
-from market_data.domain.normalized import BookStatus, Level, Levels, NormalizedBook, Reason
+from market_data.domain.normalized import BookStatus, Level, Levels, NormalizedBook, Proof, Reason
 from market_data.domain.proof import KeyProof, OrderProof
 from market_data.factories.reading import make_clock, make_cluster, make_market, make_probe, make_subscriber, make_topic
 from market_data.logs.library import be_silent, library_telemetry
@@ -42,6 +42,7 @@ __all__ = [
     "Levels",
     "NormalizedBook",
     "OrderProof",
+    "Proof",
     "Reason",
     "SettingsError",
     "UsageError",

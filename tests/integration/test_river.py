@@ -49,7 +49,7 @@ async def read_all(brokers: str, topic: str) -> list[dict[str, Any]]:
                     assert int(headers.pop("published_at")) > 0
                     assert headers == {
                         "schema": b"normalized_book",
-                        "schema_version": b"1",
+                        "schema_version": b"2",
                         "content-type": b"application/json",
                     }
                     records.append(value)

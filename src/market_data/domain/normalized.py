@@ -1,15 +1,18 @@
-"""The published record and its meaning, in one place: schema 1 of ``NormalizedBook``.
+"""The published record and its meaning, in one place: schema 2 of ``NormalizedBook``.
 
 A reader may rely on this: ``bids`` and ``asks`` are empty unless ``status`` is ``live``, so nobody can compute a mid
 from a book known to be bad; ``publish_seq`` counts 0, 1, 2, … per key and run without holes, so a reader can prove that
 nothing is missing, doubled or out of order; ``conflated`` says how much was merged, and ``epoch`` that the book left
-``live`` in between. The order of the records of one key is ``(run, epoch, publish_seq)``.
+``live`` in between. The order of the records of one key is ``(run, epoch, publish_seq)``. ``proof`` says what the venue
+gives to hold a live book against, and ``proven_levels`` how deep that reaches.
 """
 
 from decimal import Decimal
 from enum import StrEnum
 
-from market_data.domain.levels import Level, Levels
+import attrs
+
+from market_data.domain.levels import Ladder, Level, Levels
 from market_data.domain.prices import mid_of, spread_of
 from market_data.domain.values import value
 
@@ -29,7 +32,7 @@ __all__ = [
 ]
 
 SCHEMA_NAME = "normalized_book"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 LARGEST_NUMBER = 2**63 - 1
 """Counts and sequences have 64 bits, so that every language reads them."""
@@ -72,14 +75,14 @@ class Reason(StrEnum):
 
 
 class Proof(StrEnum):
-    """What shows that a live book is the venue's own."""
+    """What a venue gives to tell whether a book is as the venue has it."""
 
     SEQUENCE = "sequence"
-    """Every change is accounted for."""
+    """Changes are numbered: every one is accounted for."""
     CHECKSUM = "checksum"
-    """The best levels agree with what the venue says of them."""
+    """The best levels are compared with the venue's checksum after every change; beyond them nothing is."""
     NONE = "none"
-    """Nothing can tell."""
+    """Nothing: a change that was lost cannot be told from one that never was."""
 
 
 @value
@@ -89,7 +92,8 @@ class BookState:
     Times are microseconds since 1970 UTC. ``event_time`` is the venue's time of the last change applied;
     ``received_time`` the local wall clock when the last depth frame or snapshot of this instrument was read, refused
     ones included; ``sequence`` the venue's own number last applied to this book; ``epoch`` counts the entries into
-    ``live``. Each of the first three is None before there was one.
+    ``live``. Each of the first three is None before there was one. ``proven_levels`` is how many levels a side the
+    venue's own proof covers: None, all that are here; 0, as ``proof`` is ``none``, not one.
     """
 
     exchange: str
@@ -103,6 +107,8 @@ class BookState:
     received_time: int | None
     sequence: int | None
     epoch: int
+    proof: Proof = Proof.SEQUENCE
+    proven_levels: int | None = None
 
     @property
     def key(self) -> str:
@@ -113,6 +119,11 @@ class BookState:
     def is_live(self) -> bool:
         """Tell whether the levels can be relied on."""
         return self.status is BookStatus.LIVE
+
+    @property
+    def can_prove(self) -> bool:
+        """Tell whether the venue gives anything to tell a lost change by."""
+        return self.proof is not Proof.NONE
 
     @property
     def best_bid(self) -> Decimal | None:
@@ -148,6 +159,8 @@ class NormalizedBook(BookState):
     conflated: int
     """How many changes were merged into this record beyond its own."""
     schema_version: int = SCHEMA_VERSION
+    proof: Proof = Proof.SEQUENCE
+    proven_levels: int | None = None
 
     @classmethod
     def of(cls, state: BookState, run: str, publish_seq: int, conflated: int) -> "NormalizedBook":
@@ -167,4 +180,14 @@ class NormalizedBook(BookState):
             run,
             publish_seq,
             conflated,
+            SCHEMA_VERSION,
+            state.proof,
+            state.proven_levels,
         )
+
+    def proven(self) -> "NormalizedBook":
+        """Give the book with no more levels than the venue's own proof covers; the same where it covers all."""
+        most = self.proven_levels
+        if most is None or (len(self.bids) <= most and len(self.asks) <= most):
+            return self
+        return attrs.evolve(self, bids=Ladder.of(self.bids[:most]), asks=Ladder.of(self.asks[:most]))

@@ -45,14 +45,14 @@ async def test_kcat_finds_key_headers_partition_and_json_as_documented(broker_wo
         assert record["key"] == f"binance:{value['symbol']}" == f"{value['exchange']}:{value['symbol']}"
         assert record["headers"][:-1] == [
             *("schema", "normalized_book"),
-            *("schema_version", "1"),
+            *("schema_version", "2"),
             *("content-type", "application/json"),
             "published_at",
         ]
         assert 0 <= record["ts"] - int(record["headers"][-1]) // 1000 < 60_000
         assert record["partition"] == partition_of(record["key"].encode(), broker_world.partitions)
         assert record["tstype"] == "logappend"
-        assert (value["schema_version"], value["run"], value["status"]) == (1, RUN, "live")
+        assert (value["schema_version"], value["run"], value["status"]) == (2, RUN, "live")
         assert len(value["bids"]) == len(value["asks"]) == 20
         assert value["publish_seq"] == numbers.get(record["key"], -1) + 1
         numbers[record["key"]] = value["publish_seq"]

@@ -17,11 +17,12 @@ from market_data.adapters.kafka.records import HEADERS, decode, encode, json_sch
 from market_data.application.ports import Reading
 from market_data.domain.errors import MalformedRecord
 from market_data.domain.market import Market
-from market_data.domain.normalized import LATEST_TIME, BookStatus, Levels, NormalizedBook, Reason
+from market_data.domain.normalized import LATEST_TIME, BookStatus, Levels, NormalizedBook, Proof, Reason
 from market_data.domain.proof import OrderProof
 
 _GOLDEN = Path(__file__).parent / "golden"
 _V1 = sorted(_GOLDEN.glob("v1/*.json"))
+_V2 = sorted(_GOLDEN.glob("v2/*.json"))
 _RUN = "20240808T000000Z-1f2e3d"
 _VALIDATOR = jsonschema.Draft202012Validator(json.loads(json_schema()))
 
@@ -56,6 +57,10 @@ GAP = attrs.evolve(
 SYNCING = NormalizedBook(
     "binance", "ETH-USDT", BookStatus.SYNCING, None, 1723075199000000, (), (), None, None, None, 0, _RUN, 0, 0
 )
+BY_CHECKSUM = attrs.evolve(
+    LIVE, exchange="kraken", symbol="BTC-USD", sequence=None, proof=Proof.CHECKSUM, proven_levels=2
+)
+UNPROVEN = attrs.evolve(BY_CHECKSUM, exchange="bitstamp", proof=Proof.NONE, proven_levels=0)
 
 
 @st.composite
@@ -67,6 +72,8 @@ def books(draw: st.DrawFn) -> NormalizedBook:
     sides = st.lists(st.tuples(decimals, decimals), max_size=20).map(tuple) if is_live else st.just(())
     reasons = st.sampled_from(Reason)
     times = st.integers(0, 2**53)
+    proof = draw(st.sampled_from(Proof))
+    proven_levels = st.just(0) if proof is Proof.NONE else st.none() | st.integers(1, 2**31)
     return NormalizedBook(
         exchange=draw(st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)),
         symbol=draw(st.from_regex(r"[A-Z0-9]{1,12}-[A-Z0-9]{1,12}", fullmatch=True)),
@@ -82,45 +89,64 @@ def books(draw: st.DrawFn) -> NormalizedBook:
         run=draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).filter(str.isprintable)),
         publish_seq=draw(st.integers(0, 2**53)),
         conflated=draw(st.integers(0, 2**31)),
+        proof=proof,
+        proven_levels=draw(proven_levels),
     )
 
 
 @pytest.mark.parametrize(
     ("name", "book"),
-    [pytest.param("live", LIVE, id="live"), pytest.param("gap", GAP, id="gap"), pytest.param("syncing_first", SYNCING)],
+    [
+        pytest.param("live", LIVE, id="live"),
+        pytest.param("gap", GAP, id="gap"),
+        pytest.param("syncing_first", SYNCING),
+        pytest.param("live_by_checksum", BY_CHECKSUM),
+        pytest.param("live_unproven", UNPROVEN),
+    ],
 )
 def test_encode_of_a_known_book_gives_the_golden_bytes(name: str, book: NormalizedBook) -> None:
-    assert encode(book) == (_GOLDEN / "v1" / f"{name}.json").read_bytes()
+    assert encode(book) == (_GOLDEN / "v2" / f"{name}.json").read_bytes()
 
 
-@pytest.mark.parametrize("golden", _V1, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("name", "book"), [("live", LIVE), ("gap", GAP), ("syncing_first", SYNCING)])
+def test_a_record_of_schema_1_is_read_as_proven_by_its_sequence(name: str, book: NormalizedBook) -> None:
+    read = decode((_GOLDEN / "v1" / f"{name}.json").read_bytes())
+    assert read == attrs.evolve(book, schema_version=1)
+    assert (read.proof, read.proven_levels) == (Proof.SEQUENCE, None)
+
+
+@pytest.mark.parametrize("golden", [*_V1, *_V2], ids=lambda path: f"{path.parent.stem} {path.stem}")
 def test_golden_records_are_read_and_written_back_byte_for_byte(golden: Path) -> None:
     assert encode(decode(golden.read_bytes())) == golden.read_bytes()
 
 
 def test_golden_records_hold_every_status() -> None:
-    assert {decode(golden.read_bytes()).status for golden in _V1} == set(BookStatus)
+    for goldens in (_V1, _V2):
+        assert {decode(golden.read_bytes()).status for golden in goldens} == set(BookStatus)
+    assert {decode(golden.read_bytes()).proof for golden in _V2} == set(Proof)
 
 
-@pytest.mark.parametrize("golden", [*_V1, _GOLDEN / "future.json"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("golden", [*_V1, *_V2, _GOLDEN / "future.json"], ids=lambda path: path.stem)
 def test_golden_records_fit_the_schema(golden: Path) -> None:
     _VALIDATOR.validate(json.loads(golden.read_bytes()))
 
 
 def test_a_future_record_with_more_fields_is_read_without_them() -> None:
-    assert decode((_GOLDEN / "future.json").read_bytes()) == attrs.evolve(LIVE, schema_version=2)
+    assert decode((_GOLDEN / "future.json").read_bytes()) == attrs.evolve(
+        LIVE, schema_version=3, proof=Proof.CHECKSUM, proven_levels=10
+    )
 
 
 def test_headers_name_schema_version_and_content_type() -> None:
     assert HEADERS == [
         ("schema", b"normalized_book"),
-        ("schema_version", b"1"),
+        ("schema_version", b"2"),
         ("content-type", b"application/json"),
     ]
 
 
 def test_fields_stand_in_the_documented_order() -> None:
-    assert list(json.loads(encode(LIVE))) == json.loads(json_schema())["required"]
+    assert list(json.loads(encode(LIVE))) == list(json.loads(json_schema())["properties"])
 
 
 def test_schema_is_itself_valid() -> None:
@@ -245,7 +271,7 @@ def test_a_record_cut_short_is_malformed(cut: int) -> None:
         decode(encode(GAP)[:cut])
 
 
-@pytest.mark.parametrize("missing", json.loads(json_schema())["required"])
+@pytest.mark.parametrize("missing", list(json.loads(json_schema())["properties"]))
 def test_a_record_without_a_field_is_malformed_for_reader_and_schema(missing: str) -> None:
     fields = json.loads(encode(LIVE))
     del fields[missing]
@@ -271,6 +297,12 @@ def test_a_record_without_a_field_is_malformed_for_reader_and_schema(missing: st
         pytest.param({"status": "gap", "reason": "sequence"}, id="levels in a book with a gap"),
         pytest.param({"reason": "audit"}, id="a live book with a reason"),
         pytest.param({"schema_version": 0}, id="a version before the first"),
+        pytest.param({"proof": "hope"}, id="an unknown proof"),
+        pytest.param({"proof": "none"}, id="all levels proven by nothing"),
+        pytest.param({"proof": "none", "proven_levels": 10}, id="some levels proven by nothing"),
+        pytest.param({"proof": "checksum", "proven_levels": 0}, id="a checksum of no level"),
+        pytest.param({"proven_levels": -1}, id="fewer proven levels than none"),
+        pytest.param({"proven_levels": "10"}, id="proven levels as text"),
         pytest.param({"exchange": None}, id="no exchange"),
         pytest.param({"symbol": ""}, id="no symbol"),
         pytest.param({"symbol": "BTC-\x1b[2JUSD"}, id="a symbol that rules a terminal"),
@@ -281,7 +313,7 @@ def test_a_record_without_a_field_is_malformed_for_reader_and_schema(missing: st
         pytest.param({"sequence": -2}, id="a sequence below that of an empty book"),
         *(
             pytest.param({field: number}, id=f"{field} of {name}")
-            for field in ("publish_seq", "conflated", "epoch", "sequence", "schema_version")
+            for field in ("publish_seq", "conflated", "epoch", "sequence", "schema_version", "proven_levels")
             for name, number in (("65 bits", 2**63), ("400 digits", 10**399), ("4300 digits", 10**4299))
         ),
     ],

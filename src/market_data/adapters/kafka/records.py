@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Annotated, cast
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from market_data.domain.errors import MalformedRecord
 from market_data.domain.instrument import is_key
@@ -24,6 +24,7 @@ from market_data.domain.normalized import (
     SCHEMA_VERSION,
     BookStatus,
     NormalizedBook,
+    Proof,
     Reason,
 )
 
@@ -47,7 +48,9 @@ _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
 _Count = Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)]
-_Version = Annotated[int, Meta(ge=SCHEMA_VERSION, le=LARGEST_NUMBER)]
+_Version = Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)]
+_SAYS_PROOF = 2
+"""The first version that says how a book is proven; before, every one was by its sequence."""
 _Sequence = Annotated[int, Meta(ge=-1, le=LARGEST_NUMBER)]
 """Binance gives -1 for a book that never had an order."""
 _Time = Annotated[int, Meta(ge=0, le=LATEST_TIME)]
@@ -57,10 +60,10 @@ _Time = Annotated[int, Meta(ge=0, le=LATEST_TIME)]
 class _Value(msgspec.Struct, gc=False):
     """The wire form, written in this order; 40 levels take about 1.6 kB and 1.5 µs.
 
-    {"schema_version":1,"exchange":"binance","symbol":"BTC-USDT","status":"live","reason":null,
+    {"schema_version":2,"exchange":"binance","symbol":"BTC-USDT","status":"live","reason":null,
      "status_since":1723075200000000,"bids":[["55000.01000000","0.50000000"]],"asks":[["55000.02000000","1.2"]],
      "event_time":1723075200100000,"received_time":1723075200150000,"sequence":50123456789,"epoch":1,
-     "run":"20240808T000000Z-1f2e3d","publish_seq":17,"conflated":0}
+     "run":"20240808T000000Z-1f2e3d","publish_seq":17,"conflated":0,"proof":"sequence","proven_levels":null}
     """
 
     schema_version: _Version
@@ -78,6 +81,8 @@ class _Value(msgspec.Struct, gc=False):
     run: _Name
     publish_seq: _Count
     conflated: _Count
+    proof: Proof | UnsetType = UNSET
+    proven_levels: _Count | UnsetType | None = UNSET
 
 
 _read_value = msgspec.json.Decoder(_Value).decode
@@ -86,7 +91,8 @@ _write = msgspec.json.Encoder().encode
 
 
 def encode(book: NormalizedBook) -> bytes:
-    """Write the value of a record; its key is ``book.key``."""
+    """Write the value of a record, as its schema version has it; its key is ``book.key``."""
+    says_proof = book.schema_version >= _SAYS_PROOF
     return _write(
         _Value(
             book.schema_version,
@@ -104,6 +110,8 @@ def encode(book: NormalizedBook) -> bytes:
             book.run,
             book.publish_seq,
             book.conflated,
+            book.proof if says_proof else UNSET,
+            book.proven_levels if says_proof else UNSET,
         )
     )
 
@@ -163,6 +171,9 @@ def _decode(value: bytes | None) -> tuple[NormalizedBook, bytes]:
             raise MalformedRecord(f"expected no reason in a live book, received {read.reason}")
     elif bids or asks:
         raise MalformedRecord(f"expected no levels in a book that is {read.status}")
+    proof, proven_levels = read.proof, read.proven_levels
+    if proof is not Proof.SEQUENCE or proven_levels is not None:  # what nearly all say needs no closer look
+        proof, proven_levels = _proof(read)
     book = NormalizedBook(
         read.exchange,
         read.symbol,
@@ -179,8 +190,26 @@ def _decode(value: bytes | None) -> tuple[NormalizedBook, bytes]:
         read.publish_seq,
         read.conflated,
         read.schema_version,
+        proof,
+        proven_levels,
     )
     return book, key
+
+
+def _proof(read: _Value) -> tuple[Proof, int | None]:
+    """Give what a record says of its proof: of the first version that does so on, it must.
+
+    Raises:
+        MalformedRecord: it does not, or contradicts itself.
+    """
+    proof, levels = read.proof, read.proven_levels
+    if read.schema_version < _SAYS_PROOF:
+        return Proof.SEQUENCE, None
+    if proof is UNSET or levels is UNSET:
+        raise MalformedRecord(f"Object missing required field `{'proof' if proof is UNSET else 'proven_levels'}`")
+    if (proof is Proof.NONE) is not (levels == 0):
+        raise MalformedRecord(f"expected 0 proven levels if proof is none, else some, received {proof}, {levels}")
+    return proof, levels
 
 
 def _ladder(raw: msgspec.Raw) -> Ladder:
