@@ -14,6 +14,7 @@ class Venue(StrEnum):
 
     BINANCE = "binance"
     COINBASE = "coinbase"
+    OKX = "okx"
 
 
 @attrs.frozen(kw_only=True)
@@ -63,3 +64,12 @@ class Options:
     coinbase_heartbeat_seconds: float = 1.0
     coinbase_level2_products: int = 30
     """Products of `level2` that one connection may have."""
+    okx_snapshot_in_band: bool = True
+    """Whether `books` begins with a snapshot; without, its first frame is an update, to be joined to a REST book."""
+    okx_silence_seconds: float = 30.0
+    """A connection to which nothing was said for so long is closed; a pong is something."""
+    okx_no_change_seconds: float = 60.0
+    """A book of which nothing was said for so long repeats its number."""
+    okx_requests_per_hour: int = 480
+    """Requests to subscribe and unsubscribe that one connection may make."""
+    okx_book_requests_per_two_seconds: int = 40

@@ -6,10 +6,10 @@ A line of the truth file, and a record in memory:
      "event_time": 1787610853788063, "frame_timestamp": "2026-08-24T22:34:13.82310097Z",
      "bids": [["78854.47", "0.5"], ...], "asks": [...]}
 
-Binance numbers its books, so that a state is found by (symbol, sequence); `connection` and `frame_timestamp` are
-null. Coinbase numbers the frames of each connection from 0, and no client knows the name that the sandbox gave to its
-connection (a header of the handshake's answer, `x-sandbox-connection`, tells it): there, (symbol, sequence,
-event_time) finds it.
+Binance, OKX (`seqId`) and Bybit (`u`) number their books, so that a state is found by (symbol, sequence); `connection`
+and `frame_timestamp` are null. Coinbase numbers the frames of each connection from 0, and no client knows the name that
+the sandbox gave to its connection (a header of the handshake's answer, `x-sandbox-connection`, tells it): there,
+(symbol, sequence, event_time) finds it.
 """
 
 from collections import defaultdict, deque
@@ -83,15 +83,24 @@ class Truth:
             self._file = None
 
     def record(
-        self, venue: Venue, symbol: str, book: Book, *, sequence: int, connection: str | None, timestamp: str | None
+        self,
+        venue: Venue,
+        symbol: str,
+        book: Book,
+        *,
+        sequence: int,
+        connection: str | None,
+        timestamp: str | None,
+        time_ns: int | None = None,
     ) -> None:
-        """Keep the state that a book has at this moment."""
+        """Keep the state that a book has at this moment, told as of `time_ns` rather than of its last change."""
+        time_ns = book.changed_ns if time_ns is None else time_ns
         record = TruthRecord(
             exchange=venue.value,
             symbol=symbol,
             connection=connection,
             sequence=sequence,
-            event_time=None if book.changed_ns is None else book.changed_ns // 1000,
+            event_time=None if time_ns is None else time_ns // 1000,
             frame_timestamp=timestamp,
             bids=book.bids(TRUTH_LEVELS),
             asks=book.asks(TRUTH_LEVELS),

@@ -13,7 +13,17 @@ from websockets.exceptions import ConnectionClosed
 
 from market_data_sandbox import Options, Running, Truth, TruthRecord, serve
 
-__all__ = ["BinanceClient", "CoinbaseClient", "NaiveBook", "dial", "receive", "say", "until_closed", "within"]
+__all__ = [
+    "BinanceClient",
+    "CoinbaseClient",
+    "NaiveBook",
+    "OkxClient",
+    "dial",
+    "receive",
+    "say",
+    "until_closed",
+    "within",
+]
 
 Levels = list[tuple[str, str]]
 
@@ -111,6 +121,37 @@ class BinanceClient:
         assert best_of(record) == self.book.top()
         assert record.event_time is not None
         assert record.event_time // 1000 == event["E"]
+        assert not self.book.is_crossed
+        self.agreed += 1
+
+
+@attrs.define
+class OkxClient:
+    """Follows one instrument by its chain, and counts what agrees with the truth."""
+
+    truth: Truth
+    symbol: str
+    book: NaiveBook | None = None
+    sequence: int = -1
+    agreed: int = 0
+
+    def frame(self, frame: dict[str, Any]) -> None:
+        (data,) = frame["data"]
+        if frame["action"] == "snapshot":
+            self.book = NaiveBook()
+        else:
+            assert data["prevSeqId"] == self.sequence, "a gap"
+        self.take(data)
+        times = [record.event_time for record in self.truth.find("okx", self.symbol, self.sequence)]
+        assert int(data["ts"]) in [time // 1000 for time in times if time is not None]
+
+    def take(self, data: dict[str, Any]) -> None:
+        """Apply levels, and compare the book with the truth."""
+        assert self.book is not None
+        self.book.apply(*([level[:2] for level in data[side]] for side in ("bids", "asks")))
+        self.sequence = data["seqId"]
+        record, *_ = self.truth.find("okx", self.symbol, self.sequence)
+        assert best_of(record) == self.book.top()
         assert not self.book.is_crossed
         self.agreed += 1
 
