@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.protocol import State
 
 from market_data_sandbox.errors import SandboxError
 
@@ -45,6 +46,14 @@ class SandboxProtocol(WebSocketsSansIOProtocol):
     def cut(self) -> None:
         """End the socket without a close frame, losing what was not sent yet."""
         self.transport.abort()
+
+    def shutdown(self) -> None:
+        if self.handshake_complete and not self.close_sent and self.conn.state is not State.OPEN:
+            # The client has begun to end the socket meanwhile, which the server does not expect.
+            self.stop_keepalive()
+            self.transport.close()
+            return
+        super().shutdown()
 
     async def run_asgi(self) -> None:
         extensions = self.scope["extensions"]
