@@ -15,6 +15,7 @@ class Venue(StrEnum):
     BINANCE = "binance"
     COINBASE = "coinbase"
     OKX = "okx"
+    BYBIT = "bybit"
 
 
 @attrs.frozen(kw_only=True)
@@ -73,3 +74,9 @@ class Options:
     okx_requests_per_hour: int = 480
     """Requests to subscribe and unsubscribe that one connection may make."""
     okx_book_requests_per_two_seconds: int = 40
+    bybit_ping_seconds: float = 600.0
+    """A connection whose client said nothing for so long is cut."""
+    bybit_repeat_seconds: float = 3.0
+    """A single level (`orderbook.1`) that has not changed for so long is told again."""
+    bybit_requests_per_five_seconds: int = 600
+    """REST requests; above it, all are refused for ten minutes."""

@@ -15,6 +15,7 @@ from market_data_sandbox import Options, Running, Truth, TruthRecord, serve
 
 __all__ = [
     "BinanceClient",
+    "BybitClient",
     "CoinbaseClient",
     "NaiveBook",
     "OkxClient",
@@ -151,6 +152,34 @@ class OkxClient:
         self.book.apply(*([level[:2] for level in data[side]] for side in ("bids", "asks")))
         self.sequence = data["seqId"]
         record, *_ = self.truth.find("okx", self.symbol, self.sequence)
+        assert best_of(record) == self.book.top()
+        assert not self.book.is_crossed
+        self.agreed += 1
+
+
+@attrs.define
+class BybitClient:
+    """Follows one topic by its counter, and counts what agrees with the truth."""
+
+    truth: Truth
+    symbol: str
+    book: NaiveBook | None = None
+    sequence: int = -1
+    cross_sequence: int = -1
+    agreed: int = 0
+
+    def frame(self, frame: dict[str, Any]) -> None:
+        data = frame["data"]
+        if frame["type"] == "snapshot":
+            self.book = NaiveBook()
+        else:
+            assert data["u"] == self.sequence + 1, "a gap"
+        assert self.book is not None
+        assert data["seq"] >= self.cross_sequence
+        self.book.apply(data["b"], data["a"])
+        self.sequence, self.cross_sequence = data["u"], data["seq"]
+        found = self.truth.find("bybit", self.symbol, self.sequence)
+        (record,) = (one for one in found if (one.event_time or 0) // 1000 == frame["cts"])
         assert best_of(record) == self.book.top()
         assert not self.book.is_crossed
         self.agreed += 1
