@@ -19,7 +19,7 @@ from market_data.adapters.console.table import Picture, draw
 from market_data.application.ports import Reading, Trouble
 from market_data.domain.market import Market
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Reason
+from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Proof, Reason
 from market_data.domain.proof import OrderProof
 
 NOON = 1_790_251_200_000_000
@@ -309,3 +309,58 @@ def test_a_name_of_wide_characters_leaves_the_columns_after_it_where_they_are() 
     rows = [line for line in lines if "USD" in line]
     assert len({cell_len(line.partition(" live ")[0]) for line in rows}) == 1
     assert len({cell_len(line) for line in rows}) == 1
+
+
+def _unproven(book: NormalizedBook) -> NormalizedBook:
+    return attrs.evolve(book, proof=Proof.NONE, proven_levels=0)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_book_of_which_nothing_is_proven_is_marked_and_the_mark_is_explained(width: int) -> None:
+    lines = _lines(_picture(_book("kraken", "BTC-USD"), _unproven(_book("bitstamp", "BTC-USD"))), width)
+    bitstamp, kraken = lines[4:6]
+    assert " live ? " in bitstamp
+    assert " live " in kraken
+    assert "?" not in kraken
+    assert lines[-1] == " Ctrl-C ends   ? unproven: a lost change would not be noticed"[:width]
+    assert "?" not in "".join(_lines(_picture(*TWO), width))
+
+
+def test_several_venues_of_one_symbol_show_whose_the_best_prices_are() -> None:
+    picture = _picture(
+        _book("coinbase", "BTC-USD", [("100.0", "1")], [("101.5", "1")]),
+        _book("kraken", "BTC-USD", [("99", "1")], [("101", "1")]),
+        _unproven(_book("bitstamp", "BTC-USD", [("100", "9")], [("100.5", "1")])),
+        _book("gemini", "BTC-USD", status=BookStatus.GAP, reason=Reason.SEQUENCE),
+        _book("binance", "BTC-USDT", [("500", "1")], [("501", "1")]),
+    )
+    lines = _lines(picture, 140)
+    at = lines[3].index("best")
+    bitstamp, coinbase, gemini, kraken, binance = lines[4:9]
+    assert bitstamp[at : at + 4] == "ask?", "the best price may be that of an unproven book, and says so"
+    assert coinbase[at : at + 4] == "bid ", "of equal ones that of a book that its venue can prove"
+    assert gemini.endswith("gap     sequence, since 11:58:57 UTC (1 m)")
+    assert (kraken[at : at + 4], binance[at : at + 4]) == ("    ", "    "), "USDT is not USD"
+
+
+def test_only_the_best_of_several_prices_stay_bold_whatever_the_width() -> None:
+    picture = _picture(
+        _book("coinbase", "BTC-USD", [("100", "1")], [("102", "1")]),
+        _book("kraken", "BTC-USD", [("99", "1")], [("101", "1")]),
+    )
+    for line, bold, plain in zip(draw(picture, 70, 24)[4:6], ("100", "101"), ("102", "99"), strict=True):
+        styles = {line.plain[span.start : span.end].strip(): str(span.style) for span in line.spans}
+        assert styles[bold].startswith("bold")
+        assert not styles[plain].startswith("bold")
+
+
+def test_whose_the_best_price_is_does_not_hang_on_the_height_of_the_window() -> None:
+    market = Market(15.0, 6)
+    for number in range(40):
+        market.take(_book(f"venue{number:02d}", "BTC-USD", [(f"{100 + number}", "1")], [("900", "1")]), NOW)
+        market.take(_book("venue", f"Z{number}-USD"), NOW)
+    assert len(market.quotes(3)) == 40
+    picture = attrs.evolve(_picture(), quotes=market.quotes(3), count=80)
+    (row,) = [line for line in _lines(picture, 140, 10) if "venue00" in line]
+    assert "bid" not in row
+    assert " ask " in row, "the first of equal ones"

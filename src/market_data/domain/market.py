@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, KeysView
 from enum import StrEnum
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 
 import attrs
 
@@ -214,10 +214,15 @@ class Market:
         return [self._expired(quote, now) for quote in gone]
 
     def quotes(self, most: int | None = None) -> list[Quote]:
-        """All quotes, or the first so many, by asset, then symbol, then exchange."""
+        """All quotes by asset, then symbol, then exchange; or the first so many, and all others of the last symbol."""
         if self._order.keys() != self._seen.keys():
             self._order = dict.fromkeys(sorted(self._seen, key=lambda key: _place(self._seen[key].quote.book)))
-        return [self._seen[key].quote for key in islice(self._order, most)]
+        keys = iter(self._order)
+        quotes = [self._seen[key].quote for key in islice(keys, most)]
+        if quotes and most is not None:
+            rest = (self._seen[key].quote for key in keys)
+            quotes += takewhile(lambda quote: quote.book.symbol == quotes[-1].book.symbol, rest)
+        return quotes
 
     def count_live(self) -> int:
         """Count the instruments that are live."""

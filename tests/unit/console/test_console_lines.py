@@ -3,6 +3,7 @@
 import io
 import json
 
+import attrs
 import pytest
 from rich.cells import cell_len
 from tests.support.bounds import HandClock
@@ -12,7 +13,7 @@ from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.plain import in_columns
 from market_data.application.ports import Reading
 from market_data.domain.market import Market
-from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
+from market_data.domain.normalized import BookStatus, NormalizedBook, Proof, Reason
 from market_data.domain.proof import OrderProof
 
 LIVE = record(
@@ -59,6 +60,12 @@ def shown(display_type: type[LinesDisplay | JsonDisplay], *books: NormalizedBook
             "00:00:00.131  binance    BTC-USDT    gap (sequence)\n",
             id="gap",
         ),
+        pytest.param(
+            attrs.evolve(record(exchange="bitstamp"), proof=Proof.NONE, proven_levels=0),
+            "00:00:00.131  bitstamp   BTC-USDT    bid 100 x 1  ask 101 x 2  mid 100.5  spread 1 (0.995025%)"
+            "  unproven\n",
+            id="unproven",
+        ),
         pytest.param(record(status=BookStatus.SYNCING), "00:00:00.131  binance    BTC-USDT    syncing\n", id="syncing"),
     ],
 )
@@ -92,7 +99,15 @@ def test_a_live_record_is_one_object_with_decimals_as_text() -> None:
         "sequence": 50_123_456_789,
         "epoch": 1,
         "publish_seq": 17,
+        "proof": "sequence",
+        "proven_levels": None,
     }
+
+
+@pytest.mark.parametrize(("proof", "levels"), [(Proof.CHECKSUM, 10), (Proof.NONE, 0)])
+def test_an_object_says_how_its_book_is_proven(proof: Proof, levels: int) -> None:
+    found = json.loads(shown(JsonDisplay, attrs.evolve(LIVE, proof=proof, proven_levels=levels)))
+    assert (found["proof"], found["proven_levels"]) == (proof, levels)
 
 
 def test_a_record_that_is_not_live_has_null_for_every_number() -> None:

@@ -10,12 +10,13 @@ from decimal import Decimal
 import attrs
 from rich.cells import cell_len, set_cell_size
 
+from market_data.domain.best import Best
 from market_data.domain.market import Quote
 from market_data.domain.normalized import Level
 from market_data.domain.printable import printable
 from market_data.domain.top import plain
 
-__all__ = ["COLUMNS", "STATUS", "Column", "Row", "aligned", "span"]
+__all__ = ["ASK", "BEST", "BID", "COLUMNS", "STATUS", "UNPROVEN", "Column", "Row", "aligned", "span"]
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 
@@ -33,6 +34,8 @@ class Row:
     """How long ago the last data of the book was received; None before the first."""
     records: int
     holes: int
+    best: Best | None = None
+    """Whose the best prices of its symbol are, where several venues quote it."""
 
     @property
     def levels(self) -> Sequence[Level]:
@@ -71,8 +74,31 @@ class Column:
         return text if cell_len(text) <= self.most_width else set_cell_size(text, self.most_width - 1).rstrip() + "…"
 
 
-STATUS = Column("status", 9, lambda row: str(row.quote.status), "green", is_number=False, least_width=6)
+def _status(row: Row) -> str:
+    return str(row.quote.status) + ("" if row.quote.book.can_prove else f" {UNPROVEN}")
+
+
+def _best(row: Row) -> str:
+    """Say of which side it is the best."""
+    best = row.best
+    sides = [] if best is None else [side for side, of in (("bid", best.bid), ("ask", best.ask)) if of is row.quote]
+    if not sides:
+        return ""
+    side = "both" if len(sides) > 1 else sides[0]
+    return side if row.quote.book.can_prove else side + UNPROVEN
+
+
+UNPROVEN = "?"
+"""Marks a book of which its venue can prove nothing."""
+
+STATUS = Column("status", 9, _status, "green", is_number=False, least_width=6)
 """Where a row that is not live says why, over all columns that follow."""
+
+BEST = Column("best", 2, _best, "bold", is_number=False)
+"""There only where several venues quote one symbol. The best prices themselves stay bold."""
+
+BID = Column("bid", 10, lambda row: row.price(row.quote.top.best_bid), "bold green")
+ASK = Column("ask", 10, lambda row: row.price(row.quote.top.best_ask), "bold red")
 
 COLUMNS: Sequence[Column] = (
     Column("asset", 3, lambda row: row.asset, "bold", is_number=False, least_width=5, most_width=12),
@@ -80,11 +106,12 @@ COLUMNS: Sequence[Column] = (
     Column("symbol", 11, lambda row: row.quote.book.symbol, "bold", is_number=False, least_width=8, most_width=20),
     STATUS,
     Column("bid size", 8, lambda row: row.size(row.quote.top.best_bid_size), "grey70"),
-    Column("bid", 10, lambda row: row.price(row.quote.top.best_bid), "bold green"),
-    Column("ask", 10, lambda row: row.price(row.quote.top.best_ask), "bold red"),
+    BID,
+    ASK,
     Column("ask size", 8, lambda row: row.size(row.quote.top.best_ask_size), "grey70"),
     Column("mid", 4, lambda row: row.price(plain(row.quote.top.mid), 1), "bold"),
     Column("spread", 4, lambda row: row.price(plain(row.quote.top.spread))),
+    BEST,
     Column("spread %", 7, lambda row: _text(row.quote.top.spread_percent), least_width=8),
     Column("age", 6, lambda row: span(row.age_seconds), least_width=5),
     Column("upd/s", 5, lambda row: f"{row.rate:.1f}", least_width=5),

@@ -39,7 +39,9 @@ class _StreamDisplay(Display):
 
 
 class LinesDisplay(_StreamDisplay):
-    """``12:34:56.789  binance   BTC-USDT  bid 61837.63 x 3.788  ask …``; what is not live says why instead."""
+    """``12:34:56.789  binance   BTC-USDT  bid 61837.63 x 3.788  ask …``; what is not live says why instead, and what
+    nothing proves says so at the end.
+    """
 
     def _line(self, quote: Quote) -> str:
         book, top = quote.book, quote.top
@@ -51,7 +53,7 @@ class LinesDisplay(_StreamDisplay):
         bid = f"bid {top.best_bid} x {top.best_bid_size}" if top.best_bid else "no bid"
         ask = f"ask {top.best_ask} x {top.best_ask_size}" if top.best_ask else "no ask"
         middle = f"  mid {plain(top.mid)}  spread {plain(top.spread)} ({top.spread_percent:f}%)" if top.mid else ""
-        return f"{head} {bid}  {ask}{middle}"
+        return f"{head} {bid}  {ask}{middle}{'' if book.can_prove else '  unproven'}"
 
 
 class JsonDisplay(_StreamDisplay):
@@ -77,5 +79,7 @@ class JsonDisplay(_StreamDisplay):
                 "sequence": book.sequence,
                 "epoch": book.epoch,
                 "publish_seq": book.publish_seq,
+                "proof": book.proof,
+                "proven_levels": book.proven_levels,
             }
         ).decode()

@@ -6,9 +6,10 @@ from itertools import groupby
 import attrs
 from rich.text import Text
 
-from market_data.adapters.console.columns import COLUMNS, STATUS, Column, Row, aligned, span
+from market_data.adapters.console.columns import ASK, BEST, BID, COLUMNS, STATUS, UNPROVEN, Column, Row, aligned, span
 from market_data.adapters.console.plain import counted, padded, widest
 from market_data.application.ports import Reading, Trouble
+from market_data.domain.best import Best, best_across
 from market_data.domain.market import Quote
 from market_data.domain.moment import Moment, utc_of
 
@@ -16,6 +17,7 @@ __all__ = ["Picture", "draw"]
 
 _GREY = "grey54"
 _RULE = "grey35"
+_UNPROVEN_STYLE = "yellow"
 _STATUS_STYLES = {"syncing": "yellow", "stale": "yellow", "gap": "red", "disconnected": "red"}
 _MARGIN = 1
 _LEAST_GAP, _GAP, _WIDEST_GAP = 1, 2, 4
@@ -33,7 +35,7 @@ class Picture:
     title: str
     quotes: Sequence[Quote]
     """The first ones in the order in which they are shown, instruments of one asset next to each other: as many as the
-    window has lines are enough.
+    window has lines are enough, and the others of the last one's symbol.
     """
     count: int
     """How many instruments there are."""
@@ -55,7 +57,8 @@ def draw(picture: Picture, width: int, height: int) -> list[Text]:
     """Draw the screen: at most ``height`` lines of at most ``width`` letters."""
     messages = list(picture.messages)[-_MESSAGES:]
     room = max(height - _HEADER_LINES - _FOOTER_LINES - len(messages), 1)
-    titles, rows = _rows(picture, picture.quotes[:room], width)
+    shown = picture.quotes[:room]
+    titles, rows = _rows(picture, shown, width)
     body, hidden = _fitted(rows, room, picture.count)
     if not picture.quotes:
         body = [Text(" waiting for the first record ...", _GREY)]
@@ -63,7 +66,9 @@ def draw(picture: Picture, width: int, height: int) -> list[Text]:
     rule = Text(picture.rule * width, _RULE)
     lines = [*_header(picture, width), rule, titles, *body, rule]
     lines += [Text(" ").append_text(Text.from_ansi(message)) for message in messages]
-    lines.append(_footer(hidden, width))
+    lines.append(
+        _footer(hidden, width, has_unproven=any(quote.is_live and not quote.book.can_prove for quote in shown))
+    )
     for line in lines:
         line.no_wrap = True
         line.truncate(width)
@@ -91,8 +96,11 @@ def _header(picture: Picture, width: int) -> list[Text]:
     return [_ends(first, rate, width), _ends(said, right, width)]
 
 
-def _footer(hidden: int, width: int) -> Text:
+def _footer(hidden: int, width: int, *, has_unproven: bool) -> Text:
     hint = Text.assemble(" ", ("Ctrl-C", "bold"), (" ends", _GREY))
+    if has_unproven:
+        hint.append("   ").append(UNPROVEN, _UNPROVEN_STYLE)
+        hint.append(" unproven: a lost change would not be noticed", _GREY)
     if not hidden:
         return hint
     return _ends(hint, Text(f"{counted(hidden, 'more instrument')}: a taller window shows them ", "yellow"), width)
@@ -110,14 +118,16 @@ def _ends(left: Text, right: Text, width: int) -> Text:
 
 def _rows(picture: Picture, quotes: Sequence[Quote], width: int) -> tuple[Text, list[list[Text]]]:
     """Draw the titles, and the instruments in groups of one asset."""
-    rows = [_row(quote, picture) for quote in quotes]
+    best = best_across(picture.quotes)
+    rows = [_row(quote, picture, best.get(quote.book.symbol)) for quote in quotes]
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row.quote.book.symbol.partition("-")[0])]
     groups = [
         [attrs.evolve(row, asset=row.asset if at == 0 else "") for at, row in enumerate(group)] for group in groups
     ]
     rows = [row for group in groups for row in group]
-    cells = {column.title: _cells(column, rows) for column in COLUMNS}
-    columns = _chosen({title: widest(texts) for title, texts in cells.items()}, width - _MARGIN)
+    possible = [column for column in COLUMNS if column is not BEST or any(row.best for row in rows)]
+    cells = {column.title: _cells(column, rows) for column in possible}
+    columns = _chosen(possible, {title: widest(texts) for title, texts in cells.items()}, width - _MARGIN)
     gap = _gap(sum(widest(cells[column.title]) for column in columns), len(columns), width - _MARGIN)
     titles = _joined([Text(cells[column.title][0], _GREY) for column in columns], gap)
     lines = iter(
@@ -127,7 +137,7 @@ def _rows(picture: Picture, quotes: Sequence[Quote], width: int) -> tuple[Text, 
     return titles, [[next(lines) for _ in group] for group in groups]
 
 
-def _row(quote: Quote, picture: Picture) -> Row:
+def _row(quote: Quote, picture: Picture, best: Best | None) -> Row:
     book = quote.book
     age = None if book.received_time is None else (picture.now.wall - book.received_time) / 1e6
     proof = picture.reading.proof.keys.get(book.key)
@@ -138,6 +148,7 @@ def _row(quote: Quote, picture: Picture) -> Row:
         age,
         proof.records if proof else 0,
         proof.holes if proof else 0,
+        best,
     )
 
 
@@ -154,11 +165,11 @@ def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
     return [padded(text, width) for text in (column.title, *live)]
 
 
-def _chosen(widths: Mapping[str, int], room: int) -> list[Column]:
+def _chosen(possible: Sequence[Column], widths: Mapping[str, int], room: int) -> list[Column]:
     """Take columns by importance as long as they fit, those of one importance together or not at all."""
     chosen: list[Column] = []
-    for importance in sorted({column.importance for column in COLUMNS}, reverse=True):
-        more = [column for column in COLUMNS if column in chosen or column.importance == importance]
+    for importance in sorted({column.importance for column in possible}, reverse=True):
+        more = [column for column in possible if column in chosen or column.importance == importance]
         gap = _GAP if importance <= _COMFORT else _LEAST_GAP
         if not chosen or sum(widths[column.title] for column in more) + gap * (len(more) - 1) <= room:
             chosen = more
@@ -175,13 +186,23 @@ def _joined(parts: Sequence[Text], gap: int) -> Text:
 
 def _drawn(row: Row, cells: Sequence[tuple[Column, str]], gap: int, picture: Picture) -> Text:
     if row.quote.is_live:
-        return _joined([Text(text, column.style) for column, text in cells], gap)
+        return _joined([Text(text, _style(column, row)) for column, text in cells], gap)
     names: list[Text] = []
     for column, text in cells:
         if column is STATUS:
             break
         names.append(Text(text, "bold" if column.title == "asset" else _GREY))
     return _joined([*names, _why(row.quote, picture.now, picture.reading.trouble)], gap)
+
+
+def _style(column: Column, row: Row) -> str:
+    """Colour what is unproven as a warning, and keep bold, of several venues' prices, the best ones."""
+    quote, best = row.quote, row.best
+    if column in (STATUS, BEST) and not quote.book.can_prove:
+        return _UNPROVEN_STYLE
+    if best is not None and ((column is BID and best.bid is not quote) or (column is ASK and best.ask is not quote)):
+        return column.style.removeprefix("bold ")
+    return column.style
 
 
 def _began(trouble: Trouble, now: Moment) -> int:
