@@ -171,6 +171,7 @@ async def read_books(
     env: str | None = None,
     config_files: Sequence[Path] = (),
     overrides: Sequence[str] = (),
+    proven_only: bool | None = None,
 ) -> AsyncGenerator[Books]:
     """Open the topic for reading.
 
@@ -188,6 +189,9 @@ async def read_books(
             are the program's own defaults, whatever surrounds the caller.
         config_files: As ``--config``.
         overrides: As ``--set``.
+        proven_only: Leave out books of which their venue can prove nothing (``proof`` is ``none``), and the levels of
+            others that lie beyond ``proven_levels``. By default ``market.proven_only`` of the settings: all are read,
+            and each says how it is proven.
 
     Raises:
         UsageError: ``start``, ``until`` or ``instruments`` is none of these, or ``until`` is given with ``group``.
@@ -200,11 +204,13 @@ async def read_books(
     begin, end = _span(start, until, clock.now().wall)
     if end is not None and group is not None:
         raise UsageError("until: a group shares the reading, so no member knows when it has come to an end")
+    is_proven_only = settings.market.proven_only if proven_only is None else proven_only
     cluster, described = make_cluster(settings), make_topic(settings)
     bound = None if end is None else ReadingEnd(make_probe(cluster, described), clock, end)
     with library_telemetry(settings.log.repeat_seconds) as telemetry:
         async with make_subscriber(settings, cluster, described, telemetry).open(begin, group) as subscription:
-            books = Books(ProvenSubscription(subscription, keys, telemetry), make_market(settings), clock, bound)
+            reader = ProvenSubscription(subscription, keys, telemetry, proven_only=is_proven_only)
+            books = Books(reader, make_market(settings), clock, bound)
             yield books
             books.leave()
 
@@ -221,6 +227,7 @@ def iter_books(
     env: str | None = None,
     config_files: Sequence[Path] = (),
     overrides: Sequence[str] = (),
+    proven_only: bool | None = None,
 ) -> Generator[BooksIterator]:
     """Open the topic for reading without async; arguments and errors are those of ``read_books``.
 
@@ -239,6 +246,7 @@ def iter_books(
         env=env,
         config_files=config_files,
         overrides=overrides,
+        proven_only=proven_only,
     )
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened) as books:
         yield BooksIterator(books, portal)

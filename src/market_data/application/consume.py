@@ -26,6 +26,8 @@ class ConsumeRequest:
     group: str | None
     keys: Collection[str] | None
     """``exchange:symbol`` of the instruments wanted; None: all."""
+    proven_only: bool = False
+    """Show nothing that its venue cannot prove."""
 
 
 class Consumer:
@@ -65,7 +67,13 @@ class Consumer:
             self._telemetry.note("reading", source=self._source, start=str(request.start))
             with self._display.open():
                 async with anyio.create_task_group() as tasks:
-                    reader = ProvenSubscription(subscription, request.keys, self._telemetry, self.reading.proof)
+                    reader = ProvenSubscription(
+                        subscription,
+                        request.keys,
+                        self._telemetry,
+                        self.reading.proof,
+                        proven_only=request.proven_only,
+                    )
                     tasks.start_soon(self._refresh, reader, name="refresh")
                     tasks.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
                     if request.keys is not None and request.group is None:

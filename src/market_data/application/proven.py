@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+import attrs
+
 from market_data.application.bounded import ReadingEnd
 from market_data.application.ports import Delivered, Subscription, Telemetry, Trouble
 from market_data.domain.market import Arrival, Market, Quote
@@ -31,11 +33,18 @@ class ProvenSubscription:
         keys: Collection[str] | None,
         telemetry: Telemetry,
         proof: OrderProof | None = None,
+        *,
+        proven_only: bool = False,
     ) -> None:
-        """``keys`` are the instruments wanted as ``exchange:symbol``; None: all."""
+        """``keys`` are the instruments wanted as ``exchange:symbol``; None: all.
+
+        ``proven_only``: the topic is read as if nothing were in it but what its venue can prove. Books of which nothing
+        is proven are left out, of others the levels beyond ``proven_levels``; the order is proven of all.
+        """
         self._subscription = subscription
         self._keys = keys
         self._telemetry = telemetry
+        self._proven_only = proven_only
         self.proof = proof or OrderProof()
         self._partitions: set[int] = set()
         """Where records came from."""
@@ -72,6 +81,10 @@ class ProvenSubscription:
                     self._telemetry.warn(_TROUBLE[verdict], instrument=book.key)
                 if verdict is Verdict.REREAD and not each.is_read_back:
                     continue
+            if self._proven_only and book.proven_levels is not None:
+                if not book.can_prove:
+                    continue
+                each = attrs.evolve(each, book=book.proven())  # noqa: PLW2901
             handed.append(each)
         return handed
 

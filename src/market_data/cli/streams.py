@@ -93,6 +93,7 @@ def produce(
 @click.option("--from", "start", metavar="WHEN", help="latest, earliest, an ISO time, or a span such as -15m.")
 @click.option("--instruments", metavar="VENUE:SYMBOL,...", help="Only these: binance:BTC-USDT,coinbase:BTC-USD.")
 @click.option("--group", metavar="NAME", help="Share the topic with other members of this consumer group.")
+@click.option("--proven-only", is_flag=True, help="Leave out what its exchange cannot prove.  [market.proven_only]")
 def consume(
     env: str | None,
     config_files: tuple[Path, ...],
@@ -101,15 +102,21 @@ def consume(
     start: str | None,
     instruments: str | None,
     group: str | None,
+    *,
+    proven_only: bool,
 ) -> None:
     """Read the topic and show best bid and ask, mid and spread of every instrument.
 
-    Without --group all partitions are read and nothing is committed: two terminals both show the whole market.
+    Without --group all partitions are read and nothing is committed: two terminals both show the whole market. A book
+    of which its exchange can prove nothing is marked by a ?.
     """
     program = load(env, config_files, overrides, view_or_default(view))
-    settings = program.loaded.settings.kafka.consumer
+    settings, market = program.loaded.settings.kafka.consumer, program.loaded.settings.market
     request = ConsumeRequest(
-        parse_start(start or settings.start), group or settings.group, parse_instruments(instruments)
+        parse_start(start or settings.start),
+        group or settings.group,
+        parse_instruments(instruments),
+        proven_only=proven_only or market.proven_only,
     )
     consumer = program.container.consumer()
     run(lambda stop: consumer.run(request, stop), program.log, program.loop)

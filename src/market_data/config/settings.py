@@ -251,6 +251,7 @@ class MarketSettings:
     """The view of the market that a consumer keeps."""
 
     stale_after_heartbeats: Rate
+    proven_only: bool
     spread_percent_digits: Digits
 
 

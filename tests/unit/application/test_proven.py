@@ -12,7 +12,7 @@ from tests.support.records import EARLIER_RUN, LATER_RUN, record
 from market_data.application.ports import Delivered
 from market_data.application.proven import ProvenSubscription
 from market_data.domain.market import Market
-from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.normalized import BookStatus, NormalizedBook, Proof, Reason
 from market_data.domain.proof import OrderProof
 
 STALE_AFTER = 15.0
@@ -172,3 +172,45 @@ def test_the_memory_of_instruments_is_bounded_and_it_is_said_once() -> None:
         "more instruments than are kept in mind, forgetting those not heard of for longest"
     ]
     assert len(bench.market._by_mono) <= 200
+
+
+def _by_checksum(seq: int) -> NormalizedBook:
+    levels = (("100", "1"), ("99", "1"), ("98", "1"))
+    book = record(seq, exchange="kraken", symbol="BTC-USD", bids=levels, asks=(("101", "1"),))
+    return attrs.evolve(book, proof=Proof.CHECKSUM, proven_levels=2)
+
+
+def _unproven(seq: int) -> NormalizedBook:
+    return attrs.evolve(record(seq, exchange="bitstamp", symbol="BTC-USD"), proof=Proof.NONE, proven_levels=0)
+
+
+def _delivered(*books: NormalizedBook) -> list[Delivered]:
+    return [Delivered(book, 0, offset, 0, 1) for offset, book in enumerate(books)]
+
+
+def test_proven_only_leaves_out_books_of_which_nothing_is_proven_and_levels_that_no_checksum_covers() -> None:
+    bench = Bench()
+    bench.reader = ProvenSubscription(bench.subscriber, None, bench.telemetry, bench.proof, proven_only=True)
+    bench.read(*_delivered(record(0), _unproven(0), _by_checksum(0), _unproven(1), record(1)))
+    assert [quote.book.exchange for quote in bench.market.quotes()] == ["kraken", "binance"]
+    kraken = bench.market.quotes()[0].book
+    assert (kraken.bids, kraken.asks) == ((("100", "1"), ("99", "1")), (("101", "1"),))
+    assert (kraken.proof, kraken.proven_levels) == (Proof.CHECKSUM, 2)
+    assert bench.proof.foreign == 0
+    assert bench.proof.keys["bitstamp:BTC-USD"].records == 2, "the order is proven of all"
+
+
+def test_the_order_of_what_proven_only_leaves_out_is_proven_too() -> None:
+    bench = Bench()
+    bench.reader = ProvenSubscription(bench.subscriber, None, bench.telemetry, bench.proof, proven_only=True)
+    bench.read(*_delivered(_unproven(0), _unproven(2)))
+    assert (bench.proof.holes, bench.market.quotes()) == (1, [])
+
+
+def test_without_proven_only_all_is_handed_out_as_it_is() -> None:
+    bench = Bench()
+    bench.read(*_delivered(_unproven(0), _by_checksum(0)))
+    assert [(len(quote.book.bids), quote.book.proof) for quote in bench.market.quotes()] == [
+        (1, Proof.NONE),
+        (3, Proof.CHECKSUM),
+    ]
