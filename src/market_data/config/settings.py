@@ -124,6 +124,7 @@ class TransportSettings:
     max_pending_bytes: Bytes
     ping_interval_seconds: Seconds
     ping_timeout_seconds: Seconds
+    loopback_only: bool
 
     def relations(self) -> Iterator[tuple[str, str]]:
         """Require room for the largest frame."""

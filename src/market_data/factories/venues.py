@@ -130,6 +130,7 @@ def make_transport(settings: Settings, clock: Clock) -> Transport:
             max_pending_bytes=transport.max_pending_bytes,
             ping_interval_seconds=transport.ping_interval_seconds,
             ping_timeout_seconds=transport.ping_timeout_seconds,
+            loopback_only=transport.loopback_only,
             max_wait_seconds=settings.reconnect.max_backoff_seconds,
             max_ban_seconds=settings.reconnect.max_ban_seconds,
             read_turn_seconds=_READ_TURN_SECONDS if settings.kafka.linger_milliseconds == "auto" else 0.0,

@@ -41,6 +41,9 @@ class Rest:
     async def get(self, request: Request) -> Response:
         """As the port has it."""
         url, body = request.url, bytearray()
+        forbidden = self._settings.forbids(url)
+        if forbidden is not None:
+            raise RequestFailed(url, forbidden, reason=Reason.REJECTED)
         try:
             with anyio.fail_after(self._settings.request_timeout_seconds) as scope:
                 async with aclosing(await self._ask(request)) as response:

@@ -238,6 +238,9 @@ async def open_websocket(
     client: httpx.AsyncClient, url: str, settings: TransportSettings, clock: Clock
 ) -> AsyncGenerator[Connection]:
     """As the port has it."""
+    forbidden = settings.forbids(url)
+    if forbidden is not None:
+        raise ConnectionFailed(url, forbidden, reason=Reason.REJECTED)
 
     class Session(_Session):
         def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - httpx-ws's own arguments
