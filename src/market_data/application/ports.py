@@ -133,6 +133,8 @@ class Venue(Protocol):
     instruments_per_connection: int
     messages_per_second: float
     """How many messages a client may send on one connection."""
+    requests_per_hour: int | None = None
+    """How many messages of ``opening`` and ``renewing`` the venue takes on one connection; None: any number."""
     weight_per_minute: int
     """How much ``Request.weight`` may be spent a minute, all instruments together."""
 
