@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from dependency_injector import providers
 
+from market_data.adapters.venues import DIALECTS
 from market_data.application.consume import Consumer
 from market_data.application.outbox import OutboxPolicy
 from market_data.application.ports import Clock, Display, Publisher, Subscriber, Telemetry, Transport
@@ -81,18 +82,26 @@ def test_runs_are_named_so_that_later_ones_sort_behind() -> None:
 
 
 def test_a_venue_that_is_off_or_follows_nothing_is_not_planned() -> None:
-    plans = container_of("test", "venues.binance.enabled=false", "venues.coinbase.instruments=[ETH-USD]").plans()
+    others = [f"venues.{name}.enabled=false" for name in settings_of("test").venues if name != "coinbase"]
+    plans = container_of("test", *others, "venues.coinbase.instruments=[ETH-USD]").plans()
     assert [(plan.venue.name, list(plan.symbols)) for plan in plans] == [("coinbase", ["ETH-USD"])]
 
 
 def test_a_venue_is_made_by_its_dialect_under_its_own_name() -> None:
-    plans = container_of("test", "venues.binance_us.enabled=true").plans()
-    assert [plan.venue.name for plan in plans] == ["binance", "binance_us", "coinbase"]
-    assert type(plans[0].venue) is type(plans[1].venue)
+    stanzas = settings_of("test").venues
+    plans = container_of("test", *(f"venues.{name}.enabled=true" for name in stanzas)).plans()
+    assert {plan.venue.name: type(plan.venue) for plan in plans} == {
+        name: DIALECTS[stanza.dialect] for name, stanza in stanzas.items()
+    }
+
+
+def test_every_dialect_has_a_stanza_that_is_tried() -> None:
+    assert {stanza.dialect for stanza in settings_of("test").venues.values()} == set(DIALECTS)
 
 
 def test_a_dialect_that_is_none_is_said_with_those_that_there_are() -> None:
-    said = r"venues\.binance\.dialect: expected one of binance, coinbase, received binanse \(did you mean binance\?\)"
+    known = ", ".join(DIALECTS)
+    said = rf"venues\.binance\.dialect: expected one of {known}, received binanse \(did you mean binance\?\)"
     with pytest.raises(SettingsError, match=said):
         container_of("test", "venues.binance.dialect=binanse")
 

@@ -12,7 +12,20 @@ from tests.fuzz.readers import Read, Reader, of_function
 from tests.support.bounds import bounds
 from tests.support.captures import excerpt, lines
 from tests.support.engines import book_engine
-from tests.support.venues import BINANCE, COINBASE, binance_book, binance_event, coinbase_event, coinbase_frame
+from tests.support.venues import (
+    BINANCE,
+    BYBIT,
+    COINBASE,
+    OKX_SPOT,
+    binance_book,
+    binance_event,
+    bybit_book,
+    bybit_frame,
+    coinbase_event,
+    coinbase_frame,
+    okx_book,
+    okx_frame,
+)
 
 from market_data.adapters.kafka.records import decode, encode
 from market_data.application.core import FeedCore
@@ -33,6 +46,9 @@ _YEAR_10000 = 253_402_300_800_000_000
 _BIDS, _ASKS = [("100.10", "1"), ("100.00", "2.5")], [("100.20", "0.5"), ("100.3", "7")]
 _BINANCE = [Instrument("binance", "BTC-USDT", "BTCUSDT"), Instrument("binance", "ETH-USDT", "ETHUSDT")]
 _COINBASE = [Instrument("coinbase", "BTC-USD", "BTC-USD"), Instrument("coinbase", "ETH-USD", "ETH-USD")]
+
+_OKX = [Instrument("okx", symbol, symbol) for symbol in ("BTC-USDT", "ETH-USDT")]
+_BYBIT = [Instrument("bybit", "BTC-USDT", "BTCUSDT"), Instrument("bybit", "ETH-USDT", "ETHUSDT")]
 
 
 def _json(message: object) -> bytes:
@@ -112,6 +128,42 @@ def _coinbase_listings() -> bytes:
     alias = {**product, "product_id": "BTC-USDC", "alias": "BTC-USD", "alias_to": []}
     future = {**product, "product_id": "BIT-28AUG26-CDE", "product_type": "FUTURE", "auction_mode": True}
     return _json({"products": [product, alias, future], "num_products": 3})
+
+
+def _okx_frames() -> list[bytes]:
+    return [
+        okx_frame("BTC-USDT", -1, 50, _BIDS, _ASKS, action="snapshot"),
+        okx_frame("ETH-USDT", 50, 57, _BIDS, []),
+        okx_frame("BTC-USDT", 57, 57, [], []),
+        b'{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"},"connId":"32f4414f"}',
+        b'{"event":"error","code":"60018","msg":"channel:books,instId:ETH-USDT doesn\'t exist","connId":"1","id":"1"}',
+        b'{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"1"}',
+        b"pong",
+        *_real("okx_btcusdt_excerpt.gz"),
+    ]
+
+
+def _bybit_frames() -> list[bytes]:
+    return [
+        bybit_frame("BTCUSDT", 50, _BIDS, _ASKS, kind="snapshot"),
+        bybit_frame("ETHUSDT", 51, [], _ASKS),
+        b'{"success":true,"ret_msg":"subscribe","conn_id":"1","req_id":"1","op":"subscribe"}',
+        b'{"success":false,"ret_msg":"Invalid symbol :[orderbook.50.ETHUSDT]","conn_id":"1","op":"subscribe"}',
+        b'{"success":true,"ret_msg":"pong","conn_id":"1","req_id":"p1","op":"ping"}',
+        *_real("bybit_btcusdt_excerpt.gz"),
+    ]
+
+
+def _okx_listings() -> bytes:
+    listed = {"instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT", "state": "live"}
+    auction = {**listed, "instId": "ETH-USDT", "baseCcy": "ETH", "auctionEndTime": "1787612486307", "state": "preopen"}
+    return _json({"code": "0", "msg": "", "data": [listed, auction, {**listed, "instType": "SWAP"}]})
+
+
+def _bybit_listings() -> bytes:
+    listed = {"symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "Trading"}
+    entries = [listed, {**listed, "symbol": "币安人生USDT", "baseCoin": "币安人生", "status": "Closed"}]
+    return _json({"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": entries}, "time": 1})
 
 
 def _session(venue: Venue, instruments: Sequence[Instrument]) -> Read:
@@ -279,6 +331,34 @@ READERS: Sequence[Reader] = (
         "coinbase clock",
         _clock(COINBASE),
         lambda: [b'{"iso":"2026-08-24T22:34:13Z","epochSeconds":"1787610853","epochMillis":"1787610853123"}'],
+        MalformedFrame,
+    ),
+    of_function("okx frame", _session(OKX_SPOT, _OKX), _okx_frames, MalformedFrame, tokens=(b"books", b"instId")),
+    of_function("bybit frame", _session(BYBIT, _BYBIT), _bybit_frames, MalformedFrame, tokens=(b"orderbook.50.",)),
+    of_function(
+        "okx book",
+        _book(OKX_SPOT, _OKX[0]),
+        lambda: [okx_book(50, _BIDS, _ASKS), okx_book(None, [], []), b'{"code":"51001","msg":"no","data":[]}'],
+        MalformedFrame,
+    ),
+    of_function(
+        "bybit book",
+        _book(BYBIT, _BYBIT[0]),
+        lambda: [bybit_book("BTCUSDT", _BIDS, _ASKS), b'{"retCode":10001,"retMsg":"no","result":{},"time":1}'],
+        MalformedFrame,
+    ),
+    of_function("okx listings", OKX_SPOT.read_listings, lambda: [_okx_listings()], MalformedFrame),
+    of_function("bybit listings", BYBIT.read_listings, lambda: [_bybit_listings()], MalformedFrame),
+    of_function(
+        "okx clock",
+        _clock(OKX_SPOT),
+        lambda: [b'{"code":"0","msg":"","data":[{"ts":"1597026383085"}]}'],
+        MalformedFrame,
+    ),
+    of_function(
+        "bybit clock",
+        _clock(BYBIT),
+        lambda: [b'{"retCode":0,"retMsg":"OK","result":{"timeNano":"1688639403423213947"},"time":1688639403423}'],
         MalformedFrame,
     ),
     of_function("binance used weight", _used_weight, lambda: [b"1234", b""]),

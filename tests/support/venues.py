@@ -1,4 +1,4 @@
-"""The two venues for tests: on addresses that lead nowhere, and frames as they write them."""
+"""The venues for tests: on addresses that lead nowhere, and frames as they write them."""
 
 import json
 from collections.abc import Sequence
@@ -6,20 +6,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from market_data.adapters.venues.binance import Binance
+from market_data.adapters.venues.bybit import Bybit
 from market_data.adapters.venues.coinbase import Coinbase
+from market_data.adapters.venues.okx import OKX
 from market_data.adapters.venues.wire import Endpoint
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import Level
 
 __all__ = [
     "BINANCE",
+    "BYBIT",
     "COINBASE",
     "COINBASE_ENDPOINT",
+    "OKX_SPOT",
     "binance_book",
     "binance_event",
+    "bybit_book",
+    "bybit_frame",
     "coinbase_event",
     "coinbase_frame",
     "instrument",
+    "okx_book",
+    "okx_frame",
 ]
 
 BINANCE = Binance(
@@ -41,12 +49,34 @@ COINBASE_ENDPOINT = Endpoint(
     request_weight_per_minute=240,
 )
 COINBASE = Coinbase(COINBASE_ENDPOINT)
+OKX_SPOT = OKX(
+    Endpoint(
+        name="okx",
+        websocket_url="ws://127.0.0.1:9",
+        rest_url="http://127.0.0.1:9",
+        instruments_per_connection=200,
+        messages_per_second=3,
+        request_weight_per_minute=600,
+    )
+)
+BYBIT = Bybit(
+    Endpoint(
+        name="bybit",
+        websocket_url="ws://127.0.0.1:9",
+        rest_url="http://127.0.0.1:9",
+        instruments_per_connection=200,
+        messages_per_second=10,
+        request_weight_per_minute=600,
+        book_levels=50,
+    )
+)
+_WITHOUT_DASH = ("binance", "bybit")
 
 
 def instrument(key: str) -> Instrument:
     """Make an instrument of its key: ``binance:BTC-USDT``."""
     exchange, _, symbol = key.partition(":")
-    return Instrument(exchange, symbol, symbol.replace("-", "") if exchange == "binance" else symbol)
+    return Instrument(exchange, symbol, symbol.replace("-", "") if exchange in _WITHOUT_DASH else symbol)
 
 
 def binance_event(
@@ -84,6 +114,62 @@ def coinbase_frame(number: int, events: Sequence[dict[str, Any]], channel: str =
     """Write one frame."""
     time = datetime(2026, 8, 24, 22, 34, 13, tzinfo=UTC).isoformat().replace("+00:00", ".793075885Z")
     return _json({"channel": channel, "timestamp": time, "sequence_num": number, "events": list(events)})
+
+
+def okx_frame(
+    native: str,
+    previous: int,
+    last: int,
+    bids: Sequence[Level],
+    asks: Sequence[Level],
+    time_ms: int = 1_700_000_000_000,
+    *,
+    action: str = "update",
+) -> bytes:
+    """Write a frame of ``books``."""
+    book = {
+        "asks": [[*level, "0", "1"] for level in asks],
+        "bids": [[*level, "0", "1"] for level in bids],
+        "ts": str(time_ms),
+        "checksum": 0,
+        "seqId": last,
+        "prevSeqId": previous,
+    }
+    return _json({"arg": {"channel": "books", "instId": native}, "action": action, "data": [book]})
+
+
+def okx_book(last: int | None, bids: Sequence[Level], asks: Sequence[Level], time_ms: int = 1_700_000_000_000) -> bytes:
+    """Write the body of a book; None: without its ``seqId``."""
+    book: dict[str, Any] = {
+        "asks": [[*level, "0", "1"] for level in asks],
+        "bids": [[*level, "0", "1"] for level in bids],
+        "ts": str(time_ms),
+    }
+    return _json({"code": "0", "msg": "", "data": [book if last is None else {**book, "seqId": last}]})
+
+
+def bybit_frame(
+    native: str,
+    number: int,
+    bids: Sequence[Level],
+    asks: Sequence[Level],
+    time_ms: int = 1_700_000_000_000,
+    *,
+    kind: str = "delta",
+    levels: int = 50,
+) -> bytes:
+    """Write a frame of one topic."""
+    book = {"s": native, "b": list(bids), "a": list(asks), "u": number, "seq": 113_099_229_623 + number}
+    topic = f"orderbook.{levels}.{native}"
+    return _json({"topic": topic, "ts": time_ms + 2, "type": kind, "data": book, "cts": time_ms})
+
+
+def bybit_book(
+    native: str, bids: Sequence[Level], asks: Sequence[Level], time_ms: int = 1_700_000_000_000, number: int = 4_711
+) -> bytes:
+    """Write the body of a book."""
+    book = {"s": native, "b": list(bids), "a": list(asks), "ts": time_ms, "u": number, "seq": 1, "cts": time_ms}
+    return _json({"retCode": 0, "retMsg": "OK", "result": book, "retExtInfo": {}, "time": time_ms})
 
 
 def _json(message: object) -> bytes:

@@ -21,6 +21,7 @@ from market_data.adapters.venues.wire import (
     cut,
     decode,
     most_bytes,
+    spellings,
     written,
 )
 from market_data.application.ports import Request, Venue, VenueSession
@@ -130,7 +131,7 @@ class BinanceSession(VenueSession):
 
     def __init__(self, natives: Sequence[str]) -> None:
         self._natives = tuple(natives)
-        self._by_stream = {name: native for native in natives for name in _names_of(native)}
+        self._by_stream = {name: native for native in natives for name in spellings(native.lower())}
         self._requested: dict[int, frozenset[str]] = {}
         self._next_id = 1
 
@@ -272,12 +273,6 @@ def _change(depth: _Depth) -> Change:
     if not 0 <= depth.U <= depth.u:
         raise MalformedFrame(f"expected U <= u, received {depth.U} and {depth.u}", native=depth.s)
     return Change(depth.s, depth.U, depth.u, bytes(depth.b), bytes(depth.a), depth.E * 1000 or None)
-
-
-def _names_of(native: str) -> Sequence[bytes]:
-    """Give the ways in which JSON may write an instrument's name in its stream's."""
-    name = native.lower()
-    return name.encode(), json.dumps(name)[1:-1].encode()
 
 
 def _is_given(value: msgspec.Raw) -> bool:

@@ -1,5 +1,6 @@
 """What the dialects share: the venue's settings, decoding that fails as ``MalformedFrame``, and times."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
@@ -24,6 +25,7 @@ __all__ = [
     "decode",
     "largest_time",
     "most_bytes",
+    "spellings",
     "time_of",
     "written",
 ]
@@ -69,9 +71,9 @@ class VenueFactory(Protocol):
         """Make the venue; does no work."""
 
 
-def written(levels: Sequence[Level]) -> bytes:
-    """Write levels as raw levels, whatever a venue's texts hold: what would end a text early stands escaped there, and
-    is refused by the book.
+def written(levels: Sequence[Level] | Sequence[msgspec.Struct]) -> bytes:
+    """Write levels as raw levels, or structs that are written as arrays of price and size; whatever a venue's texts
+    hold: what would end a text early stands escaped there, and is refused by the book.
     """
     return _write(levels)
 
@@ -110,6 +112,11 @@ def catalogue_of(entries: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], L
         else:
             problems.append(f"expected BASE-QUOTE, received {listing.instrument.symbol!a:.{_SHOWN}}")
     return Catalogue(tuple(listings), len(problems), next(iter(problems), None))
+
+
+def spellings(name: str) -> Sequence[bytes]:
+    """Give the ways in which JSON may write a name."""
+    return name.encode(), json.dumps(name)[1:-1].encode()
 
 
 def cut(payload: bytes | msgspec.Raw) -> str:
