@@ -281,6 +281,14 @@ def _counted(driven: _Driven) -> None:
     driven.give(Frames([coinbase_frame(0, [coinbase_event("snapshot", "BTC-USD", _BIDS, _ASKS)])]))
 
 
+def _chained(driven: _Driven) -> None:
+    driven.give(Frames([okx_frame("BTC-USDT", -1, 50, _BIDS, _ASKS, 1_723_161_255_000, action="snapshot")]))
+
+
+def _topical(driven: _Driven) -> None:
+    driven.give(Frames([bybit_frame("BTCUSDT", 50, _BIDS, _ASKS, 1_723_161_255_000, kind="snapshot")]))
+
+
 def _core_seeds_binance() -> list[bytes]:
     frames = [
         binance_event("BTCUSDT", 102, 103, [("100.10", "0"), ("98", "1")], [("100.20", "3")], 1_723_161_255_400),
@@ -305,6 +313,30 @@ def _core_seeds_coinbase() -> list[bytes]:
         coinbase_frame(1, [{"subscriptions": {"level2": ["BTC-USD"]}}], "subscriptions"),
     ]
     return [*frames, b"\n".join(frames[:2]), _coinbase_book(), *_coinbase_frames()[-5:]]
+
+
+def _core_seeds_okx() -> list[bytes]:
+    frames = [
+        okx_frame("BTC-USDT", 50, 57, [("100.10", "0"), ("98", "1")], [("100.20", "3")], 1_723_161_255_400),
+        okx_frame("BTC-USDT", 57, 3, [], [("100.4", "1")], 1_723_161_255_500),
+        okx_frame("BTC-USDT", 50, 50, [], [], 1_723_161_255_400),
+        okx_frame("ETH-USDT", 5, 7, _BIDS, _ASKS, 1_723_161_255_400),
+        okx_frame("ETH-USDT", -1, 7, _BIDS, _ASKS, 1_723_161_255_400, action="snapshot"),
+    ]
+    books = [okx_book(57, _BIDS, _ASKS, 1_723_161_255_400), okx_book(None, _BIDS, [])]
+    return [*frames, b"\n".join(frames[:2]), b"\n".join(frames), *books, *_okx_frames()[3:7]]
+
+
+def _core_seeds_bybit() -> list[bytes]:
+    frames = [
+        bybit_frame("BTCUSDT", 51, [("100.10", "0"), ("98", "1")], [("100.20", "3")], 1_723_161_255_400),
+        bybit_frame("BTCUSDT", 52, [], [("100.4", "1")], 1_723_161_255_500),
+        bybit_frame("BTCUSDT", 1, _BIDS, _ASKS, 1_723_161_255_600, kind="snapshot"),
+        bybit_frame("BTCUSDT", 1, [], [], 1_723_161_255_600),
+        bybit_frame("ETHUSDT", 7, _BIDS, _ASKS, 1_723_161_255_400, kind="snapshot"),
+    ]
+    book = bybit_book("BTCUSDT", _BIDS, _ASKS, 1_723_161_255_400)
+    return [*frames, b"\n".join(frames[:2]), b"\n".join(frames), book, *_bybit_frames()[2:5]]
 
 
 READERS: Sequence[Reader] = (
@@ -363,5 +395,7 @@ READERS: Sequence[Reader] = (
     ),
     of_function("binance used weight", _used_weight, lambda: [b"1234", b""]),
     Reader("binance core", lambda: _core_of(_spliced, BINANCE, _BINANCE), _core_seeds_binance, short=1000),
+    Reader("okx core", lambda: _core_of(_chained, OKX_SPOT, _OKX), _core_seeds_okx, short=1000),
+    Reader("bybit core", lambda: _core_of(_topical, BYBIT, _BYBIT), _core_seeds_bybit, short=1000),
     Reader("coinbase core", lambda: _core_of(_counted, COINBASE, _COINBASE), _core_seeds_coinbase, short=1000),
 )
