@@ -15,8 +15,8 @@ import attrs
 import msgspec
 
 from market_data_sandbox.book import Book
-from market_data_sandbox.captures import Line, Recording
 from market_data_sandbox.pace import Pace
+from market_data_sandbox.recording import Line, Recording
 from market_data_sandbox.source import Change, Depth, Listener, Listing, Message, Recorded, Source
 from market_data_sandbox.wire import BinanceData, BinanceFrame, CoinbaseEvent, CoinbaseFrame
 

@@ -12,14 +12,13 @@ import yaml
 from starlette.applications import Starlette
 
 from market_data_sandbox.broker import open_broker
-from market_data_sandbox.captures import Recording, load_recordings
+from market_data_sandbox.captures import load_recordings
 from market_data_sandbox.errors import InstrumentError, OutputError
 from market_data_sandbox.exchanges.dialect import dialect_of
 from market_data_sandbox.faults import Faults, load_script
 from market_data_sandbox.market_source import MarketSource
 from market_data_sandbox.options import Options, Venue
-from market_data_sandbox.pace import Pace
-from market_data_sandbox.playing import BinancePlayer, CoinbasePlayer, Player
+from market_data_sandbox.playing import Player
 from market_data_sandbox.source import Source
 from market_data_sandbox.truth import Truth
 from market_data_sandbox.web import listen, web_server
@@ -152,24 +151,16 @@ async def _serve(options: Options) -> AsyncIterator[Running]:
 
 
 def _sources(options: Options) -> dict[Venue, Source]:
-    recordings = load_recordings(options.captures)
     if options.captures:
-        return {
-            venue: _player(recordings.get(venue), options) or _market(venue, (), options) for venue in options.venues
+        players = {
+            venue: recording.format.player(recording, options)
+            for venue, recording in load_recordings(options.captures).items()
         }
+        venues = dict.fromkeys((*options.venues, *players))
+        return {venue: players.get(venue) or _market(venue, (), options) for venue in venues}
     if options.instruments is None:
         return {venue: _market(venue, dialect_of(venue).instruments, options) for venue in options.venues}
     return {venue: _market(venue, options.instruments.get(venue, ()), options) for venue in options.venues}
-
-
-def _player(recording: Recording | None, options: Options) -> Player | None:
-    match recording:
-        case None:
-            return None
-        case Recording(venue=Venue.BINANCE):
-            return BinancePlayer(recording, Pace(options.speed), options.wait_for, options.snapshot_wait_seconds)
-        case _:
-            return CoinbasePlayer(recording, Pace(options.speed), options.wait_for)
 
 
 def _market(venue: Venue, symbols: Sequence[str], options: Options) -> MarketSource:

@@ -42,6 +42,7 @@ class Change:
 
     symbol: str
     first_id: int
+    """Of what was recorded: OKX's `prevSeqId`, Bybit's `u`."""
     last_id: int
     time_ns: int | None
     bids: tuple[Level, ...]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from market_data_sandbox.exchanges.binance_recording import FORMAT
 from market_data_sandbox.exchanges.binance_rest import BinanceRest
 from market_data_sandbox.exchanges.binance_streaming import BinanceExchange
 from market_data_sandbox.exchanges.damage import SidedDamage
@@ -35,5 +36,6 @@ DIALECT = Dialect(
     instruments=("BTC-USDT", "ETH-USDT"),
     damage=SidedDamage(lambda message: {"code": 2, "msg": message}, _sides),
     refusal=lambda status, message: {"code": _CODES.get(status, -1000), "msg": message},
+    recording=FORMAT,
     has_snapshots_by_rest=True,
 )

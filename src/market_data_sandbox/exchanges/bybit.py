@@ -3,6 +3,7 @@
 from typing import Any
 
 from market_data_sandbox.exchanges.bybit_books import WEBSOCKET_PATH, BybitExchange
+from market_data_sandbox.exchanges.bybit_recording import FORMAT
 from market_data_sandbox.exchanges.bybit_rest import BybitRest
 from market_data_sandbox.exchanges.damage import SidedDamage
 from market_data_sandbox.exchanges.dialect import Dialect, Served
@@ -45,5 +46,6 @@ DIALECT = Dialect(
     instruments=("BTC-USDT", "ETH-USDT"),
     damage=SidedDamage(_error, _sides),
     refusal=_refusal,
+    recording=FORMAT,
     websocket_path=WEBSOCKET_PATH,
 )

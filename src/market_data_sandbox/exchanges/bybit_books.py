@@ -21,7 +21,7 @@ from market_data_sandbox.exchanges.damage import encode
 from market_data_sandbox.exchanges.exchange import Exchange
 from market_data_sandbox.exchanges.outlet import Frame, FrameKind, Outlet
 from market_data_sandbox.exchanges.window import Window
-from market_data_sandbox.source import MISSING, Change, Message
+from market_data_sandbox.source import MISSING, Change, Message, Recorded
 
 __all__ = ["DEEPEST", "WEBSOCKET_PATH", "BybitConnection", "BybitExchange", "Topic"]
 
@@ -211,9 +211,23 @@ class BybitExchange(Exchange[BybitConnection]):
     def deliver(self, message: Message) -> None:
         for change in message.changes:
             book = self.source.book(change.symbol)
-            if book is not None:
+            if message.recorded is not None:
+                self._deliver_recorded(change, message.recorded)
+            elif book is not None:
                 for depth, window in self._windows.get(change.symbol, {}).items():
                     self._move(change, book, depth, window)
+
+    def _deliver_recorded(self, change: Change, recorded: Recorded) -> None:
+        """Send a frame to those of its topic; what is recorded is of one depth, and another has nothing to tell."""
+        depth = int(recorded.stream.split(".")[1])
+        window, book = self.window(change.symbol, depth), self.source.book(change.symbol)
+        if window is not None and book is not None:
+            window.move(book)
+            window.sequence, window.changed_ns = change.first_id, change.time_ns
+            self._record(change.symbol, window)
+        kind = FrameKind.SNAPSHOT if change.replaces else FrameKind.UPDATE
+        for connection in self.connections.values():
+            connection.tell(change.symbol, depth, recorded.text, kind)
 
     def window(self, symbol: str, depth: int) -> Window | None:
         """Give what is kept of a book for those who follow it to a depth; None while it is unknown."""

@@ -8,6 +8,7 @@ import msgspec
 
 from market_data_sandbox.book import Book
 from market_data_sandbox.exchanges.coinbase_level2 import CoinbaseExchange
+from market_data_sandbox.exchanges.coinbase_recording import FORMAT
 from market_data_sandbox.exchanges.coinbase_rest import CoinbaseRest
 from market_data_sandbox.exchanges.damage import Damage, encode, far_bid
 from market_data_sandbox.exchanges.dialect import Dialect, Served
@@ -96,5 +97,6 @@ DIALECT = Dialect(
     instruments=("BTC-USD", "ETH-USD"),
     damage=CoinbaseDamage(),
     refusal=_refusal,
+    recording=FORMAT,
     numbers_connections=True,
 )

@@ -16,6 +16,7 @@ from market_data_sandbox.exchanges.damage import Damage
 from market_data_sandbox.exchanges.exchange import Exchange
 from market_data_sandbox.exchanges.seam import Seam
 from market_data_sandbox.options import Options, Venue
+from market_data_sandbox.recording import Format
 from market_data_sandbox.source import Source
 from market_data_sandbox.truth import Truth
 
@@ -56,6 +57,8 @@ class Dialect:
     """How its frames are spoiled."""
     refusal: Callable[[int, str], dict[str, object]]
     """Writes the JSON body of an HTTP refusal of this status and with this message."""
+    recording: Format | None = None
+    """How its recorded frames are played; None where they are not."""
     websocket_path: str = ""
     """What its WebSocket's address has behind host and port."""
     has_snapshots_by_rest: bool = False

@@ -5,6 +5,7 @@ from typing import Any
 from market_data_sandbox.exchanges.damage import SidedDamage
 from market_data_sandbox.exchanges.dialect import Dialect, Served
 from market_data_sandbox.exchanges.okx_books import WEBSOCKET_PATH, OkxExchange, level
+from market_data_sandbox.exchanges.okx_recording import FORMAT
 from market_data_sandbox.exchanges.okx_rest import OkxRest
 from market_data_sandbox.exchanges.seam import Seam
 from market_data_sandbox.market import trimmed_text
@@ -42,5 +43,6 @@ DIALECT = Dialect(
     instruments=("BTC-USDT", "ETH-USDT"),
     damage=SidedDamage(_error, _sides, level),
     refusal=lambda status, message: {"code": _CODES.get(status, _INTERNAL_ERROR), "msg": message, "data": []},
+    recording=FORMAT,
     websocket_path=WEBSOCKET_PATH,
 )

@@ -21,7 +21,7 @@ from market_data_sandbox.exchanges.exchange import Exchange
 from market_data_sandbox.exchanges.outlet import Frame, FrameKind, Outlet
 from market_data_sandbox.exchanges.pacing import Pacing
 from market_data_sandbox.exchanges.window import Window
-from market_data_sandbox.source import MISSING, Message
+from market_data_sandbox.source import MISSING, Change, Message
 
 __all__ = ["BOOK_LEVELS", "WEBSOCKET_PATH", "OkxConnection", "OkxExchange", "level"]
 
@@ -187,6 +187,9 @@ class OkxExchange(Exchange[OkxConnection]):
         for change in message.changes:
             window = self._windows.get(change.symbol)
             book = self.source.book(change.symbol)
+            if message.recorded is not None:
+                self._deliver_recorded(change, message.recorded.text, book, window)
+                continue
             if window is None or book is None:
                 continue
             bids, asks = window.with_absent(window.move(book), change.bids, change.asks)
@@ -196,6 +199,14 @@ class OkxExchange(Exchange[OkxConnection]):
                 text = book_text(change.symbol, "update", before, window.sequence, change.time_ns, bids, asks)
                 for connection in self.connections.values():
                     connection.tell(change.symbol, text, FrameKind.UPDATE)
+
+    def _deliver_recorded(self, change: Change, text: str, book: Book | None, window: Window | None) -> None:
+        if window is not None and book is not None:
+            window.move(book)
+            window.sequence, window.changed_ns = change.last_id, change.time_ns
+        kind = FrameKind.SNAPSHOT if change.replaces else FrameKind.UPDATE
+        for connection in self.connections.values():
+            connection.tell(change.symbol, text, kind)
 
     def window(self, symbol: str) -> Window | None:
         """Give what is kept of a book for those who follow it, from the first of them on; None while it is unknown."""
