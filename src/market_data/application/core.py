@@ -29,7 +29,7 @@ from market_data.application.outgoing import Outgoing
 from market_data.application.ports import Venue, VenueSession
 from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Tell
-from market_data.domain.errors import MalformedFrame
+from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
@@ -357,11 +357,11 @@ class FeedCore:
             return
         try:
             snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
-        except MalformedFrame as error:
+        except (MalformedFrame, RequestFailed) as error:
             self._effects.append(
                 Tell("an answer could not be read", {"instrument": fetch.instrument.key, "problem": str(error)})
             )
-            sync.fetch_failed(fetch.serial, Reason.MALFORMED, None, now)
+            sync.fetch_failed(fetch.serial, error.reason, None, now)
             return
         sync.fetched(fetch.serial, snapshot, now)
 

@@ -79,10 +79,13 @@ class VenueListings:
         together = list(dict.fromkeys(natives))
         groups = [together[at : at + LISTED_AT_ONCE] for at in range(0, len(together), LISTED_AT_ONCE)]
         groups += [[self._venue.native_of(symbol)] for symbol in unlisted]
+        requests = {
+            request.url: (request, group) for group in groups for request in [self._venue.listings_request(group)]
+        }
         answers: list[Catalogue] = []
-        for group in groups:
+        for request, group in requests.values():  # once where the venue gives all whatever is asked for
             try:
-                answers.append(await self._ask(self._venue.listings_request(group)))
+                answers.append(await self._ask(request))
             except RequestFailed as error:
                 if error.status not in _NOT_LISTED:
                     raise

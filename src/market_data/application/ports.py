@@ -159,6 +159,7 @@ class Venue(Protocol):
 
         Raises:
             MalformedFrame: it is not what the venue promises.
+            RequestFailed: it is a refusal, though its status was 200.
         """
         raise NotImplementedError
 
@@ -181,6 +182,7 @@ class Venue(Protocol):
 
         Raises:
             MalformedFrame: it is not what the venue promises.
+            RequestFailed: it is a refusal, though its status was 200.
         """
         raise NotImplementedError
 
@@ -195,6 +197,7 @@ class Venue(Protocol):
 
         Raises:
             MalformedFrame: it is not what the venue promises.
+            RequestFailed: it is a refusal, though its status was 200.
         """
         raise NotImplementedError
 

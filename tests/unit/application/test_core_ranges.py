@@ -27,6 +27,9 @@ from market_data.application.inputs import (
 )
 from market_data.application.ports import Venue
 from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.domain.errors import RequestFailed
+from market_data.domain.events import Snapshot
+from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
 from market_data.domain.sync import SyncSettings
@@ -203,6 +206,29 @@ def test_an_answer_that_can_not_be_read_is_told_and_asked_for_again() -> None:
     outputs = bench.give(Fetched(bench.fetches.pop(BTC), b"<html>busy</html>"))
     assert tells(outputs) == ["an answer could not be read"]
     assert bench.statuses[BTC] == (BookStatus.SYNCING, Reason.MALFORMED)
+    bench.clock.advance(0.5)
+    bench.give(Ticked())
+    bench.give(Fetched(bench.fetches[BTC], binance_book(101, BIDS, ASKS)))
+    bench.frames(binance_event("BTCUSDT", 102, 102, [], []))
+    assert bench.statuses[BTC] == (BookStatus.LIVE, None)
+
+
+class _Refusing(Binance):
+    """Errors come with status 200."""
+
+    def read_book(self, instrument: Instrument, levels: int, body: bytes) -> Snapshot:
+        if b"error" in body:
+            raise RequestFailed("http://127.0.0.1:9", "too many requests", reason=Reason.RATE_LIMITED)
+        return super().read_book(instrument, levels, body)
+
+
+def test_an_answer_that_is_a_refusal_under_status_200_is_its_reason_and_asked_for_again() -> None:
+    bench = Bench(venue=_Refusing(Endpoint("binance", "ws://127.0.0.1:9", "http://127.0.0.1:9", 200, 4, 3000)))
+    bench.give(Started())
+    bench.give(Opened())
+    bench.frames(binance_event("BTCUSDT", 101, 101, [], []))
+    bench.give(Fetched(bench.fetches.pop(BTC), b'{"error":["EGeneral:Too many requests"]}'))
+    assert bench.statuses[BTC] == (BookStatus.SYNCING, Reason.RATE_LIMITED)
     bench.clock.advance(0.5)
     bench.give(Ticked())
     bench.give(Fetched(bench.fetches[BTC], binance_book(101, BIDS, ASKS)))

@@ -95,7 +95,7 @@ def most_bytes(levels: int) -> int:
     return 2 * levels * _MOST_LEVEL_BYTES + _MOST_OTHER_BYTES
 
 
-def catalogue_of(entries: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], Listing | None]) -> Catalogue:
+def catalogue_of(entries: Iterable[T], read: Callable[[T], Listing | None]) -> Catalogue:
     """Read the entries of a listing one by one, so that an odd one costs only itself; None is one to pass over."""
     listings: list[Listing] = []
     problems: list[str] = []
