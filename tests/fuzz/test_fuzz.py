@@ -28,6 +28,7 @@ _NOT_READERS = {
     "adapters/kafka/producer.py:append": "is given our own records",
     "adapters/kafka/publication.py:_take": "is given our own records",
     "adapters/kafka/reading.py:_is_old": "compares two numbers that the client library has read",
+    "adapters/venues/kraken.py:_digits_of_json": "is given the levels of our own book",
 }
 """Functions that take such a type and read nothing of it, with the reason."""
 

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tests.fuzz.readers import Read, Reader, of_function
+from tests.support import bitstamp, kraken
+from tests.support.bitstamp import BITSTAMP
 from tests.support.bounds import bounds
 from tests.support.captures import excerpt, lines
 from tests.support.engines import book_engine
+from tests.support.kraken import KRAKEN
 from tests.support.venues import (
     BINANCE,
     BYBIT,
@@ -32,7 +35,7 @@ from market_data.application.core import FeedCore
 from market_data.application.inputs import Fetched, Frames, Input, Opened, Started, Ticked
 from market_data.application.ports import Venue, VenueSession
 from market_data.domain.effects import Fetch
-from market_data.domain.errors import MalformedFrame
+from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Change, Event, Numbered, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
@@ -45,6 +48,8 @@ _FRAMES = 40
 _YEAR_10000 = 253_402_300_800_000_000
 _BIDS, _ASKS = [("100.10", "1"), ("100.00", "2.5")], [("100.20", "0.5"), ("100.3", "7")]
 _BINANCE = [Instrument("binance", "BTC-USDT", "BTCUSDT"), Instrument("binance", "ETH-USDT", "ETHUSDT")]
+_KRAKEN = [kraken.BTC, kraken.ETH]
+_BITSTAMP = [bitstamp.BTC, bitstamp.ETH]
 _COINBASE = [Instrument("coinbase", "BTC-USD", "BTC-USD"), Instrument("coinbase", "ETH-USD", "ETH-USD")]
 
 _OKX = [Instrument("okx", symbol, symbol) for symbol in ("BTC-USDT", "ETH-USDT")]
@@ -83,6 +88,53 @@ def _coinbase_frames() -> list[bytes]:
         b'{"type":"error","message":"Failed to subscribe","reason":"No channels"}',
         *_real("coinbase_ten_products_excerpt.gz"),
     ]
+
+
+def _kraken_frames() -> list[bytes]:
+    book = {"bids": [], "asks": [], "checksum": 0}
+    return [
+        *kraken.frames_of(excerpt("kraken_btcusd_excerpt.gz")),
+        *list(kraken.frames_of(excerpt("kraken_minagbp_resubscribe_excerpt.gz")))[:12],
+        kraken.book_frame("update", "ETH/USD", _BIDS, _ASKS, kraken.naive_checksum(_BIDS, _ASKS)),
+        _json({"channel": "book", "type": "update", "data": [{"symbol": "BTC/USD", **book}, {"symbol": "ETH/USD"}]}),
+        kraken.acknowledgement("ETH/USD"),
+        b'{"error":"Currency pair not supported ETH/USD","method":"subscribe","req_id":1,"success":false}',
+        b'{"error":"Subscription Not Found","method":"unsubscribe","symbol":"ETH/USD","success":false}',
+        b'{"method":"pong","req_id":42,"time_in":"2026-08-24T22:21:58.343688Z"}',
+    ]
+
+
+def _kraken_listings() -> bytes:
+    pairs = [("BTC", "USD", "online"), ("DOGE", "EUR", "post_only"), ("OLD", "USD", "delisted")]
+    found = {f"{base}/{quote}": {"base": base, "quote": quote, "status": status} for base, quote, status in pairs}
+    return _json({"error": [], "result": found})
+
+
+def _bitstamp_frames() -> list[bytes]:
+    return [
+        bitstamp.book_frame("btcusd", 1_787_612_486_338_338, _BIDS, _ASKS),
+        bitstamp.acknowledgement("ethusd"),
+        b'{"event":"bts:error","channel":"","data":{"code":null,"message":"Incorrect JSON format."}}',
+        b'{"event":"bts:request_reconnect","channel":"","data":""}',
+        b'{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}',
+        *bitstamp.real_frames(),
+    ]
+
+
+def _bitstamp_book() -> bytes:
+    return _json({"timestamp": "1787612488", "microtimestamp": "1787612488755002", "bids": _BIDS, "asks": _ASKS})
+
+
+def _bitstamp_listings() -> bytes:
+    market = {
+        "name": "BTC/USD",
+        "market_symbol": "btcusd",
+        "base_currency": "BTC",
+        "counter_currency": "USD",
+        "trading": "Enabled",
+        "market_type": "SPOT",
+    }
+    return _json([market, {**market, "market_symbol": "btcusd-perp", "market_type": "PERPETUAL"}])
 
 
 def _coinbase_book() -> bytes:
@@ -289,6 +341,16 @@ def _topical(driven: _Driven) -> None:
     driven.give(Frames([bybit_frame("BTCUSDT", 50, _BIDS, _ASKS, 1_723_161_255_000, kind="snapshot")]))
 
 
+def _summed(driven: _Driven) -> None:
+    driven.give(Frames([kraken.acknowledgement("BTC/USD")]))
+    driven.give(Frames([kraken.book_frame("snapshot", "BTC/USD", _BIDS, _ASKS, kraken.naive_checksum(_BIDS, _ASKS))]))
+
+
+def _unproven(driven: _Driven) -> None:
+    driven.give(Frames([bitstamp.acknowledgement("btcusd")]))
+    driven.give(Frames([bitstamp.book_frame("btcusd", 1_723_161_255_000_000, _BIDS, _ASKS)]))
+
+
 def _core_seeds_binance() -> list[bytes]:
     frames = [
         binance_event("BTCUSDT", 102, 103, [("100.10", "0"), ("98", "1")], [("100.20", "3")], 1_723_161_255_400),
@@ -337,6 +399,28 @@ def _core_seeds_bybit() -> list[bytes]:
     ]
     book = bybit_book("BTCUSDT", _BIDS, _ASKS, 1_723_161_255_400)
     return [*frames, b"\n".join(frames[:2]), b"\n".join(frames), book, *_bybit_frames()[2:5]]
+
+
+def _core_seeds_kraken() -> list[bytes]:
+    time, gone = "2024-08-08T23:54:16.100000Z", [("100.10", "0"), ("98.00", "1")]
+    bids = [("100.00", "2.5"), ("98.00", "1")]
+    frames = [
+        kraken.book_frame("update", "BTC/USD", gone, [], kraken.naive_checksum(bids, _ASKS), time),
+        kraken.book_frame("update", "BTC/USD", gone, [], 7, time),
+        kraken.book_frame("snapshot", "ETH/USD", _BIDS, _ASKS, kraken.naive_checksum(_BIDS, _ASKS), time),
+        kraken.book_frame("snapshot", "BTC/USD", bids, _ASKS, kraken.naive_checksum(bids, _ASKS), time),
+    ]
+    return [*frames, b"\n".join(frames[:2]), b"\n".join(frames), *_kraken_frames()[-6:]]
+
+
+def _core_seeds_bitstamp() -> list[bytes]:
+    time = 1_723_161_256_000_000
+    frames = [
+        bitstamp.book_frame("btcusd", time, _BIDS, [("100.20", "3")]),
+        bitstamp.book_frame("btcusd", time + 1, _BIDS[:1], _ASKS),
+        bitstamp.book_frame("ethusd", time, _BIDS, _ASKS),
+    ]
+    return [*frames, b"\n".join(frames), _bitstamp_book(), *_bitstamp_frames()[1:5]]
 
 
 READERS: Sequence[Reader] = (
@@ -394,8 +478,51 @@ READERS: Sequence[Reader] = (
         MalformedFrame,
     ),
     of_function("binance used weight", _used_weight, lambda: [b"1234", b""]),
+    of_function(
+        "kraken frame",
+        _session(KRAKEN, _KRAKEN),
+        _kraken_frames,
+        MalformedFrame,
+        tokens=(b"BTC/USD", b'"symbol":', b'"price":', b"1e-8"),
+    ),
+    of_function(
+        "kraken book",
+        _book(KRAKEN, _KRAKEN[0]),
+        lambda: [
+            b'{"error":[],"result":{"XXBTZUSD":{"asks":[["78858.30000","4.520",1787609576]],"bids":[]}}}',
+            b'{"error":["EQuery:Unknown asset pair"]}',
+        ],
+        MalformedFrame,
+        RequestFailed,
+    ),
+    of_function(
+        "kraken listings",
+        KRAKEN.read_listings,
+        lambda: [_kraken_listings(), b'{"error":["EGeneral:Too many requests"]}'],
+        MalformedFrame,
+        RequestFailed,
+    ),
+    of_function(
+        "kraken clock",
+        _clock(KRAKEN),
+        lambda: [b'{"error":[],"result":{"unixtime":1787609576,"rfc1123":"Mon, 24 Aug 26 22:12:56 +0000"}}'],
+        MalformedFrame,
+        RequestFailed,
+    ),
+    of_function(
+        "bitstamp frame",
+        _session(BITSTAMP, _BITSTAMP),
+        _bitstamp_frames,
+        MalformedFrame,
+        tokens=(b"order_book_btcusd", b'"event":"data"'),
+    ),
+    of_function("bitstamp book", _book(BITSTAMP, _BITSTAMP[0]), lambda: [_bitstamp_book()], MalformedFrame),
+    of_function("bitstamp listings", BITSTAMP.read_listings, lambda: [_bitstamp_listings()], MalformedFrame),
+    of_function("bitstamp clock", _clock(BITSTAMP), lambda: [_bitstamp_book()], MalformedFrame),
     Reader("binance core", lambda: _core_of(_spliced, BINANCE, _BINANCE), _core_seeds_binance, short=1000),
     Reader("okx core", lambda: _core_of(_chained, OKX_SPOT, _OKX), _core_seeds_okx, short=1000),
     Reader("bybit core", lambda: _core_of(_topical, BYBIT, _BYBIT), _core_seeds_bybit, short=1000),
     Reader("coinbase core", lambda: _core_of(_counted, COINBASE, _COINBASE), _core_seeds_coinbase, short=1000),
+    Reader("kraken core", lambda: _core_of(_summed, KRAKEN, _KRAKEN), _core_seeds_kraken, short=1000),
+    Reader("bitstamp core", lambda: _core_of(_unproven, BITSTAMP, _BITSTAMP), _core_seeds_bitstamp, short=1000),
 )

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, ClassVar
 
 import attrs
+from tests.support import bitstamp, kraken
 from tests.support.naive import NaiveBook
 from tests.support.venues import (
     BINANCE,
@@ -99,6 +100,8 @@ class Voice(ABC):
 
     venue: ClassVar[Venue]
     symbols: ClassVar[Sequence[str]] = ("BTC-USDT", "ETH-USDT")
+    names_first: ClassVar[bool] = True
+    """A frame says whose it is before its levels."""
     spares_others: ClassVar[bool] = False
     """What it refuses of one instrument costs the others of the connection nothing in the end."""
 
@@ -256,10 +259,87 @@ class BybitVoice(Voice):
         return bybit_book(native, *self.market.books[native].top(levels), self.market.time_ms)
 
 
+class KrakenVoice(Voice):
+    """Each message has the checksum of the best ten levels; what falls out of them is not told."""
+
+    venue = kraken.KRAKEN
+
+    @classmethod
+    def open_market(cls) -> Market:
+        return Market([kraken.BTC, kraken.ETH])
+
+    def answer(self, message: str) -> Sequence[bytes]:
+        sent = json.loads(message)
+        verb, number = sent["method"], sent["req_id"]
+        frames: list[bytes] = []
+        for native in sent["params"]["symbol"]:
+            if native not in self.market.refused:
+                frames.append(kraken.acknowledgement(native, method=verb, number=number))
+                frames += [self._frame("snapshot", native, *self._best(native))] if verb == "subscribe" else []
+            elif verb == "subscribe":
+                text = f"Currency pair not supported {native}"
+                frames.append(_json({"error": text, "method": verb, "req_id": number, "success": False}))
+        return frames
+
+    def change(self, native: str) -> bytes:
+        before = self._best(native)
+        self.market.move(native)
+        book, after = self.market.books[native], self._best(native)
+        told: list[list[Level]] = []
+        for side, old, new in zip((book.bids, book.asks), before, after, strict=True):
+            held = {level[0] for level in side.levels.values()}
+            told.append([*((price, "0") for price, _ in old if price not in held), *(set(new) - set(old))])
+        return self._frame("update", native, told[0], told[1])
+
+    def _best(self, native: str) -> Sides:
+        return self.market.books[native].top(10)
+
+    def _frame(self, kind: str, native: str, bids: Sequence[Level], asks: Sequence[Level]) -> bytes:
+        checksum = kraken.naive_checksum(*self._best(native))
+        return kraken.book_frame(kind, native, bids, asks, checksum, self.market.time)
+
+    def book(self, native: str, levels: int) -> bytes:
+        sides = [[[*level, 0] for level in side] for side in self.market.books[native].top(levels)]
+        return _json({"error": [], "result": {native: {"bids": sides[0], "asks": sides[1]}}})
+
+
+class BitstampVoice(Voice):
+    """Each message is the whole of the best levels; a quiet market says nothing, not even at first."""
+
+    venue = bitstamp.BITSTAMP
+    names_first = False
+
+    @classmethod
+    def open_market(cls) -> Market:
+        return Market([bitstamp.BTC, bitstamp.ETH])
+
+    def answer(self, message: str) -> Sequence[bytes]:
+        sent = json.loads(message)
+        if sent["event"] == "bts:heartbeat":
+            return [b'{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}']
+        native = sent["data"]["channel"].removeprefix("order_book_")
+        if sent["event"] != "bts:subscribe":
+            return [_json({"event": "bts:unsubscription_succeeded", **sent["data"], "data": {}})]
+        if native in self.market.refused:
+            told = {"code": None, "message": "Invalid channel provided."}
+            return [_json({"event": "bts:error", "channel": "", "data": told})]
+        return [bitstamp.acknowledgement(native)]
+
+    def change(self, native: str) -> bytes:
+        self.market.move(native)
+        return bitstamp.book_frame(native, self.market.time_ms * 1000, *self.market.whole(native))
+
+    def book(self, native: str, levels: int) -> bytes:  # noqa: ARG002 - it is served whole
+        bids, asks = self.market.whole(native)
+        return _json({"microtimestamp": str(self.market.time_ms * 1000), "bids": bids, "asks": asks})
+
+
 VOICES: Mapping[str, Sequence[type[Voice]]] = {
     "binance": (BinanceVoice,),
+    "bitstamp": (BitstampVoice,),
     "bybit": (BybitVoice,),
     "coinbase": (CoinbaseVoice,),
+    "kraken": (KrakenVoice,),
     "okx": (OKXVoice, OKXVoiceWithoutSnapshots),
 }
 """By dialect: every way in which its venue is known to speak."""

@@ -241,6 +241,13 @@ def test_levels_that_a_dialect_does_not_offer_are_refused(faults: Faults) -> Non
     )
 
 
+def test_a_depth_that_a_venue_would_refuse_is_refused_with_those_it_offers(faults: Faults) -> None:
+    (fault,) = faults("venues:\n  kraken: {book_levels: 20}")
+    assert fault == (
+        "config/local.yaml:2: venues.kraken.book_levels: expected one of 10, 25, 100, 500, 1000, or null, received 20"
+    )
+
+
 def test_a_disabled_exchange_does_not_bind_the_others(faults: Faults) -> None:
     assert faults("venues:\n  binance_us: {snapshot_limit: 100}") == []
 
@@ -288,8 +295,8 @@ def test_a_disabled_exchange_does_not_bind_the_others(faults: Faults) -> None:
             id="misspelt exchange",
         ),
         pytest.param(
-            "venues:\n  krakenspot:\n    enabled: false",
-            "config/local.yaml:2: venues.krakenspot: missing dialect, websocket_url, rest_url, instruments, "
+            "venues:\n  gateio:\n    enabled: false",
+            "config/local.yaml:2: venues.gateio: missing dialect, websocket_url, rest_url, instruments, "
             "instruments_per_connection, messages_per_second",
             id="exchange that is like none",
         ),
@@ -344,15 +351,15 @@ def test_a_key_missing_in_the_base_file_is_told(tmp_path: Path) -> None:
 
 def test_a_new_exchange_is_one_stanza(tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text(
-        "venues:\n  kraken:\n    enabled: true\n    dialect: coinbase\n    websocket_url: wss://ws.kraken.com/v2\n"
-        "    rest_url: https://api.kraken.com\n    instruments: [BTC-USD]\n    instruments_per_connection: 50\n"
+        "venues:\n  gateio:\n    enabled: true\n    dialect: coinbase\n    websocket_url: wss://api.gateio.ws/ws/v4\n"
+        "    rest_url: https://api.gateio.ws\n    instruments: [BTC-USD]\n    instruments_per_connection: 50\n"
         "    messages_per_second: 1\n"
     )
 
-    kraken = load_settings("test", [tmp_path / "more.yaml"], environ={}, folder=tmp_path).settings.venues["kraken"]
+    gateio = load_settings("test", [tmp_path / "more.yaml"], environ={}, folder=tmp_path).settings.venues["gateio"]
 
-    assert kraken.instruments == ("BTC-USD",)
-    assert kraken.snapshot_limit is None
+    assert gateio.instruments == ("BTC-USD",)
+    assert gateio.snapshot_limit is None
 
 
 def test_a_long_text_is_cut_in_a_fault(faults: Faults) -> None:

@@ -250,8 +250,8 @@ class FeedCore:
             if len(events) > 1:
                 for sync in self._books.touched_by(events):
                     sync.settle(now)
-            elif events and type(events[0]) is Change:
-                for sync in self._books.by_native.get(events[0].native, ()):
+            elif events and isinstance(only := events[0], (Change, Snapshot)):
+                for sync in self._books.by_native.get(only.native, ()):
                     sync.settle(now)
 
     def _hear(self, now: Moment, *, is_whole: bool) -> None:

@@ -411,5 +411,7 @@ class BookSync(ABC):
                 self._received_time,
                 self.sequence,
                 self.epoch,
+                self._continuity.proof,
+                self._continuity.proven_levels,
             )
         )

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.support.kraken import KRAKEN
 from tests.support.network import FakeNetwork
 from tests.support.venues import BINANCE
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
@@ -34,3 +35,14 @@ async def test_several_answers_are_one_catalogue_with_the_first_problem_of_what_
     assert catalogue.unreadable == 2
     assert catalogue.problem is not None
     assert len(network.requests) == 3
+
+
+async def test_a_venue_that_gives_all_whatever_is_asked_for_is_asked_once() -> None:
+    pair = {"base": "BTC", "quote": "USD", "status": "online"}
+    body = json.dumps({"error": [], "result": {"BTC/USD": pair}}).encode()
+    clock = LoopClock()
+    network = FakeNetwork(clock, answers={"AssetPairs": lambda _: body})
+    listings = VenueListings(KRAKEN, network, WeightBudget(KRAKEN.weight_per_minute, clock))
+    catalogue = await listings.ask_about([f"COIN{number}/USD" for number in range(250)], ["ETH-USD", "SOL-USD"])
+    assert [listing.instrument.symbol for listing in catalogue] == ["BTC-USD"]
+    assert len(network.requests) == 1
