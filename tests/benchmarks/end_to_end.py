@@ -6,16 +6,19 @@ python -m tests.benchmarks.end_to_end --variant old=/path/to/tree --variant plai
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -25,6 +28,7 @@ from tests.support.brokers import missing, process_broker
 HERE = Path(__file__).resolve().parents[2]
 _PARTITIONS = 12
 _INSTRUMENTS = 20
+INSTRUMENTS = tuple(f"S{number:03}-USDT" for number in range(_INSTRUMENTS))
 _LEVELS = 46
 _RATES = (500, 2000)
 _BURST = 30_000
@@ -40,8 +44,43 @@ offsets. Latency is Kafka's time of a record less the venue's time of its event,
 
 
 @attrs.frozen
+class Launch:
+    """How a process is started."""
+
+    command: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str] = attrs.field(factory=dict)
+
+
+class Program(Protocol):
+    """What follows the feed and publishes what changed."""
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        ...
+
+    @property
+    def partitions(self) -> Sequence[TopicPartition]:
+        """Say where its records go."""
+        ...
+
+    def launch(self, port: int, brokers: str, folder: Path) -> Launch:
+        """Say how it is started for a feed and a broker; the folder is for what it may write."""
+        ...
+
+    def begin(self, producing: "Producing") -> None:
+        """Bring it to publish something about each instrument."""
+        ...
+
+    def sent(self, value: bytes) -> tuple[str, float] | None:
+        """Read of a record whose book it is and when the venue sent it, in ms; None: it is not of an event."""
+        ...
+
+
+@attrs.frozen
 class Variant:
-    """A tree, and settings that differ."""
+    """A tree of ours, and settings that differ."""
 
     name: str
     tree: Path
@@ -54,15 +93,52 @@ class Variant:
         tree, *settings = rest.split(",")
         return cls(name, Path(tree).resolve(), tuple(settings))
 
+    @property
+    def topic(self) -> str:
+        """Make a topic's name of its own."""
+        return re.sub(r"[^\w.-]+", "-", self.name)
+
+    @property
+    def partitions(self) -> Sequence[TopicPartition]:
+        """Give the partitions of one topic."""
+        return [TopicPartition(self.topic, number) for number in range(_PARTITIONS)]
+
+    def launch(self, port: int, brokers: str, folder: Path) -> Launch:  # noqa: ARG002 - it writes nothing
+        """Start ``produce``."""
+        settings = {
+            "venues.coinbase.enabled": "false",
+            "venues.binance.websocket_url": f"ws://127.0.0.1:{port}",
+            "venues.binance.rest_url": f"http://127.0.0.1:{port}",
+            "venues.binance.instruments": f"[{', '.join(INSTRUMENTS)}]",
+            "venues.binance.request_weight_per_minute": "1000000",
+            "kafka.brokers": brokers,
+            "kafka.topics.books": self.topic,
+            "kafka.partitions": f"{_PARTITIONS}",
+            "log.level": "WARNING",
+        }
+        pairs = [f"{name}={value}" for name, value in settings.items()] + list(self.settings)
+        words = [word for pair in pairs for word in ("--set", pair)]
+        command = [sys.executable, "-m", "app", "produce", "--env", "local", *words]
+        return Launch(command, self.tree, {"PYTHONPATH": str(self.tree / "src")})
+
+    def begin(self, producing: "Producing") -> None:
+        """Do nothing: each instrument says syncing, then live."""
+
+    def sent(self, value: bytes) -> tuple[str, float] | None:
+        """Read a live record."""
+        book = json.loads(value)
+        return (book["symbol"], (book["event_time"] or 0) / 1000) if book["status"] == "live" else None
+
 
 class Topic:
-    """How many records a topic has, and how long they took."""
+    """How many records a program's topics have, and how long they took."""
 
-    def __init__(self, brokers: str, name: str) -> None:
+    def __init__(self, brokers: str, program: Program) -> None:
         settings = {"bootstrap.servers": brokers, "group.id": "unused", "enable.auto.commit": False, "log_level": 0}
         self._consumer = Consumer(settings)
         self._last: dict[str, int] = {}
-        self._partitions = [TopicPartition(name, number) for number in range(_PARTITIONS)]
+        self._sent = program.sent
+        self._partitions = program.partitions
 
     def ends(self) -> list[int]:
         """Give each partition's end."""
@@ -82,20 +158,20 @@ class Topic:
         while count > 0 and time.monotonic() < until:
             for message in self._consumer.consume(2000, 1.0):
                 count -= 1
-                book = json.loads(message.value())
-                symbol, sent = book["symbol"], book["event_time"] or 0
-                if book["status"] == "live" and sent > last.get(symbol, 0):
-                    taken.append(message.timestamp()[1] - sent / 1000)
-                last[symbol] = sent
+                if read := self._sent(message.value()):
+                    symbol, sent = read
+                    if sent > last.get(symbol, 0):
+                        taken.append(message.timestamp()[1] - sent)
+                    last[symbol] = sent
         self._consumer.unassign()  # else each later question waits behind a fetch
         return taken
 
 
 @attrs.define
 class Producing:
-    """A running variant with a feed and a topic of its own."""
+    """A running program with a feed and topics of its own."""
 
-    variant: Variant
+    program: Program
     feed: "subprocess.Popen[str]"
     process: "subprocess.Popen[str]"
     topic: Topic
@@ -117,17 +193,21 @@ class Producing:
         while sum(ends := self.topic.ends()) < at_least:
             if self.process.poll() is not None or time.monotonic() > until:
                 said = self.log.read_text()[-2000:]
-                raise SystemExit(f"{self.variant.name}: {sum(ends)} records of {at_least}\n{said}")
+                raise SystemExit(f"{self.program.name}: {sum(ends)} records of {at_least}\n{said}")
             time.sleep(0.1)
         return ends
 
-    def phase(self, command: str) -> "Phase":
-        """Do one phase."""
+    def order(self, command: str) -> int:
+        """Let the feed do something; give its events."""
         assert self.feed.stdin is not None
         assert self.feed.stdout is not None
-        begins, spent, wakes = self.topic.ends(), self.cpu_seconds(), self.wakes()
         print(command, file=self.feed.stdin, flush=True)
-        events = int(self.feed.stdout.readline())
+        return int(self.feed.stdout.readline())
+
+    def phase(self, command: str) -> "Phase":
+        """Do one phase."""
+        begins, spent, wakes = self.topic.ends(), self.cpu_seconds(), self.wakes()
+        events = self.order(command)
         ends = self.settle(sum(begins) + events)
         spent, wakes = self.cpu_seconds() - spent, self.wakes() - wakes
         records = sum(ends) - sum(begins)
@@ -151,19 +231,12 @@ class Phase:
 
 
 @contextmanager
-def _running(variant: Variant, brokers: str, core: int, folder: Path) -> Iterator[Producing]:
+def _running(program: Program, brokers: str, core: int, folder: Path, *, turnover: bool) -> Iterator[Producing]:
+    sizes = ("--instruments", f"{_INSTRUMENTS}", "--levels", f"{_LEVELS}", *(("--turnover",) if turnover else ()))
     with ExitStack() as stack:
         feed = stack.enter_context(
             subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "tests.benchmarks.feed",
-                    "--instruments",
-                    f"{_INSTRUMENTS}",
-                    "--levels",
-                    f"{_LEVELS}",
-                ],
+                [sys.executable, "-m", "tests.benchmarks.feed", *sizes],
                 cwd=HERE,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -172,39 +245,25 @@ def _running(variant: Variant, brokers: str, core: int, folder: Path) -> Iterato
         )
         stack.callback(feed.kill)
         assert feed.stdout is not None
-        port = int(feed.stdout.readline())
-        settings = {
-            "venues.coinbase.enabled": "false",
-            "venues.binance.websocket_url": f"ws://127.0.0.1:{port}",
-            "venues.binance.rest_url": f"http://127.0.0.1:{port}",
-            "venues.binance.instruments": f"[{', '.join(f'S{number:03}-USDT' for number in range(_INSTRUMENTS))}]",
-            "venues.binance.request_weight_per_minute": "1000000",
-            "kafka.brokers": brokers,
-            "kafka.topics.books": variant.name,
-            "kafka.partitions": f"{_PARTITIONS}",
-            "log.level": "WARNING",
-        }
-        pairs = [f"{name}={value}" for name, value in settings.items()] + list(variant.settings)
-        words = [word for pair in pairs for word in ("--set", pair)]
-        environment = os.environ | {"PYTHONPATH": str(variant.tree / "src")}
-        log = folder / f"{variant.name}.log"
+        launch = program.launch(int(feed.stdout.readline()), brokers, folder)
+        log = folder / f"{uuid.uuid4()}.log"
         stderr = stack.enter_context(log.open("w"))
         process = stack.enter_context(
             subprocess.Popen(
-                [sys.executable, "-m", "app", "produce", "--env", "local", *words],
-                cwd=variant.tree,
-                env=environment,
+                launch.command,
+                cwd=launch.folder,
+                env=os.environ | launch.environment,
                 stderr=stderr,
                 text=True,
                 preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509 - single thread
             )
         )
         stack.callback(process.send_signal, signal.SIGTERM)
-        yield Producing(variant, feed, process, Topic(brokers, variant.name), log)
+        yield Producing(program, feed, process, Topic(brokers, program), log)
 
 
 def _wait_until_live(producing: Producing) -> None:
-    """Each instrument says syncing, then live."""
+    producing.program.begin(producing)
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
         try:
@@ -215,17 +274,24 @@ def _wait_until_live(producing: Producing) -> None:
     time.sleep(3)
 
 
-def measure(variants: Sequence[Variant], effort: Effort) -> Iterable[Result]:
-    """Let the variants take turns at each load."""
+def take_turns(
+    programs: Sequence[Program], effort: Effort, burst: int = _BURST, *, turnover: bool = False
+) -> dict[str, dict[str, list[Phase]]]:
+    """Let the programs take turns at each load; give by load and name what each round showed.
+
+    With a turnover the levels of the feed come and go, else they only change their sizes.
+    """
     core = max(os.sched_getaffinity(0))
-    seconds, burst = (0.5, 500) if effort.is_small else (_SECONDS, _BURST)
+    seconds, burst = (0.5, 500) if effort.is_small else (_SECONDS, burst)
     loads = {f"{rate:,} events a second": f"rate {rate} {seconds:g}" for rate in _RATES}
     loads["saturation"] = f"burst {burst}"
-    found: dict[str, dict[str, list[Phase]]] = {load: {each.name: [] for each in variants} for load in loads}
+    found: dict[str, dict[str, list[Phase]]] = {load: {each.name: [] for each in programs} for load in loads}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         broker = stack.enter_context(process_broker(folder / "home"))
-        running = [stack.enter_context(_running(each, broker.brokers, core, folder)) for each in variants]
+        running = [
+            stack.enter_context(_running(each, broker.brokers, core, folder, turnover=turnover)) for each in programs
+        ]
         for each in running:
             _wait_until_live(each)
             each.phase("rate 500 2")
@@ -233,12 +299,24 @@ def measure(variants: Sequence[Variant], effort: Effort) -> Iterable[Result]:
             at = number % len(running)
             for load, order in loads.items():
                 for each in running[at:] + running[:at]:
-                    found[load][each.variant.name].append(each.phase(order))
-    for load, phases in found.items():
-        yield results(load, phases)
+                    found[load][each.program.name].append(each.phase(order))
+    return found
 
 
-def results(load: str, phases: Mapping[str, Sequence[Phase]]) -> Result:
+def measure(variants: Sequence[Variant], effort: Effort) -> Iterable[Result]:
+    """Let variants of ours take turns."""
+    for load, found in take_turns(variants, effort).items():
+        yield results(load, found)
+
+
+def results(
+    load: str,
+    phases: Mapping[str, Sequence[Phase]],
+    *,
+    name: str = "end_to_end",
+    title: str = "End to end",
+    method: str = _METHOD,
+) -> Result:
     """Give the figures of one load; the first variant is what the others are held against."""
     notes = []
     for variant, each in phases.items():
@@ -249,8 +327,8 @@ def results(load: str, phases: Mapping[str, Sequence[Phase]]) -> Result:
             f"woken {wakes:.2f} times a record"
         )
     values = {variant: [phase.cpu_us for phase in each] for variant, each in phases.items()}
-    name = "end_to_end_" + load.partition(" ")[0].replace(",", "")
-    return Result(name, f"End to end, {load}", _METHOD, "µs CPU a record", values, next(iter(phases)), notes)
+    name = f"{name}_{load.partition(' ')[0].replace(',', '')}"
+    return Result(name, f"{title}, {load}", method, "µs CPU a record", values, next(iter(phases)), notes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
