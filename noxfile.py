@@ -168,6 +168,22 @@ def bench_peers(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_peers_kafka(session: nox.Session) -> None:
+    """Measure CPU a record from socket to broker beside cryptofeed with its own Kafka sink; needs what broker needs."""
+    _install_fast(session)
+    peers, environment = Path("tests/benchmarks/peers"), Path(session.create_tmp()).resolve() / "cryptofeed"
+    pins = [
+        *(peers / "requirements.txt").read_text(encoding="utf-8").split(),
+        *Path("requirements.lock").read_text().split(),
+    ]
+    wanted = [pin for pin in pins if pin.partition("==")[0] in {"cryptofeed", "aiokafka"}]
+    python = str(environment / "bin" / "python")
+    session.run("python", "-m", "venv", str(environment), silent=True)
+    session.run(python, "-m", "pip", "install", "-q", *wanted, external=True)
+    session.run("python", "-m", "tests.benchmarks.peers.publishing", python, *session.posargs)
+
+
+@nox.session
 def bench_socket(session: nox.Session) -> None:
     """Measure our transport beside httpx-ws, websockets, aiohttp and picows, on both event loops."""
     _install(session)

@@ -114,12 +114,17 @@ def _versions(python: Path) -> dict[str, str]:
     """Say what is installed there.
 
     Raises:
-        CalledProcessError: one is not.
+        SystemExit: something is missing.
     """
     names = ("cryptofeed", "aiokafka", "websockets", "aiohttp", "order-book", "yapic.json", "uvloop")
     code = f"import json; from importlib.metadata import version; print(json.dumps({{n: version(n) for n in {names}}}))"
     asked = [f"{python}", "-c", code]
-    said: dict[str, str] = json.loads(subprocess.run(asked, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    try:
+        done = subprocess.run(asked, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        why = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        raise SystemExit(f"{python} does not have cryptofeed and aiokafka ({why}): nox -s bench_peers_kafka") from None
+    said: dict[str, str] = json.loads(done.stdout)
     return said
 
 
