@@ -14,10 +14,11 @@ import attrs
 from market_data_sandbox.book import Level
 from market_data_sandbox.source import Listing
 
-__all__ = ["MarketBook", "Step", "fixed_text", "listing_of", "opening_price", "trimmed_text"]
+__all__ = ["MarketBook", "Step", "exact_text", "fixed_text", "listing_of", "opening_price", "trimmed_text"]
 
 _OPENING_PRICES = {"BTC": 61837.5, "ETH": 2683.2, "SOL": 154.6, "XRP": 0.6134, "DOGE": 0.1021}
 _WIDEST_SPREAD_TICKS = 40
+_MEAN_SIZE = 0.4
 _IDLE = 0.05
 _TRADE = 0.12
 _LEAST_LEFT = 40
@@ -51,17 +52,23 @@ def trimmed_text(value: int, decimals: int) -> str:
     return f"{whole}.{fraction:0{decimals}d}".rstrip("0").rstrip(".") if decimals else str(whole)
 
 
+def exact_text(value: int, decimals: int) -> str:
+    """Write a whole number of ticks as Kraken and Bitstamp do: with exactly its decimals."""
+    whole, fraction = divmod(value, 10**decimals)
+    return f"{whole}.{fraction:0{decimals}d}" if decimals else str(whole)
+
+
 def opening_price(base: str, random: Random) -> float:
     """Give the price that a market opens at."""
     return _OPENING_PRICES.get(base) or random.uniform(1.0, 500.0)
 
 
-def listing_of(symbol: str, random: Random) -> Listing:
+def listing_of(symbol: str, random: Random, size_decimals: int = 5) -> Listing:
     """List an instrument with a tick that leaves its book plenty of room."""
     base, _, quote = symbol.partition("-")
     price = opening_price(base, random)
     decimals = 2 if price > 1000 else 4 if price > 10 else 6
-    return Listing(base, quote, decimals, 5)
+    return Listing(base, quote, decimals, size_decimals)
 
 
 @attrs.define(eq=False)
@@ -187,7 +194,8 @@ class MarketBook:
         found = bisect_left(prices, price)
         if found == len(prices) or prices[found] != price:
             insort(prices, price)
-        changes[price] = int(self._random.expovariate(1 / 40_000)) + 1
+        mean = _MEAN_SIZE * 10**self.listing.size_decimals
+        changes[price] = int(self._random.expovariate(1 / mean)) + 1
 
     def _told(self, bids: Changes, asks: Changes) -> Step:
         return Step(

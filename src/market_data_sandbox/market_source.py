@@ -59,12 +59,13 @@ class MarketSource(Source):
         rate: float,
         depth: int,
         number_text: Callable[[int, int], str],
+        size_decimals: int,
     ) -> "MarketSource":
         """Open a market for each instrument, seeded by the venue, the instrument and `seed`."""
         walks = {}
         for symbol in symbols:
             random = Random(f"{seed}/{venue}/{symbol}")
-            market = MarketBook(listing_of(symbol, random), depth, random, number_text)
+            market = MarketBook(listing_of(symbol, random, size_decimals), depth, random, number_text)
             book = Book(sequence=random.randint(10**9, 5 * 10**10), changed_ns=time.time_ns() // 1000 * 1000)
             opening = market.open()
             book.replace(opening.bids, opening.asks)

@@ -16,6 +16,8 @@ class Venue(StrEnum):
     COINBASE = "coinbase"
     OKX = "okx"
     BYBIT = "bybit"
+    KRAKEN = "kraken"
+    BITSTAMP = "bitstamp"
 
 
 @attrs.frozen(kw_only=True)
@@ -80,3 +82,11 @@ class Options:
     """A single level (`orderbook.1`) that has not changed for so long is told again."""
     bybit_requests_per_five_seconds: int = 600
     """REST requests; above it, all are refused for ten minutes."""
+    kraken_heartbeat_seconds: float = 1.0
+    kraken_idle_seconds: float = 60.0
+    """How long a Kraken connection stays on which nothing is subscribed, and nothing said."""
+    kraken_connections_per_10_minutes: int = 150
+    kraken_requests_at_once: int = 15
+    """REST requests that Kraken answers at once; one more each second."""
+    bitstamp_channels: int = 1024
+    """Channels that one Bitstamp connection may have."""

@@ -172,6 +172,7 @@ def _market(venue: Venue, symbols: Sequence[str], options: Options) -> MarketSou
         rate=options.rate if options.rate is not None else dialect.rate,
         depth=options.depth.get(venue, dialect.depth),
         number_text=dialect.number_text,
+        size_decimals=dialect.size_decimals,
     )
 
 

@@ -16,7 +16,7 @@ __all__ = ["MISSING", "WITHOUT_BOOK", "Change", "Depth", "Listener", "Listing", 
 
 MISSING = "missing"
 """The state of an instrument that is not listed at all."""
-WITHOUT_BOOK = frozenset({MISSING, "BREAK", "offline", "delisted"})
+WITHOUT_BOOK = frozenset({MISSING, "BREAK", "offline", "delisted", "Disabled"})
 """In these states nothing happens."""
 
 

@@ -1,9 +1,9 @@
-"""Times as the venues write them: nanoseconds since 1970 UTC on the inside, RFC 3339 text on Coinbase's wire."""
+"""Times as the venues write them: nanoseconds since 1970 UTC on the inside, RFC 3339 and Go's text on the wire."""
 
 import re
 from datetime import UTC, datetime
 
-__all__ = ["format_go_time", "format_rfc3339", "parse_rfc3339"]
+__all__ = ["format_go_time", "format_microseconds", "format_rfc3339", "parse_rfc3339"]
 
 _SECOND = 1_000_000_000
 _PATTERN = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?\d*(Z|[+-]\d\d:\d\d)")
@@ -15,6 +15,13 @@ def format_rfc3339(time_ns: int, *, digits: int = 9) -> str:
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     decimals = f"{fraction:09d}"[:digits].rstrip("0")
     return f"{text}.{decimals}Z" if decimals else f"{text}Z"
+
+
+def format_microseconds(time_ns: int) -> str:
+    """Write a time in UTC as Kraken does: always six fractional digits."""
+    seconds, fraction = divmod(time_ns, _SECOND)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{fraction // 1000:06d}Z"
 
 
 def parse_rfc3339(text: str) -> int:

@@ -9,7 +9,9 @@ A line of the truth file, and a record in memory:
 Binance, OKX (`seqId`) and Bybit (`u`) number their books, so that a state is found by (symbol, sequence); `connection`
 and `frame_timestamp` are null. Coinbase numbers the frames of each connection from 0, and no client knows the name that
 the sandbox gave to its connection (a header of the handshake's answer, `x-sandbox-connection`, tells it): there,
-(symbol, sequence, event_time) finds it.
+(symbol, sequence, event_time) finds it. Kraken and Bitstamp number nothing: their `sequence` is the time of the change,
+µs, which is never the same twice for a symbol. What Kraken's clients are told at a depth bears the time of the last
+change within it, so that as many of the best levels of the state at that time are the same.
 """
 
 from collections import defaultdict, deque

@@ -72,6 +72,14 @@ class Damage(Protocol):
     def enlarged(self, text: str, symbol: str, book: Book, size: int) -> str:
         """Make a snapshot this large."""
 
+    def with_wrong_checksum(self, text: str) -> str | None:  # noqa: ARG002 - few venues have any
+        """Give a frame the checksum of another book."""
+        return None
+
+    def without_level(self, text: str, book: Book) -> str | None:  # noqa: ARG002 - few venues have any checksum
+        """Leave out a level that the checksum of a frame is not of."""
+        return None
+
 
 @attrs.frozen
 class SidedDamage(Damage):

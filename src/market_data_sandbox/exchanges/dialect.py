@@ -53,6 +53,8 @@ class Dialect:
     """Levels a side of its market, at least."""
     instruments: tuple[str, ...]
     """Canonical symbols of its market where none are chosen."""
+    size_decimals: int = 5
+    """Of every instrument of its market."""
     damage: Damage
     """How its frames are spoiled."""
     refusal: Callable[[int, str], dict[str, object]]

@@ -6,6 +6,7 @@ from market_data_sandbox.faults.script import (
     FaultKind,
     FrameChoice,
     RefusalChoice,
+    fits,
     load_script,
     ready_made_scripts,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "FrameChoice",
     "Injection",
     "RefusalChoice",
+    "fits",
     "load_script",
     "ready_made_scripts",
 ]

@@ -75,6 +75,8 @@ class FaultyPassage(Passage):
         if rule is not None and rule.fault.fault in OF_CONNECTIONS:
             self._rules.afflict(rule, self.client)
             rule = None
+        if frame.kind is FrameKind.SNAPSHOT:
+            self._begin_anew(frame.symbols)
         if self._is_silent(frame):
             return
         held, self._held = self._held, None
@@ -122,6 +124,12 @@ class FaultyPassage(Passage):
         self._silent_until = -inf
         self._muted_until = dict.fromkeys(self._muted_until, -inf)
         self.wake()
+
+    def _begin_anew(self, symbols: tuple[str, ...]) -> None:
+        """End the silence of a subscription that a new one has taken the place of, as its snapshot tells."""
+        for symbol in self._withheld.intersection(symbols):
+            self._withheld.discard(symbol)
+            del self._muted_until[symbol]
 
     def _mute(self, symbol: str, until: float) -> None:
         self._muted_until[symbol] = until
@@ -177,6 +185,10 @@ class FaultyPassage(Passage):
                 text = venue_damage.wrong_sided(frame.text, symbol, book)
             case FaultKind.CROSSED if book is not None:
                 text = venue_damage.crossed(frame.text, symbol, book)
+            case FaultKind.LOST_LEVEL if book is not None:
+                text = venue_damage.without_level(frame.text, book)
+            case FaultKind.WRONG_CHECKSUM:
+                text = venue_damage.with_wrong_checksum(frame.text)
             case FaultKind.BIG_SNAPSHOT if book is not None:
                 text = venue_damage.enlarged(frame.text, symbol, book, fault.size or BIG_SNAPSHOT_BYTES)
         return text

@@ -19,7 +19,7 @@ import yaml
 from market_data_sandbox.errors import FaultError
 from market_data_sandbox.options import Venue
 
-__all__ = ["Fault", "FaultKind", "FrameChoice", "RefusalChoice", "load_script", "ready_made_scripts"]
+__all__ = ["Fault", "FaultKind", "FrameChoice", "RefusalChoice", "fits", "load_script", "ready_made_scripts"]
 
 
 class FaultKind(StrEnum):
@@ -45,6 +45,11 @@ class FaultKind(StrEnum):
     """A frame also sets a bid above the best ask."""
     WRONG_SIDE = "wrong_side"
     """Coinbase: a level is of a side that does not exist. Others: bids and asks change places."""
+    LOST_LEVEL = "lost_level"
+    """Kraken: the removal of a level is lost that is beyond the ten of the checksum, which takes a subscription of more
+    levels than ten: what is gone stays, and nothing tells."""
+    WRONG_CHECKSUM = "wrong_checksum"
+    """Kraken: a frame has the checksum of another book."""
     ERROR_FRAME = "error_frame"
     """An error comes unasked, with the text `message`."""
     HALF_OPEN = "half_open"
@@ -52,11 +57,13 @@ class FaultKind(StrEnum):
     CLOSE = "close"
     """The connection ends, with the close frame of `code`, or cut off without one."""
     NOTICE = "notice"
-    """The venue says that it will close the connection (OKX: notice 64008), and does so after `seconds` (60), with
-    `code` (1001). A venue that announces no such thing closes it all the same."""
+    """The venue says that it will close the connection (OKX: notice 64008, Bitstamp: `bts:request_reconnect`, Kraken:
+    status `maintenance`), and does so after `seconds` (60), with `code` (1001). A venue that announces no such thing
+    closes it all the same."""
     SILENT_STREAM = "silent_stream"
     """The book's frames of an instrument stop for `seconds`, or for this connection's life; all else goes on. Coinbase
-    numbers its frames as if nothing was missing, and catches up in one update at the end."""
+    numbers its frames as if nothing was missing, and catches up in one update at the end. Where a subscription begins
+    with a snapshot (OKX, Bybit, Kraken), a new one ends it."""
     SILENT_ALL = "silent_all"
     """All frames stop, for `seconds` or for this connection's life; pings are answered."""
     MISSING_ACK = "missing_ack"
@@ -64,7 +71,7 @@ class FaultKind(StrEnum):
     SEQUENCE_RESET = "sequence_reset"
     """Coinbase: the connection's frames count from 0 again. Others: the ids of an instrument start again, low; what
     that looks like is the venue's own: Binance says nothing, OKX chains the first low one to the last high one, Bybit
-    sends a snapshot of number 1."""
+    sends a snapshot of number 1, and Kraken and Bitstamp have no ids that could."""
     STALE_SNAPSHOT = "stale_snapshot"
     """A REST snapshot is an old one, up to ten seconds."""
     SNAPSHOT_ERROR = "snapshot_error"
@@ -87,6 +94,15 @@ class FaultKind(StrEnum):
     REFUSE = "refuse"
     """Handshakes and REST requests, or `only` one of them, are refused with `status` (451) and `retry_after`, for
     `seconds` or for good. With `only: rest`, times count from the sandbox's beginning."""
+
+
+_OF_VENUES = {FaultKind.LOST_LEVEL: {Venue.KRAKEN}, FaultKind.WRONG_CHECKSUM: {Venue.KRAKEN}}
+"""Faults that can be done to some venues only."""
+
+
+def fits(kind: FaultKind, venue: Venue) -> bool:
+    """Tell whether a fault can be done to a venue."""
+    return venue in _OF_VENUES.get(kind, Venue)
 
 
 class FrameChoice(StrEnum):
@@ -175,4 +191,6 @@ def load_script(name_or_path: str) -> list[Fault]:
         times = [time for time in (fault.at, fault.every) if time is not None]
         if len(times) != 1 or times[0] < 0 or fault.every == 0:
             raise FaultError(name_or_path, f"entry {number}: expected either `at`, from 0, or `every`, above 0")
+        if not fits(fault.fault, fault.venue):
+            raise FaultError(name_or_path, f"entry {number}: {fault.fault} cannot be done to {fault.venue}")
     return script

@@ -78,6 +78,8 @@ def test_a_snapshot_belongs_to_the_symbol_whose_ids_are_near(tmp_path: Path) -> 
         pytest.param('{"a": }\n', "holds no JSON object", id="broken JSON"),
         pytest.param('{"type":"l2update","product_id":"BTC-USD"}\n', "Coinbase Exchange", id="the older feed"),
         pytest.param('{"what": 1}\n', "is neither", id="something else"),
+        pytest.param('{"channel":"status","type":"update","data":[]}\n', "is neither", id="Kraken"),
+        pytest.param('{"event":"data","channel":"order_book_btcusd","data":{}}\n', "is neither", id="Bitstamp"),
         pytest.param(_FRAME + "\nrubbish\n", "line 2: expected", id="rubbish later"),
         pytest.param(_FRAME + '\n{"stream": 5}\n', "Expected `str`", id="wrong type later"),
         pytest.param(_FRAME + '\n{"' + "x" * 5000 + "\n", "expected .{0,150}$", id="a long line later"),

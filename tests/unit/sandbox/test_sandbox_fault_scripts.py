@@ -110,6 +110,7 @@ def test_every_kind_of_fault_is_in_a_ready_made_script() -> None:
         pytest.param("- {every: 1, venue: nasdaq, fault: drop}", "nasdaq", id="unknown venue"),
         pytest.param("- {every: 1, venue: binance, fault: drop, colour: 1}", "colour", id="unknown parameter"),
         pytest.param("- {venue: binance, fault: drop}", "entry 1: expected either", id="no time"),
+        pytest.param("- {at: 1, venue: binance, fault: lost_level}", "cannot be done to binance", id="unfit"),
         pytest.param("- {at: 1, every: 1, venue: binance, fault: drop}", "entry 1: expected either", id="two times"),
         pytest.param("- {at: 1, venue: " + "x" * 5000 + "}", "enum value .{9,200}….{9,200}$", id="a long word"),
         pytest.param("{", "script", id="no YAML"),

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from market_data_sandbox.book import Book
-from market_data_sandbox.market import MarketBook, fixed_text, listing_of, trimmed_text
+from market_data_sandbox.market import MarketBook, exact_text, fixed_text, listing_of, trimmed_text
 
 
 def _market(seed: int, depth: int = 60) -> MarketBook:
@@ -15,18 +15,21 @@ def _market(seed: int, depth: int = 60) -> MarketBook:
 
 
 @pytest.mark.parametrize(
-    ("value", "decimals", "fixed", "trimmed"),
+    ("value", "decimals", "fixed", "trimmed", "exact"),
     [
-        pytest.param(6183764, 2, "61837.64000000", "61837.64", id="a price"),
-        pytest.param(6183700, 2, "61837.00000000", "61837", id="a whole price"),
-        pytest.param(6411000, 0, "6411000.00000000", "6411000", id="no decimals"),
-        pytest.param(5, 5, "0.00005000", "0.00005", id="a small size"),
-        pytest.param(0, 5, "0.00000000", "0", id="a removal"),
+        pytest.param(6183764, 2, "61837.64000000", "61837.64", "61837.64", id="a price"),
+        pytest.param(6183700, 2, "61837.00000000", "61837", "61837.00", id="a whole price"),
+        pytest.param(6411000, 0, "6411000.00000000", "6411000", "6411000", id="no decimals"),
+        pytest.param(5, 5, "0.00005000", "0.00005", "0.00005", id="a small size"),
+        pytest.param(0, 5, "0.00000000", "0", "0.00000", id="a removal"),
     ],
 )
-def test_numbers_are_written_as_each_venue_does(value: int, decimals: int, fixed: str, trimmed: str) -> None:
+def test_numbers_are_written_as_each_venue_does(
+    value: int, decimals: int, fixed: str, trimmed: str, exact: str
+) -> None:
     assert fixed_text(value, decimals) == fixed
     assert trimmed_text(value, decimals) == trimmed
+    assert exact_text(value, decimals) == exact
 
 
 def test_the_same_seed_gives_the_same_market() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market_data_sandbox.times import format_rfc3339, parse_rfc3339
+from market_data_sandbox.times import format_microseconds, format_rfc3339, parse_rfc3339
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ def test_year_one_is_before_all_times_and_what_is_no_time_is_told() -> None:
 def test_what_is_written_is_read_again(time_ns: int) -> None:
     assert parse_rfc3339(format_rfc3339(time_ns)) == time_ns
     assert parse_rfc3339(format_rfc3339(time_ns, digits=6)) == time_ns // 1000 * 1000
+    assert parse_rfc3339(format_microseconds(time_ns)) == time_ns // 1000 * 1000
+
+
+def test_six_digits_keep_their_zeros() -> None:
+    assert format_microseconds(1787610853_345080_999) == "2026-08-24T22:34:13.345080Z"
