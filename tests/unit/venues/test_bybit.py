@@ -86,8 +86,10 @@ def test_the_venue_is_told_that_we_are_there() -> None:
 
 
 @pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "with a slash"])
-def test_the_addresses_are_the_bases_and_what_the_venue_adds(slash: str) -> None:
-    venue = Bybit(Endpoint("bybit", f"wss://stream.bybit.com{slash}", f"https://api.bybit.com{slash}", 200, 10, 600))
+def test_the_addresses_are_those_of_the_stanza(slash: str) -> None:
+    venue = Bybit(
+        Endpoint("bybit", "wss://stream.bybit.com/v5/public/spot", f"https://api.bybit.com{slash}", 200, 10, 600)
+    )
     assert venue.websocket_url() == "wss://stream.bybit.com/v5/public/spot"
     assert venue.clock_request().url == "https://api.bybit.com/v5/market/time"
     assert venue.listings_request().url == "https://api.bybit.com/v5/market/instruments-info?category=spot"

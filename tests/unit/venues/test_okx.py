@@ -88,8 +88,8 @@ def test_the_venue_is_told_in_time_that_we_are_there() -> None:
 
 
 @pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "with a slash"])
-def test_the_addresses_are_the_bases_and_what_the_venue_adds(slash: str) -> None:
-    venue = OKX(Endpoint("okx", f"wss://ws.okx.com:8443{slash}", f"https://www.okx.com{slash}", 200, 3, 600))
+def test_the_addresses_are_those_of_the_stanza(slash: str) -> None:
+    venue = OKX(Endpoint("okx", "wss://ws.okx.com:8443/ws/v5/public", f"https://www.okx.com{slash}", 200, 3, 600))
     assert venue.websocket_url() == "wss://ws.okx.com:8443/ws/v5/public"
     assert venue.clock_request().url == "https://www.okx.com/api/v5/public/time"
     assert venue.listings_request().url == "https://www.okx.com/api/v5/public/instruments?instType=SPOT"

@@ -228,11 +228,11 @@ class Bybit(Venue):
         self.weight_per_minute = endpoint.request_weight_per_minute
         self._levels = endpoint.book_levels or _OFFERED_LEVELS[0]
         self.continuity = attrs.evolve(_CONTINUITY, levels=self._levels)
-        self._websocket_url = endpoint.websocket_url.rstrip("/")
+        self._websocket_url = endpoint.websocket_url
         self._rest_url = endpoint.rest_url.rstrip("/") + "/v5/market"
 
     def websocket_url(self) -> str:
-        return f"{self._websocket_url}/v5/public/spot"
+        return self._websocket_url
 
     def session(self, instruments: Sequence[Instrument]) -> VenueSession:
         return BybitSession(list(dict.fromkeys(instrument.native for instrument in instruments)), self._levels)

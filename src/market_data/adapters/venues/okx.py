@@ -253,11 +253,11 @@ class OKX(Venue):
         self.instruments_per_connection = endpoint.instruments_per_connection
         self.messages_per_second = endpoint.messages_per_second
         self.weight_per_minute = endpoint.request_weight_per_minute
-        self._websocket_url = endpoint.websocket_url.rstrip("/")
+        self._websocket_url = endpoint.websocket_url
         self._rest_url = endpoint.rest_url.rstrip("/") + "/api/v5"
 
     def websocket_url(self) -> str:
-        return f"{self._websocket_url}/ws/v5/public"
+        return self._websocket_url
 
     def session(self, instruments: Sequence[Instrument]) -> VenueSession:
         return OKXSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
