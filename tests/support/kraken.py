@@ -37,7 +37,7 @@ def kraken_at(levels: int | None) -> Kraken:
     return Kraken(
         Endpoint(
             name="kraken",
-            websocket_url="ws://127.0.0.1:9",
+            websocket_url="ws://127.0.0.1:9/v2",
             rest_url="http://127.0.0.1:9",
             instruments_per_connection=100,
             messages_per_second=5,

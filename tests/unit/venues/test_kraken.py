@@ -90,7 +90,7 @@ def test_a_book_is_renewed_by_leaving_at_its_depth_and_subscribing_again() -> No
     assert {message["params"]["depth"] for message in messages} == {25}
 
 
-def test_the_address_is_the_base_and_version_two() -> None:
+def test_the_address_is_taken_whole() -> None:
     assert KRAKEN.websocket_url() == "ws://127.0.0.1:9/v2"
 
 

@@ -323,11 +323,11 @@ class Kraken(Venue):
         self.weight_per_minute = endpoint.request_weight_per_minute
         self._levels = endpoint.book_levels or _DEFAULT_LEVELS
         self.continuity = attrs.evolve(Kraken.continuity, levels=self._levels)
-        self._websocket_url = endpoint.websocket_url.rstrip("/")
+        self._websocket_url = endpoint.websocket_url
         self._rest_url = endpoint.rest_url.rstrip("/") + "/0/public"
 
     def websocket_url(self) -> str:
-        return f"{self._websocket_url}/v2"
+        return self._websocket_url
 
     def session(self, instruments: Sequence[Instrument]) -> VenueSession:
         return KrakenSession(list(dict.fromkeys(instrument.native for instrument in instruments)), self._levels)
