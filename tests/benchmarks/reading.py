@@ -58,6 +58,8 @@ class _Record(msgspec.Struct, gc=False):
     run: str
     publish_seq: int
     conflated: int
+    proof: str = "sequence"
+    proven_levels: int | None = None
 
 
 def records(*, is_small: bool = False) -> list[bytes]:

@@ -20,7 +20,7 @@ from market_data.adapters.books import choose_engine
 
 pytestmark = pytest.mark.timeout(60)
 
-COMMANDS = ("check", "completion", "config", "consume", "demo", "instruments", "produce", "verify")
+COMMANDS = ("check", "completion", "config", "consume", "demo", "instruments", "produce", "venues", "verify")
 KEYS = ["binance:BTC-USDT", "binance:ETH-USDT", "coinbase:BTC-USD", "coinbase:ETH-USD"]
 
 
@@ -296,11 +296,11 @@ def test_verify_proves_what_a_producer_wrote_and_that_it_wrote_it_in_two_runs(
     assert titles.split()[:6] == ["instrument", "records", "holes", "doubled", "disorder", "conflated"]
     assert [row.split()[0] for row in rows] == KEYS
     for row in rows:
-        _, records, holes, doubled, disorder, conflated, epochs, runs, foreign, live, _, _, verdict = row.split()
+        _, records, holes, doubled, disorder, conflated, epochs, runs, foreign, live, _, _, proof, verdict = row.split()
         assert int(records) > 10
         assert (holes, doubled, disorder, conflated, epochs, runs, foreign) == ("0", "0", "0", "0", "2", "2", "0")
         assert live.endswith("%")
-        assert verdict == "proven"
+        assert (proof, verdict) == ("sequence", "proven")
     assert summary.endswith("records of 4 instruments, order proven by contiguous publish_seq")
 
 

@@ -25,7 +25,7 @@ from market_data.domain.errors import BrokerError, MalformedRecord
 from market_data.domain.history import KeyHistory
 from market_data.domain.market import Market
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.normalized import BookStatus, Proof, Reason
 
 __all__ = ["READERS"]
 
@@ -44,6 +44,9 @@ def _values() -> list[bytes]:
         *(record(17), record(17, bids=_LEVELS, asks=_LEVELS), record(0, bids=()), record(1, exchange="coinbase")),
         *(gap, record(19, status=BookStatus.DISCONNECTED, reason=Reason.SHUTDOWN), record(2, run=LATER_RUN)),
         *(record(3, run=EARLIER_RUN, conflated=4), record(5, symbol="币安人生-USDT")),
+        attrs.evolve(record(6, exchange="kraken"), proof=Proof.CHECKSUM, proven_levels=10),
+        attrs.evolve(record(7, exchange="bitstamp"), proof=Proof.NONE, proven_levels=0),
+        attrs.evolve(record(8), schema_version=1),
     ]
     return [*map(encode, books), b"\n".join(map(encode, (record(17), gap, record(20, run=LATER_RUN))))]
 

@@ -11,7 +11,7 @@ from market_data.application.ports import Delivered, Start, Subscriber, Subscrip
 from market_data.application.probe import TopicProbe
 from market_data.domain.errors import BrokerError
 from market_data.domain.history import KeyHistory
-from market_data.domain.normalized import MOST_KEYS
+from market_data.domain.normalized import MOST_KEYS, Proof
 from market_data.domain.proof import KeyProof, OrderProof
 
 __all__ = ["KeyReport", "Verification", "VerifyRequest"]
@@ -54,6 +54,8 @@ class KeyReport:
     """Records that its key says are its own and that cannot be read."""
     forgotten: int = 0
     """Instruments that were forgotten, since there are more than can be kept in mind."""
+    proof: Proof | None = None
+    """What its venue gives to tell a lost change by, as its last record says: the order says nothing of that."""
 
     @property
     def is_proven(self) -> bool:
@@ -180,6 +182,7 @@ class Verification:
             history.live_share,
             history.worst_age / 1e6,
             self._unreadable.get(key, 0),
+            proof=history.proof,
         )
 
 

@@ -17,6 +17,7 @@ from market_data.cli.running import advice_on, end_on_signals
 from market_data.cli.sandbox import sandbox
 from market_data.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
 from market_data.cli.streams import consume, produce
+from market_data.cli.venues import venues
 from market_data.domain.errors import AppError
 
 __all__ = ["main"]
@@ -42,7 +43,7 @@ def cli() -> None:
     """Order books of Binance and Coinbase, checked, normalised, and delivered in order through Kafka."""
 
 
-for _command in (check, completion, config, consume, demo, instruments, produce, sandbox, verify):
+for _command in (check, completion, config, consume, demo, instruments, produce, sandbox, venues, verify):
     cli.add_command(_command)
 
 

@@ -195,7 +195,7 @@ def verify(
 
 _REPORT_TITLES = (
     *("instrument", "records", "holes", "doubled", "disorder", "conflated", "epochs", "runs", "foreign"),
-    *("live", "worst age", "verdict"),
+    *("live", "worst age", "book by", "verdict"),
 )
 
 
@@ -213,11 +213,12 @@ def _reports_in_columns(reports: Sequence[KeyReport]) -> Iterable[str]:
             *(str(count) for count in (report.conflated, report.epochs, report.runs, report.foreign_runs)),
             "-" if report.live_share is None else f"{report.live_share:.2%}",
             f"{report.worst_age_seconds:.3f} s",
+            report.proof or "-",
             report.verdict,
         )
         for report in reports
     ]
-    lines = in_columns([_REPORT_TITLES, *rows], right=range(1, len(_REPORT_TITLES) - 1))
+    lines = in_columns([_REPORT_TITLES, *rows], right=range(1, len(_REPORT_TITLES) - 2))
     records, unproven = sum(each.records for each in reports), sum(not each.is_proven for each in reports)
     verdict = f"{unproven} of them NOT PROVEN" if unproven else "order proven by contiguous publish_seq"
     return [*lines, f"{counted(records, 'record')} of {counted(len(reports), 'instrument')}, {verdict}"]

@@ -6,7 +6,7 @@ All times are µs since 1970 UTC; a record counts at the time of its publishing.
 import attrs
 
 from market_data.domain.following import RunFollower
-from market_data.domain.normalized import BookStatus, NormalizedBook
+from market_data.domain.normalized import BookStatus, NormalizedBook, Proof
 
 __all__ = ["KeyHistory"]
 
@@ -65,6 +65,11 @@ class KeyHistory:
             if is_fresh and received is not None and published - received > self.worst_age:
                 self.worst_age = published - received
         self._last = book
+
+    @property
+    def proof(self) -> Proof | None:
+        """How the book is proven, by its last record; None before there is one."""
+        return None if self._last is None else self._last.proof
 
     @property
     def live_share(self) -> float | None:

@@ -13,7 +13,7 @@ from market_data.application.ports import Start
 from market_data.application.probe import TopicProbe, TopicReport
 from market_data.application.verify import KeyReport, Verification, VerifyRequest
 from market_data.domain.errors import BrokerError
-from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.normalized import BookStatus, Proof, Reason
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +49,16 @@ async def test_it_ends_where_the_topic_ended_when_it_began() -> None:
     subscriber.deliver(record(publish_seq=0), record(publish_seq=1))
     (report,) = await _verify(subscriber, end=2)
     assert (report.records, report.verdict, report.is_proven) == (2, "proven", True)
+
+
+@pytest.mark.parametrize("proof", Proof)
+async def test_it_says_how_a_book_is_proven_beside_what_its_order_shows(proof: Proof) -> None:
+    subscriber = FakeSubscriber()
+    levels = 0 if proof is Proof.NONE else None
+    subscriber.deliver(record(publish_seq=0), attrs.evolve(record(publish_seq=1), proof=proof, proven_levels=levels))
+    report, other = await _verify(subscriber, end=2, keys=["binance:BTC-USDT", "binance:ETH-USDT"])
+    assert (report.proof, report.verdict) == (proof, "proven")
+    assert other.proof is None
 
 
 async def test_a_broker_that_stops_to_answer_proves_nothing() -> None:
