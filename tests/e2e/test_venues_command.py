@@ -43,6 +43,7 @@ def test_each_exchange_is_an_object_with_all_that_its_dialect_declares(tmp_path:
             "blind_spots": list(continuity.blind_spots),
             "instruments_per_connection": stanza.instruments_per_connection,
             "messages_per_second": stanza.messages_per_second,
+            "messages_per_hour": venue.requests_per_hour,
             "connections_per_second": stanza.connections_per_second,
             "requests_per_second": stanza.requests_per_second,
             "request_weight_per_minute": stanza.request_weight_per_minute,
@@ -58,10 +59,10 @@ def test_people_get_a_row_an_exchange_and_below_what_none_of_them_can_tell(tmp_p
     cells = {row.split()[0]: " ".join(row.split()) for row in rows}
     assert cells.keys() == SETTINGS.venues.keys()
     assert cells["binance"].startswith(
-        "binance yes instrument sequence known fetched whole book protocol 200 4 3,000 weight/"
+        "binance yes instrument sequence known fetched whole book protocol 200 4 any 3,000 weight/"
     )
     assert cells["coinbase"].startswith(
-        "coinbase no connection sequence known in band whole book protocol 10 6 4 requests/s"
+        "coinbase no connection sequence known in band whole book protocol 10 6 any 4 requests/s"
     )
     assert below.startswith("undetectable:\n  binance ")
     for venue in _venues().values():

@@ -19,7 +19,7 @@ __all__ = ["venues"]
 
 _TITLES = (
     *("exchange", "followed", "a loss refutes", "check", "size of a loss", "snapshot", "depth", "keepalive"),
-    *("books/socket", "messages/s", "REST"),
+    *("books/socket", "messages/s", "an hour", "REST"),
 )
 
 
@@ -73,6 +73,7 @@ def _as_json(known: _Known) -> str:
             "blind_spots": list(continuity.blind_spots),
             "instruments_per_connection": settings.instruments_per_connection,
             "messages_per_second": settings.messages_per_second,
+            "messages_per_hour": known.venue.requests_per_hour,
             "connections_per_second": settings.connections_per_second,
             "requests_per_second": settings.requests_per_second,
             "request_weight_per_minute": settings.request_weight_per_minute,
@@ -81,7 +82,7 @@ def _as_json(known: _Known) -> str:
 
 
 def _table(known: Sequence[_Known]) -> list[str]:
-    return in_columns([_TITLES, *map(_row, known)], right=(8, 9, 10))
+    return in_columns([_TITLES, *map(_row, known)], right=range(8, len(_TITLES)))
 
 
 def _row(known: _Known) -> Sequence[str]:
@@ -97,6 +98,7 @@ def _row(known: _Known) -> Sequence[str]:
         "protocol" if known.venue.ping_seconds is None else f"message every {known.venue.ping_seconds:g} s",
         str(settings.instruments_per_connection),
         f"{settings.messages_per_second:g}",
+        "any" if known.venue.requests_per_hour is None else f"{known.venue.requests_per_hour:,}",
         _rest(known),
     )
 
