@@ -10,7 +10,16 @@ from tests.support.bounds import bounds
 from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, FakeTransport
 from tests.support.publishing import FakePublisher
 from tests.support.rules import RecordRules
-from tests.support.venues import BINANCE, COINBASE, binance_book, binance_event, coinbase_event, coinbase_frame
+from tests.support.venues import (
+    BINANCE,
+    BYBIT,
+    COINBASE,
+    binance_book,
+    binance_event,
+    bybit_frame,
+    coinbase_event,
+    coinbase_frame,
+)
 from tests.support.virtual import LoopClock
 
 from market_data.application.feeds import ReconnectSettings
@@ -48,6 +57,7 @@ class Bench:
 
     binance: Sequence[str] = ("BTC-USDT",)
     coinbase: Sequence[str] = ()
+    bybit: Sequence[str] = ()
     shutdown_timeout_seconds: float = 10.0
     connections_per_second: float | None = None
     clock: LoopClock = attrs.field(factory=LoopClock)
@@ -72,6 +82,8 @@ class Bench:
         plans = [VenuePlan(BINANCE, self.binance, bounds(), self.connections_per_second)] if self.binance else []
         if self.coinbase:
             plans.append(VenuePlan(COINBASE, self.coinbase, bounds(), self.connections_per_second))
+        if self.bybit:
+            plans.append(VenuePlan(BYBIT, self.bybit, bounds(), self.connections_per_second))
         self.producer = Producer(
             plans,
             FakeTransport(self.network),
@@ -92,6 +104,9 @@ class Bench:
         """Say at once what makes the books live."""
         if connection.url.endswith("/stream"):
             connection.say(*(binance_event(symbol.replace("-", ""), 101, 101, [], []) for symbol in SYMBOLS))
+        elif connection.url == BYBIT.websocket_url():
+            natives = [BYBIT.native_of(symbol) for symbol in self.bybit]
+            connection.say(*(bybit_frame(native, 50, BIDS, ASKS, kind="snapshot") for native in natives))
         else:
             events = [coinbase_event("snapshot", product, BIDS, ASKS) for product in PRODUCTS]
             connection.say(coinbase_frame(0, events))

@@ -62,7 +62,7 @@ OKX_SPOT = OKX(
 BYBIT = Bybit(
     Endpoint(
         name="bybit",
-        websocket_url="ws://127.0.0.1:9",
+        websocket_url="ws://127.0.0.1:9/v5/public/spot",
         rest_url="http://127.0.0.1:9",
         instruments_per_connection=200,
         messages_per_second=10,

@@ -133,6 +133,9 @@ class Venue(Protocol):
     instruments_per_connection: int
     messages_per_second: float
     """How many messages a client may send on one connection."""
+    is_listing_optional: bool = False
+    """Where its REST interface refuses us (HTTP 403, 451), its streams may be asked for all the same, by the names that
+    ``native_of`` gives."""
     requests_per_hour: int | None = None
     """How many messages of ``opening`` and ``renewing`` the venue takes on one connection; None: any number."""
     weight_per_minute: int

@@ -1,6 +1,7 @@
 """What a run does at one venue: ask what is listed, follow what has a book, and speak for what is not followed.
 
-1. The venue is asked for all that it lists until it answers.
+1. The venue is asked for all that it lists until it answers; where it refuses us, and its streams may be open all the
+   same, what is wanted counts as listed, and the stream says whether it is.
 2. Where it takes its time, a stand-in, a core without a connection, says that the instruments are ``syncing``; where
    it cannot be asked, ``disconnected``.
 3. What has a book is followed: on connections of its own, so that what joins later costs the others nothing. What is
@@ -47,6 +48,8 @@ _TOLD_ALONE = 5
 """So many instruments that are not listed are told with what may have been meant; the others by their names."""
 _NAMED = 10
 _TRADED = "instruments are traded now"
+_REFUSED_HERE = (403, 451)
+_NOT_TOLD = "not told"
 
 
 @attrs.frozen
@@ -135,6 +138,8 @@ class VenueFeeds:
                 if error.reason is Reason.RATE_LIMITED:
                     self._budget.hold(retry_after)
                 self._telemetry.warn("could not ask what is listed", exchange=self._venue.name, problem=str(error))
+                if self._venue.is_listing_optional and getattr(error, "status", None) in _REFUSED_HERE:
+                    return self._assumed()
                 if not self._states:
                     self._say(Unopened(error.reason))
                 await anyio.sleep(max(backoff.advance(), retry_after or 0.0))
@@ -143,6 +148,18 @@ class VenueFeeds:
         natives = [listing.instrument.native for listing in self._listed.values()]
         return await self._listings.ask_about(
             natives, [each for each in self._plan.symbols if each not in self._listed]
+        )
+
+    def _assumed(self) -> Catalogue:
+        """Give what was listed at last, or else each instrument by the venue's rule for names."""
+        name, native_of = self._venue.name, self._venue.native_of
+        return Catalogue(
+            tuple(
+                self._listed.get(symbol)
+                or Listing(Instrument(name, symbol, native_of(symbol)), is_tradable=True, state=_NOT_TOLD)
+                for symbol in self._plan.symbols
+                if self._states.get(symbol) != ""  # that was said not to be listed
+            )
         )
 
     # answers

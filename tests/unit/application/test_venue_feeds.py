@@ -206,6 +206,23 @@ async def test_a_firewalls_refusal_is_not_taken_for_a_delisting() -> None:
     assert bench.statuses("binance:BTC-USDT") == ["syncing", "live", "disconnected shutdown"]
 
 
+@pytest.mark.parametrize("status", [403, 451])
+async def test_where_rest_refuses_us_and_streams_do_not_books_are_followed_by_their_names(status: int) -> None:
+    bench = Bench(binance=("BTC-USDT",), coinbase=(), bybit=("BTC-USDT", "ETH-USDT"))
+    bench.network.answers = {
+        "exchangeInfo": lambda request: refused(request, status),
+        "instruments-info": lambda request: refused(request, status),
+    }
+    async with bench.running():
+        await until(lambda: bench.live("bybit:BTC-USDT") and bench.live("bybit:ETH-USDT"))
+        await anyio.sleep(100)
+    said = ["syncing", "live", "disconnected shutdown"]
+    assert [each for each in bench.statuses("bybit:BTC-USDT") if "stale" not in each][:2] == said[:2]
+    assert "live" not in bench.statuses("binance:BTC-USDT"), "a venue whose streams are closed to us, too"
+    subscribed = [json.loads(each.sent[0][1])["args"] for each in bench.network.connections if each.sent]
+    assert subscribed[0] == ["orderbook.50.BTCUSDT", "orderbook.50.ETHUSDT"]
+
+
 async def test_one_odd_entry_of_a_listing_is_left_out_and_told_with_a_count() -> None:
     bench = Bench()
     good = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}

@@ -214,10 +214,11 @@ class BybitSession(VenueSession):
 class Bybit(Venue):
     """Bybit spot as its public market data shows it.
 
-    From the United States and mainland China its REST interface answers 403: what is listed is not known there.
+    From the United States and mainland China its REST interface answers 403, while its streams are open.
     """
 
     offered_levels = _OFFERED_LEVELS
+    is_listing_optional = True
     sends_heartbeats = True
     ping_seconds = _PING_SECONDS
 
