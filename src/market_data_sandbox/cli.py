@@ -103,9 +103,7 @@ def _of_each_venue(command: C) -> C:
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True},
 )
-@click.option(
-    "--venues", type=_Venues(), default="binance,coinbase", help="Exchanges that run; those of --instruments do, too."
-)
+@click.option("--venues", type=_Venues(), default="all", help="Exchanges that run; those of --instruments do, too.")
 @click.option(
     "--capture",
     "captures",

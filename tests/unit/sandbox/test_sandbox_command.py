@@ -14,6 +14,8 @@ import yaml
 from confluent_kafka import Producer
 from tests.unit.sandbox.sandbox_clients import dial, receive, say
 
+from market_data_sandbox import Venue
+
 pytestmark = pytest.mark.timeout(30)
 
 
@@ -34,7 +36,7 @@ def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
         assert addresses.pop("settings_file") == str(settings_file)
         settings = yaml.safe_load(settings_file.read_text())
         assert settings == {
-            "venues": {name: addresses[name] for name in ("binance", "coinbase")},
+            "venues": {name: addresses[name] for name in Venue},
             "kafka": addresses["kafka"] | {"partitions": 4},
         }
         assert addresses["coinbase"]["instruments"] == ["BTC-USD", "ETH-USD"]
@@ -48,7 +50,7 @@ def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
         assert process.stderr.read() == ""
         assert process.stdout.read() == ""
     records = [json.loads(line) for line in truth_file.read_text().splitlines()]
-    assert {record["symbol"] for record in records} == {"BTC-USDT", "ETH-USDT"}
+    assert {record["symbol"] for record in records} == {"BTC-USD", "BTC-USDT", "ETH-USD", "ETH-USDT"}
     assert all(len(record["bids"]) == len(record["asks"]) == 20 for record in records)
 
 
