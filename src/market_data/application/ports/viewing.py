@@ -1,0 +1,47 @@
+"""What shows the market, to a person or to a program behind a pipe."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import attrs
+
+from market_data.application.ports.subscribing import Trouble
+from market_data.domain.market import Market, Quote
+from market_data.domain.moment import Moment
+from market_data.domain.proof import OrderProof
+
+__all__ = ["Display", "Reading"]
+
+
+@attrs.define
+class Reading:
+    """How the reading of the topic goes: what every view can say of itself."""
+
+    source: str
+    """Broker and topic."""
+    proof: OrderProof
+    started_at: Moment
+    records: int = 0
+    now: Moment | None = None
+    trouble: Trouble | None = None
+
+
+class Display(Protocol):
+    """Where a person, or a program behind a pipe, sees the market."""
+
+    @abstractmethod
+    def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
+        """Show what just changed; ``market`` holds all the rest."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def refresh(self, market: Market, reading: Reading) -> None:
+        """Show the passing of time; called a few times a second."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def open(self) -> AbstractContextManager[None]:
+        """Take the terminal; leaving gives it back as it was found."""
+        raise NotImplementedError
