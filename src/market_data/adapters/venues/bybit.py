@@ -292,7 +292,7 @@ _CONTINUITY = Continuity(
     Window.VENUE,
     is_loss_counted=True,
     blind_spots=(
-        "wrong sizes under right numbers, until the next audit; REST books bear another stream's numbers",
+        "wrong sizes under right numbers, until the book is quiet and compared",
         "where REST answers 403, all but what a fresh snapshot shows",
         "levels beyond those subscribed, and retail price improvement orders",
     ),

@@ -239,7 +239,7 @@ class OKX(Venue):
         Window.VENUE,
         levels=_LEVELS,
         blind_spots=(
-            "wrong sizes under an unbroken chain, until the next audit: the venue gives no checksum any more",
+            "wrong sizes under an unbroken chain, until the book is quiet and compared: there is no checksum any more",
             "how much was lost: ids are chained, not counted",
             "levels beyond the best 400",
         ),
