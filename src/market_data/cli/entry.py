@@ -40,7 +40,7 @@ What a setting is and where it comes from: python -m app config --help.
     message=f"%(prog)s, version %(version)s (book engine: {choose_engine('auto')})",
 )
 def cli() -> None:
-    """Order books of Binance and Coinbase, checked, normalised, and delivered in order through Kafka."""
+    """Order books of crypto exchanges, checked, normalised, and delivered in order through Kafka."""
 
 
 for _command in (check, completion, config, consume, demo, instruments, produce, sandbox, venues, verify):
