@@ -56,7 +56,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "KAFKA_BROKERS": addresses["kafka"]["brokers"],
         **{
             f"APP__VENUES__{venue.upper()}__{name.upper()}": addresses[venue][name]
-            for venue in ("binance", "coinbase")
+            for venue in DIALECTS
             for name in ("websocket_url", "rest_url")
         },
     }

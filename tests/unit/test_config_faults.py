@@ -295,8 +295,8 @@ def test_a_disabled_exchange_does_not_bind_the_others(faults: Faults) -> None:
             id="misspelt exchange",
         ),
         pytest.param(
-            "venues:\n  gateio:\n    enabled: false",
-            "config/local.yaml:2: venues.gateio: missing dialect, websocket_url, rest_url, instruments, "
+            "venues:\n  nowhere:\n    enabled: false",
+            "config/local.yaml:2: venues.nowhere: missing dialect, websocket_url, rest_url, instruments, "
             "instruments_per_connection, messages_per_second",
             id="exchange that is like none",
         ),
