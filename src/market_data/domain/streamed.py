@@ -7,7 +7,7 @@
        ends behind it, and is too old where the first one kept begins later.
     3. Where changes form a chain, one is in order if it begins where the last one ended: ids are compared for identity,
        and may step back. One that ends where the book stands is a repeat, and dropped; an empty one is a sign of life.
-       Any other: something is missing.
+       Any other: something is missing. Where nothing is numbered, a change older than the book is out of order.
     4. Where the venue sends a checksum, a message is applied as a whole, the sides are cut where the client has to, and
        the best levels are held against it before anything is published.
 
@@ -78,15 +78,25 @@ class StreamedSync(RenewedSync):
             if self._continuity.seed is Seed.EITHER and self._is_accepted:
                 self._keep(change, now)
             return
-        if self._is_chain and change.first_id != _after(self.sequence):  # step 3
-            if change.last_id != self.sequence:
-                self._tell("changes are missing", expected=_after(self.sequence), received=change.first_id)
-                self._lose(Reason.SEQUENCE, now)
-            elif self._is_readable(change, now) and self.status is not BookStatus.LIVE:
-                self._touched = True
-            return
-        if self._follow(change, now) and self.status is not BookStatus.LIVE:
+        is_next = self._is_next(change)
+        if is_next is False:
+            self._lose(Reason.SEQUENCE, now)
+        elif (self._follow if is_next else self._is_readable)(change, now) and self.status is not BookStatus.LIVE:
             self._touched = True
+
+    def _is_next(self, change: Change) -> bool | None:  # step 3
+        """Tell whether a change follows what stands; None where it is a repeat."""
+        if self._is_chain:
+            if change.first_id == _after(self.sequence):
+                return True
+            if change.last_id == self.sequence:
+                return None
+            self._tell("changes are missing", expected=_after(self.sequence), received=change.first_id)
+            return False
+        if change.event_time is None or self._event_time is None or change.event_time >= self._event_time:
+            return True
+        self._tell("a change is older than the book", received=change.event_time, expected_at_least=self._event_time)
+        return False
 
     def _follow(self, change: Change, now: Moment) -> bool:
         """Apply a change that is in order; where it shows that the book is wrong, the book is lost."""

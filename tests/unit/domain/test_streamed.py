@@ -98,7 +98,7 @@ class Bench:
     def change(
         self, first: int, last: int, bids: Sequence[Level] = (), asks: Sequence[Level] = (), **more: Any
     ) -> None:
-        time = more.pop("time", 1_000_000 * last)
+        time = more.pop("time", 1_000_000 * max(last, 1))
         change = attrs.evolve(change_of("BTC-USDT", first, last, bids, asks, time), **more)
         self.sync.change(change, self.clock.moment)
         self.sync.settle(self.clock.moment)
@@ -373,6 +373,16 @@ def test_a_wrong_checksum_is_told_before_anything_is_published() -> None:
     bench.change(0, 0, [("100.5", "1")], checksum=full(BIDS, ASKS))
     assert bench.status == (BookStatus.GAP, Reason.AUDIT)
     assert [state.is_live for state in bench.look(BookState)] == [False]
+
+
+def test_a_change_older_than_the_book_is_out_of_order_though_its_checksum_may_agree() -> None:
+    bench = Bench(SUMMED)
+    bench.open()
+    bench.snapshot(None, checksum=full(BIDS, ASKS), time=5)
+    bench.change(0, 0, time=5, checksum=full(BIDS, ASKS))
+    assert bench.status == LIVE
+    bench.change(0, 0, time=4, checksum=full(BIDS, ASKS))
+    assert bench.status == (BookStatus.GAP, Reason.SEQUENCE)
 
 
 @pytest.mark.parametrize("checksum", [None, 0])
