@@ -5,6 +5,7 @@ What is broken for good stays so until somebody notices: a dead stream or a half
 
 from tests.chaos.exchanges import BinanceExchange
 from tests.chaos.judge import Violation
+from tests.chaos.streams import StreamedExchange
 from tests.chaos.world import World
 
 from market_data.domain.normalized import Reason
@@ -100,11 +101,22 @@ def _stay(world: World) -> None:
             raise Violation("not live again after an old answer")
     for line in world.lines:
         line.judge.is_calm = True
+    for i in range(3):
+        _begin_anew(world, i)
     until = world.now.mono + 2 * world.settings.stream_silence_seconds
     while world.now.mono < until:
         _wait(world, 500)
     for line in world.lines:
         line.judge.is_calm = False
+
+
+def _begin_anew(world: World, i: int) -> None:
+    """What the venue may do at any time loses nothing."""
+    exchange = world.exchange
+    if isinstance(exchange, StreamedExchange) and i in exchange.sent:
+        exchange.reset(i)
+        exchange.snapshot(i)
+        _wait(world, 100)
 
 
 def _wait(world: World, milliseconds: int) -> None:
@@ -123,5 +135,5 @@ def _compare(world: World) -> None:
     world.deliver(1000)
     for i, seen in enumerate(world.seen):
         market, judge = world.markets[i], world.of(i).judge
-        judge._compare(seen.last, market.ladder(market.version, world.settings.depth), "not true at the end")
+        judge._compare(seen.last, market.ladder(market.version, judge.depth), "not true at the end")
         world.tally.levels += judge.depth_of(i)

@@ -16,16 +16,15 @@ from tests.chaos.wire import (
     coinbase_event,
     coinbase_frame,
     coinbase_heartbeat,
-    coinbase_time,
+    iso_time,
 )
 
-__all__ = ["ERA", "BinanceExchange", "CoinbaseExchange", "Exchange"]
+__all__ = ["DAY", "ERA", "FIRST_ERA", "BinanceExchange", "CoinbaseExchange", "Exchange", "falsified", "replaced"]
 
 ERA = 10_000_000
 """Binance's ids of one sequence lie within so many; each reset leads to lower ones."""
-_FIRST_ERA = 9
-_DAY = 1_787_529_600_000_000
-_STRANGER = {"binance": "XRPUSDT", "coinbase": "XRP-USD"}
+FIRST_ERA = 9
+DAY = 1_787_529_600_000_000
 
 
 @attrs.define
@@ -68,7 +67,7 @@ class Exchange:
 
     def venue_time(self) -> int:
         """The venue's clock, µs: it never steps, and no two events share a millisecond."""
-        self._last_ms = max(self._last_ms + 1, _DAY // 1000 + int(self.mono * 1000))
+        self._last_ms = max(self._last_ms + 1, DAY // 1000 + int(self.mono * 1000))
         return self._last_ms * 1000
 
     def unsaid(self, i: int) -> bool:
@@ -92,10 +91,10 @@ class Exchange:
     def _levels(self, i: int, since: int, version: int, twist: str, amount: int) -> tuple[Ticks, Ticks]:
         """Give what changed, or something else."""
         market = self.markets[i]
-        bids, asks = market.changes(since, version)
+        bids, asks = self._changes(i, since, version)
         if twist == "swapped":
             return asks, bids
-        if twist == "content":
+        if twist == "content" and (bids or asks):
             side, levels = (BID, bids) if bids else (ASK, asks)
             tick, size = levels[0]
             match amount % 3:
@@ -109,6 +108,10 @@ class Exchange:
                     levels[:] = [each for each in levels if each[0] != extra]
                     levels.append((extra, market.size_at(version, side, extra) % 9 + 1))
         return bids, asks
+
+    def _changes(self, i: int, since: int, version: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Give what changed of what the venue tells."""
+        return self.markets[i].changes(since, version)
 
     # each venue's own
 
@@ -129,6 +132,22 @@ class Exchange:
     def complain(self) -> None:
         """Say that something is wrong, for no reason."""
         raise NotImplementedError
+
+    def depart(self) -> None:
+        """Say that the connection is about to be closed."""
+        raise NotImplementedError
+
+    def spoil(self, payload: bytes, bad: bytes) -> bytes | None:
+        """Write something else in the place of a level's price; None where there is no level."""
+        return replaced(payload, b'["', b'"', bad)
+
+    def damage_of(self, bad: bytes) -> str:
+        """Say what becomes of a frame with this in the place of a price."""
+        return "number" if bad.startswith(b'"') else "one"
+
+    def is_named(self, payload: bytes, i: int) -> bool:  # noqa: ARG002 - the venue's own
+        """Tell whether a damaged frame still says whose it is."""
+        return False
 
     def reset(self, i: int) -> bool:
         """Begin the numbers anew."""
@@ -159,7 +178,7 @@ class BinanceExchange(Exchange):
     def id_of(self, i: int, version: int) -> int:
         """Give the venue's id of a version."""
         era = sum(first <= version for first in self.eras[i]) - 1
-        return (_FIRST_ERA - era) * ERA + version
+        return (FIRST_ERA - era) * ERA + version
 
     def version_of(self, i: int, sequence: int) -> int | None:
         """Give the version of an id; None when the venue never gave it."""
@@ -190,6 +209,9 @@ class BinanceExchange(Exchange):
             if not faults:
                 self._acknowledge(request["id"])
 
+    def is_named(self, payload: bytes, i: int) -> bool:  # noqa: ARG002 - it is his
+        return b"@depth" in payload[:80]
+
     def _acknowledge(self, number: int) -> None:
         self.say(Frame(b'{"result":null,"id":%d}' % number))
 
@@ -213,13 +235,13 @@ class BinanceExchange(Exchange):
         return True
 
     def stranger(self) -> None:
-        self.say(Frame(binance_event(self.texts, _STRANGER["binance"], 1, 2, [(10_000, 1)], [], 1_787_529_600_000)))
+        self.say(Frame(binance_event(self.texts, "XRPUSDT", 1, 2, [(10_000, 1)], [], 1_787_529_600_000)))
 
     def complain(self) -> None:
         self.say(Frame(b'{"code":1,"msg":"Invalid value type: expected Boolean"}'))
 
     def reset(self, i: int) -> bool:
-        if len(self.eras[i]) >= _FIRST_ERA:
+        if len(self.eras[i]) >= FIRST_ERA:
             return False
         self.emit(i)
         market = self.markets[i]
@@ -236,7 +258,7 @@ class BinanceExchange(Exchange):
 
     def false_book(self, i: int, version: int, levels: int) -> bytes:
         bids, asks = self.markets[i].levels(version, levels)
-        return binance_book(self.texts, self.id_of(i, version), *_falsified(bids, asks))
+        return binance_book(self.texts, self.id_of(i, version), *falsified(bids, asks))
 
 
 @attrs.define
@@ -307,7 +329,7 @@ class CoinbaseExchange(Exchange):
         version = self.sent[i] = self.markets[i].version
         is_timeless = version % 3 == 0
         time = None if is_timeless else self.venue_time()
-        text = "1970-01-01T00:00:00Z" if time is None else coinbase_time(time)
+        text = "1970-01-01T00:00:00Z" if time is None else iso_time(time)
         bids, asks = self.markets[i].levels(version, None)
         self._say_book(
             [Part(i, -1, version, time if bids or asks else None)],
@@ -325,7 +347,7 @@ class CoinbaseExchange(Exchange):
         word = "sell" if twist == "word" else "offer"
         if twist == "word" and not asks:
             asks = [(1, 0)]
-        event = coinbase_event(self.texts, "update", self.natives[i], bids, asks, coinbase_time(time), word)
+        event = coinbase_event(self.texts, "update", self.natives[i], bids, asks, iso_time(time), word)
         is_false = twist not in ("", "word")
         part = Part(i, since, version, time, is_false=is_false)
         number = self.count()
@@ -343,9 +365,12 @@ class CoinbaseExchange(Exchange):
             time = self.venue_time()
             parts.append(Part(i, since, version, time))
             bids, asks = self.markets[i].changes(since, version)
-            events.append(coinbase_event(self.texts, "update", self.natives[i], bids, asks, coinbase_time(time)))
+            events.append(coinbase_event(self.texts, "update", self.natives[i], bids, asks, iso_time(time)))
         if parts:
             self._say_book(parts, ",".join(events))
+
+    def spoil(self, payload: bytes, bad: bytes) -> bytes | None:
+        return replaced(payload, b'"price_level":"', b'"', bad)
 
     def beat(self) -> None:
         while self.beats_at is not None and self.mono >= self.beats_at:
@@ -354,7 +379,7 @@ class CoinbaseExchange(Exchange):
             self.say(Frame(coinbase_heartbeat(number), number=number))
 
     def stranger(self) -> None:
-        event = coinbase_event(self.texts, "update", _STRANGER["coinbase"], [(10_000, 1)], [], coinbase_time(_DAY))
+        event = coinbase_event(self.texts, "update", "XRP-USD", [(10_000, 1)], [], iso_time(DAY))
         self._say_book((), event)
 
     def complain(self) -> None:
@@ -369,14 +394,24 @@ class CoinbaseExchange(Exchange):
 
     def book(self, i: int, version: int, levels: int) -> bytes:
         bids, asks = self.markets[i].levels(version, levels)
-        return coinbase_book(self.texts, self.natives[i], bids, asks, coinbase_time(_DAY + int(self.mono * 1e6)))
+        return coinbase_book(self.texts, self.natives[i], bids, asks, iso_time(DAY + int(self.mono * 1e6)))
 
     def false_book(self, i: int, version: int, levels: int) -> bytes:
         bids, asks = self.markets[i].levels(version, levels)
-        return coinbase_book(self.texts, self.natives[i], *_falsified(bids, asks), coinbase_time(_DAY + 1))
+        return coinbase_book(self.texts, self.natives[i], *falsified(bids, asks), iso_time(DAY + 1))
 
 
-def _falsified(bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> tuple[Ticks, Ticks]:
+def replaced(payload: bytes, before: bytes, behind: bytes, text: bytes) -> bytes | None:
+    """Write another text, quotes included, in the place of the one that stands last between two others."""
+    place = payload.rfind(before)
+    if place < 0:
+        return None
+    place += len(before) - before.endswith(b'"')
+    end = payload.find(behind, place + 1)
+    return payload[:place] + text + payload[end + len(behind) if behind == b'"' else end :]
+
+
+def falsified(bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> tuple[Ticks, Ticks]:
     if bids:
         tick, size = bids[len(bids) // 3]
         bids[len(bids) // 3] = (tick, size % 9 + 1)

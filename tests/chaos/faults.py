@@ -12,8 +12,10 @@ what cannot be, for one of these reasons:
 from collections.abc import Callable, Sequence
 
 import attrs
-from tests.chaos.exchanges import BinanceExchange, CoinbaseExchange
+from tests.chaos.exchanges import CoinbaseExchange
+from tests.chaos.streams import StreamedExchange
 from tests.chaos.truth import WILD
+from tests.chaos.venues import VENUES
 from tests.chaos.wire import Frame
 from tests.chaos.world import World
 
@@ -25,7 +27,10 @@ _ALL = tuple(BookStatus)
 _CONNECTED = tuple(status for status in BookStatus if status is not BookStatus.DISCONNECTED)
 _OPENING = tuple(status for status in BookStatus if status is not BookStatus.LIVE)
 _BEGINNING = (BookStatus.SYNCING, BookStatus.GAP)
-BOTH = ("binance", "coinbase")
+ALL = tuple(VENUES)
+STREAMED = tuple(name for name, each in VENUES.items() if issubclass(each.exchange, StreamedExchange))
+ANSWERING = tuple(name for name in ALL if name != "kraken")
+"""Venues whose REST books are asked for."""
 
 Inject = Callable[[World, int, int], bool]
 
@@ -37,7 +42,7 @@ class Fault:
     name: str
     inject: Inject
     statuses: Sequence[BookStatus]
-    venues: Sequence[str] = BOTH
+    venues: Sequence[str] = ALL
     is_armed: bool = False
     """It counts when it comes to bear, not when it is prepared."""
     is_wide: bool = False
@@ -50,7 +55,7 @@ FAULTS: dict[str, Fault] = {}
 def _fault(
     statuses: Sequence[BookStatus],
     *,
-    venues: Sequence[str] = BOTH,
+    venues: Sequence[str] = ALL,
     is_armed: bool = False,
     is_wide: bool = False,
 ) -> Callable[[Inject], Inject]:
@@ -159,7 +164,7 @@ def _damage(world: World, i: int, payload: Callable[[bytes], bytes]) -> bool:
         return False
     frame = world.exchange.wire[at]
     damaged = payload(frame.payload)
-    is_named = b"@depth" in damaged[:80] and world.venue == "binance"
+    is_named = world.exchange.is_named(damaged, i)
     damage = "one" if is_named else "all"
     world.exchange.wire[at] = Frame(damaged, frame.parts, frame.number, frame.era, damage)
     return True
@@ -187,7 +192,8 @@ _GARBAGE = (
 def _garbage(world: World, i: int, flavour: int) -> bool:
     if not world.can_speak:
         return False
-    frame = Frame(_GARBAGE[flavour % len(_GARBAGE)], damage="all")
+    garbage = _GARBAGE[: len(_GARBAGE) if VENUES[world.venue].garbage_is_typed else -1]
+    frame = Frame(garbage[flavour % len(garbage)], damage="all")
     at = _place(world, i) if flavour % 2 else None
     if at is not None:
         world.exchange.wire[at] = frame
@@ -202,16 +208,13 @@ def _garbage(world: World, i: int, flavour: int) -> bool:
 def _bad_number(world: World, i: int, flavour: int) -> bool:
     bad = (b'"NaN"', b'"1e5"', b'"-1.0"', b'"1_0"', b'""', b'"1,5"', b"12.5", b"null")[flavour % 8]
 
-    def payload(good: bytes) -> bytes:
-        place = good.rfind(b'"price_level":"') + 14 if b"price_level" in good else good.rfind(b'["') + 1
-        end = good.find(b'"', place + 1) + 1
-        return good[:place] + bad + good[end:]
-
     if not _twisted(world, i, "", 0):
         return False
     frame = world.exchange.wire[-1]
-    frame.damage = "number" if bad.startswith(b'"') else "one"
-    frame.payload = payload(frame.payload)
+    spoilt = world.exchange.spoil(frame.payload, bad)
+    if spoilt is None:
+        return False
+    frame.payload, frame.damage = spoilt, world.exchange.damage_of(bad)
     return True
 
 
@@ -236,7 +239,7 @@ def _twisted(world: World, i: int, twist: str, flavour: int) -> bool:
     return world.exchange.emit(i, twist, flavour)
 
 
-@_fault(_CONNECTED, venues=("binance",))
+@_fault(_CONNECTED, venues=("binance", "okx", "bybit"))
 def _overlap(world: World, i: int, flavour: int) -> bool:
     if not world.can_speak or i in world.exchange.dead:
         return False
@@ -244,7 +247,7 @@ def _overlap(world: World, i: int, flavour: int) -> bool:
     return world.exchange.overlap(i, 1 + flavour % 5)
 
 
-@_fault(_CONNECTED)
+@_fault(_CONNECTED, venues=("binance", "coinbase", "okx", "bybit"))
 def _sequence_reset(world: World, i: int, flavour: int) -> bool:
     if not world.can_speak or i not in world.exchange.sent or i in world.exchange.dead:
         return False
@@ -264,10 +267,10 @@ def _heartbeat_drop(world: World, i: int, flavour: int) -> bool:
     return True
 
 
-@_fault(_CONNECTED, venues=("coinbase",))
+@_fault(_CONNECTED, venues=("coinbase", *STREAMED))
 def _second_snapshot(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - one way only
     exchange = world.exchange
-    if not world.can_speak or not isinstance(exchange, CoinbaseExchange) or i not in exchange.sent:
+    if not world.can_speak or not isinstance(exchange, (CoinbaseExchange, StreamedExchange)) or i not in exchange.sent:
         return False
     exchange.snapshot(i)
     return True
@@ -289,9 +292,9 @@ def _error_frame(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - 
     return True
 
 
-@_fault(_CONNECTED, venues=("binance",), is_wide=True)
+@_fault(_CONNECTED, venues=("binance", "okx", "bitstamp"), is_wide=True)
 def _departing(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - a connection's trouble
-    if not world.can_speak or not isinstance(world.exchange, BinanceExchange):
+    if not world.can_speak:
         return False
     world.exchange.depart()
     return True
@@ -368,7 +371,7 @@ def _refusal(world: World, i: int, flavour: int) -> bool:
     return True
 
 
-@_fault(_BEGINNING, venues=("coinbase",), is_armed=True)
+@_fault(_BEGINNING, venues=("coinbase", "okx", "bybit"), is_armed=True)
 def _early_update(world: World, i: int, flavour: int) -> bool:
     world.exchange.armed.append(("early_update", i, flavour))
     return True
@@ -381,7 +384,7 @@ def _rest(name: str) -> None:
     def arm(world: World, i: int, flavour: int) -> bool:
         return world.spoil(i, name, flavour)
 
-    FAULTS[name] = Fault(name, arm, _ALL, is_armed=True)
+    FAULTS[name] = Fault(name, arm, _ALL, ANSWERING, is_armed=True)
 
 
 for _name in (
@@ -397,7 +400,7 @@ for _name in (
     _rest(_name)
 
 
-@_fault(_ALL)
+@_fault(_ALL, venues=ANSWERING)
 def _late_answer(world: World, i: int, flavour: int) -> bool:
     return world.answer_late(i, flavour)
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from math import inf
 
 import attrs
-from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange
+from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange, Exchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 from tests.support.engines import book_engine
 from tests.support.raw import raw_levels
@@ -28,6 +28,7 @@ from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.splice import SplicedSync, _Phase
+from market_data.domain.streamed import StreamedSync
 from market_data.domain.sync import BookSync, SyncSettings
 
 __all__ = ["Judge", "Seen", "Violation"]
@@ -89,13 +90,19 @@ class Seen:
     """When each kind of request was last made."""
     asked_wait: dict[Purpose, float] = attrs.field(factory=dict)
     """The least time until the next such request may come."""
+    said_at: int = -1
+    """The venue's time of what reached the core last, where streams are renewed one by one."""
+    may_be: set[int] = attrs.field(factory=set)
+    """Versions that may be shown, though nobody can tell from here whether they are."""
+    joins_from: int | None = None
+    """A fetched book of this version may be joined by what the stream says."""
 
 
 @attrs.define
 class Judge:
     """Watches one connection of a schedule, and the books that it carries."""
 
-    exchange: BinanceExchange | CoinbaseExchange
+    exchange: Exchange
     core: FeedCore
     settings: SyncSettings
     symbols: dict[str, int]
@@ -118,6 +125,13 @@ class Judge:
     """When time last stood still."""
     is_calm: bool = False
     """Nothing may leave ``live``."""
+    patience_seconds: float = 0.0
+    """What else a silent stream is given before it counts as dead."""
+
+    @property
+    def depth(self) -> int:
+        """How many levels a side a record can show."""
+        return self.settings.depth
 
     # records
 
@@ -179,22 +193,33 @@ class Judge:
         _require(state.reason is None, "a live book has no reason")
         _require(self.is_open, "nothing is live without a connection")
         _require(seen.doubted_serial is None, "after a leap of time the venue's own book must show what is live")
-        version = self._version(i, state.sequence)
+        version = self._version_of(i, state)
         if version is None:
             raise Violation(f"sequence {state.sequence} does not exist")
+        self._show(seen, version)
         seen.shown = version
         if self._is_other_era(state.sequence, seen.reach_id) and state.event_time is None:
             self._freeze(seen, seen.reach)
-        is_tainted = seen.is_tainted
-        if self.held and state.sequence is not None:
-            is_tainted = self.held[i, state.sequence][1]
-        if is_tainted:
+        if self._is_false(i, seen, state):
             return
         if self.exchange.markets[i].is_crossed(version):
             raise Violation("a crossed book is not live")
         self.checked += 1
-        truth = self.exchange.markets[i].ladder(version, self.settings.depth)
+        truth = self.exchange.markets[i].ladder(version, self.depth)
         self._compare(state, truth, "the levels are not the true ones of the sequence")
+
+    def _version_of(self, i: int, state: BookState) -> int | None:
+        """Give the version that a live record shows."""
+        return self._version(i, state.sequence)
+
+    def _show(self, seen: Seen, version: int) -> None:
+        """A live record shows a version."""
+
+    def _is_false(self, i: int, seen: Seen, state: BookState) -> bool:
+        """Tell whether the levels of a record were made false."""
+        if self.held and state.sequence is not None:
+            return self.held[i, state.sequence][1]
+        return seen.is_tainted
 
     def _compare(self, state: BookState, truth: Ladder, problem: str) -> None:
         for ours, theirs in ((state.bids, truth[0]), (state.asks, truth[1])):
@@ -225,7 +250,7 @@ class Judge:
         self.heard_at = self.now.mono
         for seen in self.seen.values():
             seen.reach = seen.reach_id = seen.hole = seen.rebuilt = seen.rebuilt_era = -1
-            if isinstance(self.exchange, CoinbaseExchange):
+            if not isinstance(self.exchange, BinanceExchange):
                 seen.is_tainted = False
             seen.is_frozen = seen.is_joined = False
             seen.steady = -1
@@ -239,7 +264,7 @@ class Judge:
         for i, seen in self.seen.items():
             self.forgive(i)
             seen.doubted_serial = self._sync(i)._serial if self.is_read else None
-        if isinstance(self.exchange, CoinbaseExchange):
+        if not isinstance(self.exchange, BinanceExchange):
             self.is_read = False
 
     def closed(self) -> None:
@@ -280,9 +305,7 @@ class Judge:
                 if frame.damage:
                     self._bad_number(part, broken)
                 else:
-                    self._part(part)
-                    if part.since < 0:
-                        broken[part.instrument] = ""
+                    self._part(part, broken)
                     if frame.number is not None:
                         self.held[part.instrument, frame.number] = part, self.seen[part.instrument].is_tainted
         return broken
@@ -325,7 +348,8 @@ class Judge:
         seen.is_frozen = seen.is_tainted = True
         seen.false_version = max(seen.false_version, version)
 
-    def _part(self, part: Part) -> None:
+    def _part(self, part: Part, broken: list[str]) -> None:
+        """Take note of what an intact frame holds of one book."""
         seen, exchange = self.seen[part.instrument], self.exchange
         self._received(part.instrument)
         before, seen.alive_at = seen.alive_at, self.now.mono
@@ -347,6 +371,7 @@ class Judge:
             return
         if part.since < 0:
             seen.is_tainted = False
+            broken[part.instrument] = ""
         seen.is_tainted |= part.is_false
         seen.reach = part.version
 
@@ -406,7 +431,7 @@ class Judge:
                 raise Violation(f"live after a hole behind version {seen.hole}, without a newer snapshot")
             if self.is_read and seen.reach > seen.shown and not seen.is_tainted:
                 self._compare(
-                    seen.last, self.exchange.markets[i].ladder(seen.reach, self.settings.depth), "a live book is behind"
+                    seen.last, self.exchange.markets[i].ladder(seen.reach, self.depth), "a live book is behind"
                 )
                 seen.shown = seen.reach
         _require(self.core.live == live, "a change of status is published at once")
@@ -422,8 +447,9 @@ class Judge:
         mono = self.now.mono
         bound = max(self.settings.stream_silence_seconds, self.settings.quiet_probe_seconds)
         bound += self.probe_timeout_seconds + self.settings.join_quiet_seconds
-        bound += self.settings.snapshot_retry_max_seconds + _SLACK_SECONDS
-        is_silent = isinstance(self.exchange, CoinbaseExchange) and self.is_read and mono - self.leapt_at > bound
+        bound += self.settings.snapshot_retry_max_seconds + self.patience_seconds + _SLACK_SECONDS
+        beats = not isinstance(self.exchange, BinanceExchange)
+        is_silent = beats and self.is_read and mono - self.leapt_at > bound
         for seen in self.seen.values():
             _require(mono - seen.last_at < self.settings.heartbeat_seconds, "every instrument has its heartbeat")
             if seen.status is not BookStatus.LIVE:
@@ -480,6 +506,8 @@ class Judge:
                 bound = self.settings.max_buffered_events
                 _require(len(sync._buffer) <= bound, "the buffer is bounded")
                 _require(sync._check is None or len(sync._check.changes) <= bound, "a check's buffer is bounded")
+            elif isinstance(sync, StreamedSync):
+                _require(len(sync._buffer) <= self.settings.max_buffered_events, "the buffer is bounded")
 
     def stopped(self) -> None:
         """Judge the last records."""
@@ -487,14 +515,19 @@ class Judge:
             is_said = seen.last.status is BookStatus.DISCONNECTED and seen.last.reason is Reason.SHUTDOWN
             _require(is_said, "the last record says disconnected, shutdown")
 
+    @property
+    def known(self) -> int:
+        """How many levels a side a book can hold."""
+        return 10_000
+
     def depth_of(self, i: int) -> int:
         """Compare a live book with the truth as deep as it claims to know; gives how many levels were compared."""
         seen = self.seen[i]
         sync = self._sync(i)
-        version = self._version(i, sync.sequence)
+        version = self._version_of(i, seen.last) if seen.last.is_live else None
         if seen.is_tainted or version is None:
             return 0
-        bids, asks = self.exchange.markets[i].ladder(version, 10_000)
+        bids, asks = self.exchange.markets[i].ladder(version, self.known)
         true = book_engine()(self.settings.depth)
         true.replace(raw_levels(bids), raw_levels(asks))
         difference = sync._book.find_difference(true)

@@ -1,9 +1,11 @@
 """What came of a campaign, to be read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.campaign import Result, file_of
 from tests.chaos.faults import FAULTS, cells
+from tests.chaos.venues import VENUES
 
 from market_data.domain.normalized import BookStatus
 
@@ -20,8 +22,11 @@ _STATUSES = (
 
 def empty_cells(result: Result) -> list[tuple[str, str]]:
     """Name the combinations of fault and status that can be and were not."""
-    possible = sorted(set(cells("binance")) | set(cells("coinbase")))
-    return [(name, str(status)) for name, status in possible if not result.tally.cells[name, status]]
+    return [(name, str(status)) for name, status in _possible() if not result.tally.cells[name, status]]
+
+
+def _possible() -> Sequence[tuple[str, BookStatus]]:
+    return sorted({cell for venue in VENUES for cell in cells(venue)})
 
 
 def print_report(result: Result, seconds: float, failures_in: Path) -> None:
@@ -52,7 +57,7 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
 
 def _print_table(result: Result) -> None:
     """Print how often each fault hit a book in each status; a dash: that cannot be (see ``faults``)."""
-    possible = set(cells("binance")) | set(cells("coinbase"))
+    possible = _possible()
     print(f"{'fault':20}{'injected':>10}" + "".join(f"{status:>14}" for status in _STATUSES))
     for name in FAULTS:
         counts = [

@@ -13,6 +13,7 @@ from tests.chaos import faults
 from tests.chaos.calm import calm
 from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Violation
+from tests.chaos.venues import VENUES
 from tests.chaos.world import Plan, Tally, World
 
 from market_data.domain.normalized import BookStatus
@@ -22,7 +23,7 @@ __all__ = ["Outcome", "Step", "play", "replay"]
 Step = list[int | str]
 _FEWEST_INPUTS = 100
 _CHANCE_INPUTS = 62
-_VENUES = ("binance", "coinbase")
+_VENUES = tuple(VENUES)
 
 
 @attrs.define
@@ -39,7 +40,7 @@ class Outcome:
 def play(seed: int, number: int) -> Outcome:
     """Make and play one schedule."""
     draw = Random(f"{seed}:{number}")
-    venue = _VENUES[number % 2]
+    venue = _VENUES[number % len(_VENUES)]
     plan = Plan(
         venue,
         draw.randrange(1 << 30),
@@ -50,7 +51,7 @@ def play(seed: int, number: int) -> Outcome:
     director = Director(plan, draw)
     targets = _TARGETS[venue]
     return _run(
-        plan, director.steps, lambda world: director.direct(world, *targets[number // 2 % len(targets)]), number % 4 < 2
+        plan, director.steps, lambda world: director.direct(world, *targets[number // len(_VENUES) % len(targets)]), number // len(_VENUES) % 2 < 1
     )
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "BinanceTexts",
     "CoinbaseTexts",
     "Frame",
+    "KrakenTexts",
     "Ladder",
     "Part",
     "Texts",
@@ -22,7 +23,8 @@ __all__ = [
     "coinbase_event",
     "coinbase_frame",
     "coinbase_heartbeat",
-    "coinbase_time",
+    "iso_time",
+    "pairs",
 ]
 
 Ladder = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
@@ -85,6 +87,16 @@ class CoinbaseTexts(Texts):
         return f"0.{size}" if size else "0"
 
 
+class KrakenTexts(Texts):
+    """Always as many decimals as the market has."""
+
+    def price(self, tick: int) -> str:
+        return f"{tick // 100}.{tick % 100:02d}"
+
+    def size(self, size: int) -> str:
+        return f"{size}.00000000"
+
+
 def as_numbers(ladder: Sequence[tuple[str, str]]) -> list[tuple[float, float]]:
     """Levels as numbers: the texts here are short enough for floats."""
     return [(float(price), float(size)) for price, size in ladder]
@@ -103,6 +115,10 @@ class Part:
     """The venue's time in it, µs."""
     is_false: bool = False
     """A level in it is not what the market has."""
+    sequence: int | None = None
+    """What the record's is once it is applied, where the venue numbers each stream."""
+    is_astray: bool = False
+    """Its number does not follow what was said before."""
 
 
 @attrs.define
@@ -117,6 +133,11 @@ class Frame:
     """Which of the venue's sequences its ids belong to."""
     damage: str = ""
     """Empty, ``one`` (unreadable, but whose it is can be read), ``all``, or ``number`` (a level that is no number)."""
+
+
+def pairs(texts: Texts, levels: Ticks) -> str:
+    """Write levels as JSON pairs."""
+    return ",".join([texts.pair(*each) for each in levels])
 
 
 def binance_event(texts: Texts, native: str, first: int, last: int, bids: Ticks, asks: Ticks, time_ms: int) -> bytes:
@@ -136,7 +157,7 @@ def binance_book(texts: Texts, last: int, bids: Ticks, asks: Ticks) -> bytes:
     return f'{{"lastUpdateId":{last},"bids":[{below}],"asks":[{above}]}}'.encode()
 
 
-def coinbase_time(venue_us: int) -> str:
+def iso_time(venue_us: int) -> str:
     """Write a time of the one day on which all schedules take place."""
     seconds, micros = divmod(venue_us - _DAY, 1_000_000)
     return f"2026-08-24T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{micros:06d}Z"

@@ -8,17 +8,17 @@ and a connection of its own, while the venue goes on to speak of it on the first
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from math import inf
 from random import Random
 
 import attrs
-from tests.chaos.exchanges import BinanceExchange, CoinbaseExchange
-from tests.chaos.judge import Judge, Seen
+from tests.chaos.exchanges import CoinbaseExchange
+from tests.chaos.judge import Seen
+from tests.chaos.streams import OKXExchange, StreamedExchange
 from tests.chaos.truth import Market
-from tests.chaos.wire import BinanceTexts, CoinbaseTexts, Frame
+from tests.chaos.venues import VENUES
+from tests.chaos.wire import Frame
 from tests.support.engines import book_engine
-from tests.support.venues import BINANCE, COINBASE, instrument
 
 from market_data.application.core import FeedCore
 from market_data.application.inputs import (
@@ -37,18 +37,12 @@ from market_data.application.inputs import (
     Unopened,
 )
 from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
-from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.sync import SyncSettings
 
 __all__ = ["Plan", "Tally", "World"]
 
-KEYS = {
-    "binance": ("binance:BTC-USDT", "binance:ETH-USDT", "binance:SOL-USDT"),
-    "coinbase": ("coinbase:BTC-USD", "coinbase:ETH-USD", "coinbase:SOL-USD"),
-}
-_TEXTS = {"binance": BinanceTexts(), "coinbase": CoinbaseTexts()}
 FRAME_SILENCE_SECONDS = 3.0
 REQUEST_TIMEOUT_SECONDS = 2.5
 """How long the feed waits for an answer."""
@@ -114,11 +108,6 @@ class Tally:
         self.recoveries.extend(other.recoveries)
 
 
-@cache
-def _instruments(venue: str) -> tuple[Instrument, ...]:
-    return tuple(instrument(key) for key in KEYS[venue])
-
-
 class World:
     """One schedule's world, seen from one of its connections; the steps are those of its ``root``."""
 
@@ -133,20 +122,22 @@ class World:
         self.annexes: list[World] = []
         """Of the root: the connections of books that were handed over."""
         self.draw = Random(plan.seed) if root is None else root.draw
-        self.instruments = _instruments(plan.venue)
+        played = VENUES[plan.venue]
+        self.instruments = tuple(played.instruments)
         self.settings = attrs.evolve(_BOUNDS, snapshot_limit=plan.snapshot_limit)
         self.markets = (
-            [Market(_TEXTS[plan.venue], plan.levels, self.draw) for _ in self.instruments]
+            [Market(played.texts, plan.levels, self.draw) for _ in self.instruments]
             if root is None
             else root.markets
         )
         natives = [each.native for each in self.instruments]
-        exchange = BinanceExchange if plan.venue == "binance" else CoinbaseExchange
-        self.exchange = exchange(natives, self.markets, _TEXTS[plan.venue], self.struck)
+        self.exchange = played.exchange(natives, self.markets, played.texts, self.struck)
         self.exchange.is_slow_ack = plan.seed % 2 == 0
+        if isinstance(self.exchange, OKXExchange):
+            self.exchange.is_in_band = plan.seed % 3 > 0
         auctions = frozenset({natives[plan.auction]} if plan.auction >= 0 else ())
         self.core = FeedCore(
-            BINANCE if plan.venue == "binance" else COINBASE,
+            played.venue,
             self.instruments if handed is None else (handed[0].instrument,),
             self.settings,
             frame_silence_seconds=FRAME_SILENCE_SECONDS,
@@ -155,14 +146,15 @@ class World:
         )
         self.now = Moment(1_787_529_700_000_000, 100.0) if root is None else root.now
         self.exchange.mono = self.now.mono
-        self.judge = Judge(
+        self.judge = played.judge(
             self.exchange,
             self.core,
             self.settings,
             {each.symbol: i for i, each in enumerate(self.instruments)},
-            FRAME_SILENCE_SECONDS,
+            FRAME_SILENCE_SECONDS + (played.venue.ping_seconds or 0.0),
             REQUEST_TIMEOUT_SECONDS,
             now=self.now,
+            patience_seconds=self.settings.probe_timeout_seconds if isinstance(self.exchange, StreamedExchange) else 0.0,
         )
         self.is_open = False
         self.is_closing = False
@@ -386,7 +378,9 @@ class World:
 
     def _expire(self) -> None:
         """Do what the feed and the transport do when time is up."""
-        if self.venue == "binance" and self.now.mono - self._deaf_since >= PING_TIMEOUT_SECONDS and self.is_open:
+        if isinstance(self.exchange, StreamedExchange) and self.exchange.is_sending_away and self.can_speak:
+            self.lose(Reason.CONNECTION)
+        if not VENUES[self.venue].venue.sends_heartbeats and self.now.mono - self._deaf_since >= PING_TIMEOUT_SECONDS and self.is_open:
             self.lose(Reason.SILENCE)
         for i, fetch in list(self.pending.items()):
             patience = REQUEST_TIMEOUT_SECONDS if fetch.within_seconds is None else fetch.within_seconds

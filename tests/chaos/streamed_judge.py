@@ -1,0 +1,153 @@
+"""What must be true of books whose streams are renewed one by one, beside what is true of all."""
+
+from collections.abc import Sequence
+from math import inf
+
+import attrs
+from tests.chaos.judge import Judge, Seen, Violation
+from tests.chaos.streams import BitstampExchange, KrakenExchange, OKXExchange, StreamedExchange
+from tests.chaos.wire import Frame, Part
+
+from market_data.domain.effects import Fetch, Purpose
+from market_data.domain.normalized import BookState, BookStatus
+
+__all__ = ["StreamedJudge"]
+
+_MOST_SUBSCRIPTIONS = 14
+_WITHIN_SECONDS = 10.0
+
+
+@attrs.define
+class StreamedJudge(Judge):
+    """``reach`` is the version that a live book must show: that of the newest frame in order that reached the core; -1
+    where nothing stands.
+    """
+
+    @property
+    def stream(self) -> StreamedExchange:
+        """The venue."""
+        assert isinstance(self.exchange, StreamedExchange)
+        return self.exchange
+
+    @property
+    def depth(self) -> int:
+        return min(self.settings.depth, self.stream.levels)
+
+    @property
+    def known(self) -> int:
+        return self.stream.levels
+
+    # records
+
+    def _version_of(self, i: int, state: BookState) -> int | None:
+        key = state.event_time if state.sequence is None else state.sequence
+        held = None if key is None else self.held.get((i, key))
+        return held[0].version if held is not None else None
+
+    def _show(self, seen: Seen, version: int) -> None:
+        if version == seen.reach:
+            return
+        is_joined = seen.joins_from is not None and version >= seen.joins_from
+        if not is_joined and version not in seen.may_be:
+            raise Violation(f"live at version {version}, {seen.reach} is what stands")
+        seen.reach = version
+
+    def _is_false(self, i: int, seen: Seen, state: BookState) -> bool:  # noqa: ARG002 - the whole book is, or not
+        return seen.is_tainted
+
+    # inputs
+
+    def opened(self) -> None:
+        super().opened()
+        for seen in self.seen.values():
+            self._forget(seen)
+
+    @staticmethod
+    def _forget(seen: Seen) -> None:
+        seen.reach = -1
+        seen.may_be = set()
+        seen.joins_from = None
+
+    def reading(self, frames: Sequence[Frame]) -> list[str]:
+        for i, seen in self.seen.items():
+            if not self._sync(i)._stands and seen.joins_from is None:
+                seen.reach = -1
+        return super().reading(frames)
+
+    def _bad_number(self, part: Part, broken: list[str]) -> None:
+        seen = self.seen[part.instrument]
+        self._received(part.instrument)
+        seen.alive_at = self.now.mono
+        if isinstance(self.exchange, BitstampExchange) and (part.time or 0) <= seen.said_at:
+            return
+        self._forget(seen)
+        broken[part.instrument] = "a level that is no number"
+
+    def _part(self, part: Part, broken: list[str]) -> None:
+        seen, i, time = self.seen[part.instrument], part.instrument, part.time or 0
+        self._received(i)
+        seen.alive_at = self.now.mono
+        key = part.time if part.sequence is None else part.sequence
+        if key is not None and not part.is_astray:
+            self.held[i, key] = part, part.is_false
+        if isinstance(self.exchange, BitstampExchange):
+            if time > seen.said_at or not self._sync(i)._stands:
+                self._take(seen, part, broken)
+            elif seen.reach < 0:
+                seen.may_be.add(part.version)
+            return
+        if part.since < 0:
+            self._snapshot(seen, part, broken)
+        elif seen.reach >= 0:
+            self._update(seen, part, broken)
+
+    def _snapshot(self, seen: Seen, part: Part, broken: list[str]) -> None:
+        if (part.time or 0) >= seen.said_at and part.version >= seen.reach:
+            self._take(seen, part, broken)
+        elif seen.reach >= 0:
+            self._lose(seen, part, broken, "a snapshot of before")
+            seen.may_be.add(part.version)
+        else:
+            seen.may_be.add(part.version)
+
+    def _take(self, seen: Seen, part: Part, broken: list[str]) -> None:
+        self._forget(seen)
+        seen.reach, seen.said_at = part.version, part.time or seen.said_at
+        seen.is_tainted = part.is_false and not isinstance(self.exchange, KrakenExchange)
+        broken[part.instrument] = ""
+
+    def _update(self, seen: Seen, part: Part, broken: list[str]) -> None:
+        time = part.time or 0
+        if isinstance(self.exchange, KrakenExchange):
+            if time < seen.said_at:
+                self._lose(seen, part, broken, "a change of before")
+            else:
+                seen.reach, seen.said_at = part.version, time
+        elif part.since == seen.reach and not part.is_astray:
+            seen.reach, seen.said_at = part.version, time
+            seen.is_tainted |= part.is_false
+        elif part.version != seen.reach or part.is_astray:
+            self._lose(seen, part, broken, f"changes from {part.since} on, behind {seen.reach}")
+
+    def _lose(self, seen: Seen, part: Part, broken: list[str], problem: str) -> None:
+        self._forget(seen)
+        broken[part.instrument] = problem
+
+    def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
+        seen, sync = self.seen[i], self._sync(i)
+        if sync._awaited is None or sync._serial != fetch.serial:
+            return
+        super().answered(i, fetch, version, is_false=is_false)
+        if fetch.purpose is Purpose.SNAPSHOT and isinstance(self.exchange, OKXExchange):
+            seen.joins_from = version
+            seen.is_tainted = is_false or version < seen.false_version
+
+    # after each input
+
+    def ticked(self) -> None:
+        super().ticked()
+        for i, times in self.stream.asked.items():
+            recent = [at for at in times if self.now.mono - at < _WITHIN_SECONDS]
+            self.stream.asked[i] = recent
+            if len(recent) > _MOST_SUBSCRIPTIONS:
+                raise Violation(f"subscribed {len(recent)} times in {_WITHIN_SECONDS:.0f} s")
