@@ -6,6 +6,7 @@ from tests.chaos.bugs import Bug
 
 __all__ = ["MUTANTS"]
 
+_CHECK = "domain/check.py"
 _CORE = "application/core.py"
 _FEEDS = "application/feeds.py"
 _OUTBOX = "application/outbox.py"
@@ -114,9 +115,9 @@ MUTANTS: Sequence[Bug] = (
     ),
     _left_out(
         "the back-off of checks outlives a join",
-        _SPLICE,
-        "        self._touched = True\n        self._check_backoff.reset()\n",
-        "        self._touched = True\n",
+        _CHECK,
+        "        self._check_backoff.reset()\n        self._heard_at = now.mono\n        period",
+        "        self._heard_at = now.mono\n        period",
     ),
     Bug(
         "a hole of one in the buffer is let through",
@@ -126,7 +127,7 @@ MUTANTS: Sequence[Bug] = (
     ),
     Bug(
         "a stream that has answered for itself is stale",
-        _SPLICE,
+        _CHECK,
         "        elif not check.changes:\n",
         "        else:\n",
     ),

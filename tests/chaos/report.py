@@ -1,6 +1,5 @@
 """What came of a campaign, to be read."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.campaign import Result, file_of
@@ -20,13 +19,12 @@ _STATUSES = (
 )
 
 
-def empty_cells(result: Result) -> list[tuple[str, str]]:
-    """Name the combinations of fault and status that can be and were not."""
-    return [(name, str(status)) for name, status in _possible() if not result.tally.cells[name, status]]
-
-
-def _possible() -> Sequence[tuple[str, BookStatus]]:
-    return sorted({cell for venue in VENUES for cell in cells(venue)})
+def empty_cells(result: Result) -> list[tuple[str, str, str]]:
+    """Name the combinations of venue, fault and status that can be and were not."""
+    possible = [(venue, *cell) for venue in VENUES for cell in cells(venue)]
+    return [
+        (venue, name, str(status)) for venue, name, status in possible if not result.tally.cells[venue, name, status]
+    ]
 
 
 def print_report(result: Result, seconds: float, failures_in: Path) -> None:
@@ -56,13 +54,20 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
 
 
 def _print_table(result: Result) -> None:
-    """Print how often each fault hit a book in each status; a dash: that cannot be (see ``faults``)."""
-    possible = _possible()
-    print(f"{'fault':20}{'injected':>10}" + "".join(f"{status:>14}" for status in _STATUSES))
+    """Print how often each fault hit a book in each status, venue by venue in the order of the head line; a dash: that
+    cannot be (see ``faults``).
+    """
+    print(f"{'fault':20}{'injected':>10}" + "".join(f"{status:>34}" for status in _STATUSES))
+    print(f"{'':30}" + f"{'/'.join(venue[:4] for venue in VENUES):>34}" * len(_STATUSES))
+    possible = {venue: set(cells(venue)) for venue in VENUES}
     for name in FAULTS:
-        counts = [
-            f"{result.tally.cells[name, status]:,}" if (name, status) in possible else "-" for status in _STATUSES
+        columns = [
+            "/".join(
+                f"{result.tally.cells[venue, name, status]}" if (name, status) in possible[venue] else "-"
+                for venue in VENUES
+            )
+            for status in _STATUSES
         ]
-        print(f"{name:20}{result.tally.faults[name]:>10,}" + "".join(f"{count:>14}" for count in counts))
+        print(f"{name:20}{result.tally.faults[name]:>10,}" + "".join(f"{column:>34}" for column in columns))
     empty = empty_cells(result)
-    print(f"empty cells      {len(empty)}" + "".join(f", {name} x {status}" for name, status in empty))
+    print(f"empty cells      {len(empty)}" + "".join(f", {venue}: {name} x {status}" for venue, name, status in empty))

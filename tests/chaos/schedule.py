@@ -51,7 +51,10 @@ def play(seed: int, number: int) -> Outcome:
     director = Director(plan, draw)
     targets = _TARGETS[venue]
     return _run(
-        plan, director.steps, lambda world: director.direct(world, *targets[number // len(_VENUES) % len(targets)]), number // len(_VENUES) % 2 < 1
+        plan,
+        director.steps,
+        lambda world: director.direct(world, *targets[number // len(_VENUES) % len(targets)]),
+        number // len(_VENUES) % 2 < 1,
     )
 
 
@@ -120,9 +123,9 @@ class Director:
         self.world = world
         i = self.draw.randrange(3)
         for _ in range(4):
-            before = world.tally.cells[fault, status]
+            before = world.tally.cells[world.venue, fault, status]
             self._steer(i, fault, status)
-            if world.tally.cells[fault, status] > before:
+            if world.tally.cells[world.venue, fault, status] > before:
                 break
         self._bite(i)
         while world.inputs < _CHANCE_INPUTS or sum(world.tally.faults.values()) < 2:

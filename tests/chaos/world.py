@@ -92,7 +92,8 @@ class Tally:
     handed: int = 0
     """Books that moved to a connection of their own."""
     faults: Counter[str] = attrs.field(factory=Counter)
-    cells: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    cells: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)
+    """By venue, fault and status."""
     recoveries: list[float] = attrs.field(factory=list)
 
     def add(self, other: "Tally") -> None:
@@ -126,9 +127,7 @@ class World:
         self.instruments = tuple(played.instruments)
         self.settings = attrs.evolve(_BOUNDS, snapshot_limit=plan.snapshot_limit)
         self.markets = (
-            [Market(played.texts, plan.levels, self.draw) for _ in self.instruments]
-            if root is None
-            else root.markets
+            [Market(played.texts, plan.levels, self.draw) for _ in self.instruments] if root is None else root.markets
         )
         natives = [each.native for each in self.instruments]
         self.exchange = played.exchange(natives, self.markets, played.texts, self.struck)
@@ -154,7 +153,9 @@ class World:
             FRAME_SILENCE_SECONDS + (played.venue.ping_seconds or 0.0),
             REQUEST_TIMEOUT_SECONDS,
             now=self.now,
-            patience_seconds=self.settings.probe_timeout_seconds if isinstance(self.exchange, StreamedExchange) else 0.0,
+            patience_seconds=self.settings.probe_timeout_seconds
+            if isinstance(self.exchange, StreamedExchange)
+            else 0.0,
         )
         self.is_open = False
         self.is_closing = False
@@ -238,7 +239,7 @@ class World:
         self.tally.faults[name] += 1
         now = self.statuses() if statuses is None else statuses
         for at in self.judge.seen if i is None else (i,):
-            self.tally.cells[name, now[at]] += 1
+            self.tally.cells[self.venue, name, now[at]] += 1
 
     def _give(self, given: Input, broken: Sequence[str] = ()) -> list[Output]:
         self.root.inputs += 1
@@ -380,7 +381,11 @@ class World:
         """Do what the feed and the transport do when time is up."""
         if isinstance(self.exchange, StreamedExchange) and self.exchange.is_sending_away and self.can_speak:
             self.lose(Reason.CONNECTION)
-        if not VENUES[self.venue].venue.sends_heartbeats and self.now.mono - self._deaf_since >= PING_TIMEOUT_SECONDS and self.is_open:
+        if (
+            not VENUES[self.venue].venue.sends_heartbeats
+            and self.now.mono - self._deaf_since >= PING_TIMEOUT_SECONDS
+            and self.is_open
+        ):
             self.lose(Reason.SILENCE)
         for i, fetch in list(self.pending.items()):
             patience = REQUEST_TIMEOUT_SECONDS if fetch.within_seconds is None else fetch.within_seconds

@@ -17,37 +17,28 @@ step 5 taken literally fails on most of them, because a snapshot's id usually is
        local becomes ``u``. Sizes are absolute, so an overlap is harmless.
     7. The book is live once an event has joined by step 6, or when after a second in which nothing came the venue
        still gives the same id, unless the stream ended before that id: then it is behind, and is renewed in the end.
-
-A live book is checked against a second snapshot now and then (``_Check``): both are brought to the same id and compared
-as far as both know. That is at once the audit of the content, the probe of a silent stream (an id that the venue
-already has must reach us within a second), and the re-seed of a book whose known depth has worn down.
+    8. A live book is checked against a second snapshot now and then (``check``).
 """
 
 from collections import deque
 from enum import Enum
 from math import inf
-from zlib import crc32
 
-import attrs
-
-from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
+from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
+from market_data.domain.check import Check, CheckedSync
 from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect, Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import BookSync, SyncSettings
+from market_data.domain.sync import SyncSettings
 from market_data.domain.waits import FREE_REBUILDS, Backoff
 
 __all__ = ["SplicedSync"]
 
-_CHECK_LEVELS = 100
-"""Levels a side asked for in a probe or an audit: the most that the cheapest request gives."""
 _STALE_EVENTS = 3
 """So many stale events in a row, each later than what was applied, and the venue counts anew."""
-_FIRST_LEAD_SECONDS = 1.0
-_MAX_LEAD_SECONDS = 8.0
 _MOST_RENEWALS = 2
 """A stream renewed so often in vain is tried on another connection, once: the other instruments pay for it."""
 
@@ -59,22 +50,7 @@ class _Phase(Enum):
     JOINED = "an event has joined, or the venue confirmed the id"
 
 
-@attrs.define
-class _Check:
-    """A second book on its way to the same id as the first."""
-
-    purpose: Purpose
-    asked_at_id: int
-    changes: list[Change] = attrs.field(factory=list)
-    """What the stream has said since, and so answered for itself."""
-    book: Book | None = None
-    sequence: int = -1
-    deadline: float = inf
-    fetch_at: float = inf
-    """When to ask for it, where changes are collected first."""
-
-
-class SplicedSync(BookSync):
+class SplicedSync(CheckedSync):
     """The rule of venues whose changes carry id ranges; the steps are those of the module's docstring."""
 
     def __init__(
@@ -90,17 +66,11 @@ class SplicedSync(BookSync):
         super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
         self._phase = _Phase.IDLE
         self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
-        self._check: _Check | None = None
         self._backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
-        self._check_backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._fetch_at = inf
-        self._check_at = 0.0
         self._quiet_at = inf
         self._join_by = inf
         self._speak_by = inf
-        self._heard_at = 0.0
-        self._silence_after = settings.stream_silence_seconds
-        self._audit_at = inf
         self._is_first_attempt = True
         self._shown_id = -1
         """The last id that stood here; nothing older is taken without an event that joins it."""
@@ -109,8 +79,6 @@ class SplicedSync(BookSync):
         self._has_followed = False
         """An event of the stream was applied to the book that stands."""
         self._stale_events = 0
-        self._lead = 0.0
-        """How long changes are collected before a book is asked for that it can be compared with."""
         self._renewals = 0
 
     # inputs
@@ -195,18 +163,8 @@ class SplicedSync(BookSync):
         if not self._book.knows(self._settings.reseed_below_levels) and self._book.knows(self._settings.depth):
             self._begin_check(Purpose.RESEED, now)
 
-    def _is_readable(self, change: Change, now: Moment) -> bool:
-        """Look at what is not applied all the same: a venue that sends what can be no book is not believed."""
-        try:
-            self._book.check(change.bids, change.asks)
-        except InvalidLevel as error:
-            self._refuse_change(change, error, now)
-            return False
-        return True
-
     def _refuse_change(self, change: Change, error: InvalidLevel, now: Moment) -> None:
-        self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
-        self._lose(Reason.MALFORMED, now)
+        super()._refuse_change(change, error, now)
         self._shown_id = max(self._shown_id, change.last_id)
 
     def _pass_over(self, change: Change, local: int, now: Moment) -> None:
@@ -270,11 +228,7 @@ class SplicedSync(BookSync):
         self._stream_id = None
         self._stands = True
         self._touched = True
-        self._check_backoff.reset()
-        self._heard_at = now.mono
-        period = self._settings.audit_seconds
-        share = crc32(self.instrument.key.encode()) / 2**32
-        self._audit_at = now.mono + period * (0.5 + share) if period > 0 else inf
+        self._begin_checks(now)
 
     # steps 3 to 5: the snapshot
 
@@ -325,95 +279,18 @@ class SplicedSync(BookSync):
             else:
                 self._keep(change, now)
 
-    # checks: a second book brought to the same id
+    # checks (``check``)
 
-    def _begin_check(self, purpose: Purpose, now: Moment) -> None:
-        if self.sequence is None or self._is_busy(purpose) or self._is_too_soon(purpose, now):
+    def _take_older(self, check: Check, received: int | None, now: Moment) -> None:
+        if check.purpose is Purpose.PROBE and self._stale_events:  # stream and REST interface say so: step 6
+            self._tell("the venue's ids stepped back", expected=check.asked_at_id, received=received)
+            self._lose(Reason.SEQUENCE, now)
             return
-        self._check = _Check(purpose, self.sequence)
-        if purpose is Purpose.PROBE or not self._lead:
-            self._fetch_check(self._check)
-        else:
-            self._check.fetch_at = now.mono + self._lead
+        self._miss_check(check, Reason.SILENCE, None, now)
+        if check.purpose is Purpose.PROBE and self.status is not BookStatus.LIVE:
+            self._restart(now)  # a cache, or ids of another sequence: only a new splice can tell
 
-    def _fetch_check(self, check: _Check) -> None:
-        check.fetch_at = inf
-        self._fetch(check.purpose, self._settings.snapshot_limit if check.purpose is Purpose.RESEED else _CHECK_LEVELS)
-
-    def _is_busy(self, purpose: Purpose) -> bool:
-        """Tell whether an answer must be waited for first; silence does not wait for one that may never come."""
-        if self._check is not None and self._check.book is None and purpose is Purpose.PROBE:
-            return self._check.purpose is Purpose.PROBE
-        return self._check is not None or self._awaited is not None
-
-    def _is_too_soon(self, purpose: Purpose, now: Moment) -> bool:
-        """Tell whether the last failure is too near; what is said to be live is probed in time, whatever failed."""
-        return now.mono < self._check_at and not (purpose is Purpose.PROBE and self.status is BookStatus.LIVE)
-
-    def _advance_check(self, check: _Check, change: Change, now: Moment) -> None:
-        """Another change was applied to the first book: it is also the second one's, from its own id on."""
-        if check.book is None:
-            check.changes.append(change)
-            if len(check.changes) > self._settings.max_buffered_events:
-                self._drop_check(now)
-            return
-        if change.last_id > check.sequence:
-            check.book.apply(change.bids, change.asks)
-            check.sequence = change.last_id
-        self._compare_when_level(check, now)
-
-    def _take_check(self, check: _Check, snapshot: Snapshot, now: Moment) -> None:
-        if snapshot.sequence is None or snapshot.sequence < check.asked_at_id:
-            if check.purpose is not Purpose.PROBE:  # the venue's REST interface is behind its stream
-                self._tell("a book to compare with is too old", received=snapshot.sequence, ours=check.asked_at_id)
-                self._lead = min(max(_FIRST_LEAD_SECONDS, 2 * self._lead), _MAX_LEAD_SECONDS)
-            if check.purpose is Purpose.PROBE and self._stale_events:  # stream and REST interface say so: step 6
-                self._tell("the venue's ids stepped back", expected=check.asked_at_id, received=snapshot.sequence)
-                self._lose(Reason.SEQUENCE, now)
-                return
-            self._miss_check(check, Reason.SILENCE, None, now)
-            if check.purpose is Purpose.PROBE and self.status is not BookStatus.LIVE:
-                self._restart(now)  # a cache, or ids of another sequence: only a new splice can tell
-            return
-        check.book = self._books(self._settings.depth)
-        try:
-            check.book.replace(snapshot.bids, snapshot.asks, snapshot.limit)
-        except InvalidLevel:
-            self._miss_check(check, Reason.MALFORMED, None, now)
-            return
-        check.sequence = snapshot.sequence
-        check.deadline = now.mono + self._settings.join_quiet_seconds
-        for change in check.changes:
-            if change.last_id > check.sequence:
-                check.book.apply(change.bids, change.asks)
-                check.sequence = change.last_id
-        check.changes.clear()
-        self._compare_when_level(check, now)
-
-    def _compare_when_level(self, check: _Check, now: Moment) -> None:
-        if check.book is None or check.sequence != self.sequence:
-            return
-        difference = self._book.find_difference(check.book)
-        self._check = None
-        if difference is not None:
-            self._tell(
-                "the book differs from the venue's own",
-                side=difference.side,
-                ours=difference.ours,
-                theirs=difference.theirs,
-                sequence=self.sequence,
-            )
-            self._lose(Reason.AUDIT, now)
-            return
-        self._check_backoff.reset()
-        self._is_doubted = False
-        self._heard_at = now.mono
-        self._silence_after = max(self._silence_after, self._settings.quiet_probe_seconds)
-        self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
-        if check.purpose is Purpose.RESEED:
-            self._book = check.book
-            if not self._book.knows(self._settings.reseed_below_levels):
-                self._check_at = now.mono + self._check_backoff.advance()
+    def _agree(self, now: Moment) -> None:
         if self._phase is _Phase.JOINING:
             if self._is_stream_behind:
                 self._quiet_at = inf
@@ -421,21 +298,6 @@ class SplicedSync(BookSync):
                 self._join(now)
         elif self.status is not BookStatus.LIVE:
             self._touched = True
-
-    def _drop_check(self, now: Moment) -> None:
-        self._check = None
-        self._awaited = None
-        self._check_at = now.mono + self._check_backoff.advance()
-
-    def _miss_check(self, check: _Check, reason: Reason, retry_after: float | None, now: Moment) -> None:
-        self._drop_check(now)
-        self._check_at = max(self._check_at, now.mono + (retry_after or 0.0))
-        if check.purpose is not Purpose.PROBE:
-            return
-        if self.status is not BookStatus.LIVE:
-            self.explain(reason, now)
-        elif not check.changes:
-            self._become(BookStatus.STALE, Reason.SILENCE, now)
 
     def _prove(self, now: Moment) -> None:
         if self._phase is _Phase.JOINED:
@@ -491,11 +353,7 @@ class SplicedSync(BookSync):
         is_silent = now.mono - self._heard_at >= self._silence_after
         if self._phase is _Phase.JOINED and (is_silent or self._is_doubted):
             self._begin_check(Purpose.PROBE, now)
-        if self._check is not None and self._check.fetch_at <= now.mono:
-            self._fetch_check(self._check)
-        is_auditable = self.status is BookStatus.LIVE or self.reason is Reason.CROSSED
-        if self._audit_at <= now.mono and self._stands and is_auditable:
-            self._begin_check(Purpose.AUDIT, now)
+        self._watch_checks(now)
         if self._check is not None and self._check.deadline <= now.mono:
             self._tell("the stream is behind the venue's own book", ours=self.sequence, theirs=self._check.sequence)
             self._become(BookStatus.STALE, Reason.SILENCE, now)

@@ -128,19 +128,6 @@ class StreamedSync(RenewedSync):
         self._lose(Reason.AUDIT, now)
         return False
 
-    def _is_readable(self, change: Change, now: Moment) -> bool:
-        """Look at what is not applied all the same: a venue that sends what can be no book is not believed."""
-        try:
-            self._book.check(change.bids, change.asks)
-        except InvalidLevel as error:
-            self._refuse_change(change, error, now)
-            return False
-        return True
-
-    def _refuse_change(self, change: Change, error: InvalidLevel, now: Moment) -> None:
-        self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
-        self._lose(Reason.MALFORMED, now)
-
     # step 2: a stream that begins with changes
 
     def _keep(self, change: Change, now: Moment) -> None:

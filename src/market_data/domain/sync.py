@@ -5,8 +5,9 @@ moment they happened; its effects are collected in a list that the caller drains
 ``Fetch`` to be asked of the venue's REST interface, a ``Renew``, ``Reconnect`` or ``Isolate`` to be done to the
 connection. It reads no clock and does no I/O, so the same inputs always give the same effects.
 
-Two rules of continuity build on it: ``splice.SplicedSync`` (id ranges per instrument, snapshots fetched) and
-``counted.CountedSync`` (frames numbered per connection, snapshots in band).
+The rules of continuity build on it (``rules``): ``splice.SplicedSync`` (id ranges per instrument, snapshots fetched),
+``counted.CountedSync`` (frames numbered per connection, snapshots in band), ``streamed.StreamedSync`` (chains, counters
+or checksums of each instrument, snapshots in band) and ``unproven.UnprovenSync`` (whole books, nothing to prove them).
 
     status         entered when                                                     left when
     syncing        at the start; a connection is open again                         live, or as below
@@ -20,8 +21,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 
-import attrs
-
 from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook, fill_book
 from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect, Fetch, Purpose, Tell
@@ -30,72 +29,13 @@ from market_data.domain.instrument import Instrument
 from market_data.domain.levels import EMPTY, Ladder
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
+from market_data.domain.standing import Standing, SyncSettings
 from market_data.domain.waits import RebuildWaits
 
 __all__ = ["BookSync", "Standing", "SyncSettings"]
 
 TRUSTED_AFTER_SECONDS = 60.0
 """A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
-
-
-@attrs.frozen
-class SyncSettings:
-    """The bounds of trust; seconds are of the monotonic clock."""
-
-    depth: int
-    """Levels a side that a record holds at most."""
-    heartbeat_seconds: float
-    """A state is published again when nothing else was for so long."""
-    first_data_timeout_seconds: float
-    """A stream that says nothing for so long after subscribing is asked for anew."""
-    stream_silence_seconds: float
-    """A live book without any frame for so long is probed."""
-    join_quiet_seconds: float
-    """What the venue's REST interface already knows must reach us over the stream within this time."""
-    max_buffered_events: int
-    """Changes kept while a snapshot is awaited; the oldest go first."""
-    reseed_below_levels: int
-    """A second snapshot is fetched when fewer levels a side are known."""
-    snapshot_limit: int
-    """Levels a side asked for in a snapshot."""
-    snapshot_retry_initial_seconds: float
-    snapshot_retry_max_seconds: float
-    crossed_limit: int
-    """Crossed so often in a row, a book is kept and watched rather than rebuilt again."""
-    audit_seconds: float
-    """A live book is compared with the venue's REST interface so often; 0: never."""
-    probe_timeout_seconds: float = 5.0
-    """A probe that is not answered for so long has failed."""
-    quiet_probe_seconds: float = 0.0
-    """A book that a probe has found to be quiet is probed again after so long, or ``stream_silence_seconds`` if that is
-    longer: many quiet books share the venue's REST budget."""
-    rebuild_max_seconds: float = 30.0
-    """A book that the venue refuses, or that is rebuilt at the expense of others, waits no longer for the next try."""
-    clock_step_seconds: float = 1.0
-    """The wall clock leaping so far against the monotonic one makes books be doubted: the machine may have slept."""
-    pause_seconds: float = 5.0
-    """So does nothing being handled for so long: what is read then may have lain in the kernel meanwhile."""
-    max_clock_skew_seconds: float = 10.0
-    """The venue's clock being so far from ours is told."""
-
-
-@attrs.frozen
-class Standing:
-    """What was said of a book that is not live, for another to go on with; ``key`` is its instrument's."""
-
-    key: str
-    status: BookStatus
-    reason: Reason | None
-    status_since: int
-    """µs since 1970 UTC; 0 where nothing was said yet."""
-    published_at: float
-    """When its last record was given, seconds of the monotonic clock."""
-    epoch: int = 0
-    sequence: int | None = None
-    event_time: int | None = None
-    received_time: int | None = None
-    rebuild_wait_seconds: float = 0.0
-    """How long its next rebuild waits; 0 where none has waited yet."""
 
 
 class BookSync(ABC):
@@ -303,7 +243,7 @@ class BookSync(ABC):
     def _watch(self, now: Moment) -> None:
         """See to deadlines."""
 
-    # what the two rules share
+    # what the rules share
 
     @abstractmethod
     def _lose(self, reason: Reason, now: Moment) -> None:
@@ -330,6 +270,19 @@ class BookSync(ABC):
             self._touched = True
         self.sequence = change.last_id
         self._event_time = change.event_time
+
+    def _is_readable(self, change: Change, now: Moment) -> bool:
+        """Look at what is not applied all the same: a venue that sends what can be no book is not believed."""
+        try:
+            self._book.check(change.bids, change.asks)
+        except InvalidLevel as error:
+            self._refuse_change(change, error, now)
+            return False
+        return True
+
+    def _refuse_change(self, change: Change, error: InvalidLevel, now: Moment) -> None:
+        self._tell("a change could not be applied", problem=str(error), sequence=change.last_id)
+        self._lose(Reason.MALFORMED, now)
 
     def _judge(self, now: Moment) -> None:
         """Decide after a whole frame whether the book as it stands may be live, and publish what changed."""
