@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from math import inf
 
 import attrs
-from tests.chaos.exchanges import ERA, BinanceExchange, CoinbaseExchange, Exchange
+from tests.chaos.exchanges import ERA, BinanceExchange, Exchange
 from tests.chaos.wire import Frame, Ladder, Part, as_numbers
 from tests.support.engines import book_engine
 from tests.support.raw import raw_levels
@@ -94,6 +94,8 @@ class Seen:
     """The venue's time of what reached the core last, where streams are renewed one by one."""
     may_be: set[int] = attrs.field(factory=set)
     """Versions that may be shown, though nobody can tell from here whether they are."""
+    passed: set[int] = attrs.field(factory=set)
+    """Versions that stand one after the other while frames are read."""
     joins_from: int | None = None
     """A fetched book of this version may be joined by what the stream says."""
 
@@ -211,6 +213,10 @@ class Judge:
     def _version_of(self, i: int, state: BookState) -> int | None:
         """Give the version that a live record shows."""
         return self._version(i, state.sequence)
+
+    def _current(self, i: int, sync: BookSync) -> int | None:
+        """Give the version that a book claims to be."""
+        return self._version(i, sync.sequence)
 
     def _show(self, seen: Seen, version: int) -> None:
         """A live record shows a version."""
@@ -524,7 +530,7 @@ class Judge:
         """Compare a live book with the truth as deep as it claims to know; gives how many levels were compared."""
         seen = self.seen[i]
         sync = self._sync(i)
-        version = self._version_of(i, seen.last) if seen.last.is_live else None
+        version = self._current(i, sync)
         if seen.is_tainted or version is None:
             return 0
         bids, asks = self.exchange.markets[i].ladder(version, self.known)

@@ -276,6 +276,12 @@ class Director:
             if self._home(i).is_closing:
                 self._do("tick", 50)
             return
+        if VENUES[self.plan.venue].is_renewed:
+            self._live(i)
+            self._do("fault", "silent_stream", i, 0)
+            self._do("fault", "missing_ack", i, 1)
+            self._pass(i, until=lambda: self._status(i) is not BookStatus.LIVE)
+            return
         self._pend(i)
         self._fault("snapshot_error", i)
         if keeps_answer:

@@ -1,7 +1,6 @@
 """What must be true of books whose streams are renewed one by one, beside what is true of all."""
 
 from collections.abc import Sequence
-from math import inf
 
 import attrs
 from tests.chaos.judge import Judge, Seen, Violation
@@ -9,7 +8,8 @@ from tests.chaos.streams import BitstampExchange, KrakenExchange, OKXExchange, S
 from tests.chaos.wire import Frame, Part
 
 from market_data.domain.effects import Fetch, Purpose
-from market_data.domain.normalized import BookState, BookStatus
+from market_data.domain.normalized import BookState
+from market_data.domain.sync import BookSync
 
 __all__ = ["StreamedJudge"]
 
@@ -40,20 +40,27 @@ class StreamedJudge(Judge):
     # records
 
     def _version_of(self, i: int, state: BookState) -> int | None:
-        key = state.event_time if state.sequence is None else state.sequence
+        return self._told(i, state.event_time if state.sequence is None else state.sequence)
+
+    def _current(self, i: int, sync: BookSync) -> int | None:
+        return self._told(i, sync._event_time if sync.sequence is None else sync.sequence)
+
+    def _told(self, i: int, key: int | None) -> int | None:
         held = None if key is None else self.held.get((i, key))
         return held[0].version if held is not None else None
 
     def _show(self, seen: Seen, version: int) -> None:
-        if version == seen.reach:
+        if version == seen.reach or version in seen.passed:
             return
         is_joined = seen.joins_from is not None and version >= seen.joins_from
         if not is_joined and version not in seen.may_be:
             raise Violation(f"live at version {version}, {seen.reach} is what stands")
         seen.reach = version
 
-    def _is_false(self, i: int, seen: Seen, state: BookState) -> bool:  # noqa: ARG002 - the whole book is, or not
-        return seen.is_tainted
+    def _is_false(self, i: int, seen: Seen, state: BookState) -> bool:
+        key = state.event_time if state.sequence is None else state.sequence
+        is_false = seen.is_tainted or (key is not None and (i, key) in self.held and self.held[i, key][1])
+        return is_false and not isinstance(self.exchange, KrakenExchange)
 
     # inputs
 
@@ -70,8 +77,13 @@ class StreamedJudge(Judge):
 
     def reading(self, frames: Sequence[Frame]) -> list[str]:
         for i, seen in self.seen.items():
-            if not self._sync(i)._stands and seen.joins_from is None:
+            sync = self._sync(i)
+            if not sync._stands:
                 seen.reach = -1
+            elif seen.joins_from is not None:  # what it joined is its own to know; that it is true is judged
+                current = self._current(i, sync)
+                seen.reach, seen.joins_from = -1 if current is None else current, None
+            seen.passed = {seen.reach}
         return super().reading(frames)
 
     def _bad_number(self, part: Part, broken: list[str]) -> None:
@@ -84,12 +96,20 @@ class StreamedJudge(Judge):
         broken[part.instrument] = "a level that is no number"
 
     def _part(self, part: Part, broken: list[str]) -> None:
-        seen, i, time = self.seen[part.instrument], part.instrument, part.time or 0
+        seen, i = self.seen[part.instrument], part.instrument
         self._received(i)
         seen.alive_at = self.now.mono
+        self._place(seen, part, broken)
         key = part.time if part.sequence is None else part.sequence
-        if key is not None and not part.is_astray:
-            self.held[i, key] = part, part.is_false
+        if key is not None:
+            self.held[i, key] = part, seen.is_tainted or part.is_false
+
+    def _place(self, seen: Seen, part: Part, broken: list[str]) -> None:
+        """Find out what a part does to the book that stands, if anything."""
+        i, time = part.instrument, part.time or 0
+        if part.is_false or (part.is_astray and seen.reach < 0):  # to who joins a book to it, it lies
+            seen.false_version = max(seen.false_version, part.version)
+            seen.is_tainted |= seen.joins_from is not None
         if isinstance(self.exchange, BitstampExchange):
             if time > seen.said_at or not self._sync(i)._stands:
                 self._take(seen, part, broken)
@@ -112,9 +132,14 @@ class StreamedJudge(Judge):
 
     def _take(self, seen: Seen, part: Part, broken: list[str]) -> None:
         self._forget(seen)
-        seen.reach, seen.said_at = part.version, part.time or seen.said_at
+        self._stand(seen, part)
         seen.is_tainted = part.is_false and not isinstance(self.exchange, KrakenExchange)
         broken[part.instrument] = ""
+
+    @staticmethod
+    def _stand(seen: Seen, part: Part) -> None:
+        seen.reach, seen.said_at = part.version, part.time or seen.said_at
+        seen.passed.add(part.version)
 
     def _update(self, seen: Seen, part: Part, broken: list[str]) -> None:
         time = part.time or 0
@@ -122,9 +147,9 @@ class StreamedJudge(Judge):
             if time < seen.said_at:
                 self._lose(seen, part, broken, "a change of before")
             else:
-                seen.reach, seen.said_at = part.version, time
+                self._stand(seen, part)
         elif part.since == seen.reach and not part.is_astray:
-            seen.reach, seen.said_at = part.version, time
+            self._stand(seen, part)
             seen.is_tainted |= part.is_false
         elif part.version != seen.reach or part.is_astray:
             self._lose(seen, part, broken, f"changes from {part.since} on, behind {seen.reach}")

@@ -7,7 +7,7 @@ from zlib import crc32
 import attrs
 from tests.chaos.exchanges import DAY, ERA, FIRST_ERA, Exchange, falsified, replaced
 from tests.chaos.truth import ASK, BID
-from tests.chaos.wire import Frame, Part, Texts, Ticks, iso_time, pairs
+from tests.chaos.wire import Frame, Part, Ticks, iso_time, pairs
 
 __all__ = ["BitstampExchange", "BybitExchange", "KrakenExchange", "OKXExchange", "StreamedExchange"]
 
@@ -106,6 +106,10 @@ class StreamedExchange(Exchange):
         version = self.sent[i] = self.markets[i].version
         bids, asks = self.markets[i].levels(version, self.levels)
         self.say(self._book_frame(i, -1, version, bids, asks, is_false=False))
+
+    def unsaid(self, i: int) -> bool:
+        """What changes nothing in the window is not said."""
+        return super().unsaid(i) and self._changes(i, self.sent[i], self.markets[i].version) != ([], [])
 
     def _event(self, i: int, since: int, twist: str, amount: int) -> Frame:
         version = self.sent[i]
@@ -233,11 +237,10 @@ class OKXExchange(StreamedExchange):
             return False
         self.emit(i)
         market = self.markets[i]
-        market.put(BID, 5_000, 1 + market.version % 9)
+        bids, asks = market.levels(market.version, 1)
+        side, (tick, size) = (BID, bids[0]) if bids else (ASK, asks[0]) if asks else (BID, (5_000, 0))
+        market.put(side, tick, size % 9 + 1)
         self.eras[i].append(market.version)
-        best = market.levels(market.version, 1)[BID]
-        if best:
-            market.put(BID, best[0][0], best[0][1] % 9 + 1)
         self.emit(i)
         return True
 
@@ -284,10 +287,10 @@ class OKXExchange(StreamedExchange):
         self.say(Frame(b'{"event":"notice","code":"64008","msg":"The connection will soon be closed.","connId":"3"}'))
 
     def book(self, i: int, version: int, levels: int) -> bytes:
-        return self._rest(i, version, *self.markets[i].levels(version, levels))
+        return self._rest(i, version, *self.markets[i].levels(version, min(levels, self.levels)))
 
     def false_book(self, i: int, version: int, levels: int) -> bytes:
-        return self._rest(i, version, *falsified(*self.markets[i].levels(version, levels)))
+        return self._rest(i, version, *falsified(*self.markets[i].levels(version, min(levels, self.levels))))
 
     def _rest(self, i: int, version: int, bids: Ticks, asks: Ticks) -> bytes:
         time, number = DAY // 1000 + int(self.mono * 1000), self.id_of(i, version)
@@ -302,6 +305,7 @@ class BybitExchange(StreamedExchange):
     """Counters of each stream; a snapshot may come at any time."""
 
     counts: dict[int, int] = attrs.field(factory=lambda: {0: 500, 1: 7_000, 2: 90_000})
+    prefix: str = "orderbook.200."
     were_reset: set[int] = attrs.field(factory=set)
     """Twice on a connection, and frames of before could pass for such of now."""
 
@@ -310,7 +314,7 @@ class BybitExchange(StreamedExchange):
         self.were_reset = set()
 
     def _name(self, i: int) -> str:
-        return f"orderbook.200.{self.natives[i]}"
+        return self.prefix + self.natives[i]
 
     def _book_frame(self, i: int, since: int, version: int, bids: Ticks, asks: Ticks, *, is_false: bool) -> Frame:
         is_snapshot = since < 0
@@ -319,7 +323,7 @@ class BybitExchange(StreamedExchange):
         kind, number, time = ("snapshot" if is_snapshot else "delta"), self.counts[i], self.venue_time()
         native = self.natives[i]
         payload = (
-            f'{{"topic":"orderbook.200.{native}","ts":{time // 1000 + 2},"type":"{kind}","data":{{"s":"{native}",'
+            f'{{"topic":"{self.prefix}{native}","ts":{time // 1000 + 2},"type":"{kind}","data":{{"s":"{native}",'
             f'"b":[{pairs(self.texts, bids)}],"a":[{pairs(self.texts, asks)}],"u":{number},"seq":{version}}},'
             f'"cts":{time // 1000}}}'
         )
@@ -346,6 +350,8 @@ class BybitExchange(StreamedExchange):
     def _parse(self, message: str) -> Request:
         request = json.loads(message)
         natives = [topic.rpartition(".")[2] for topic in request.get("args", ())]
+        for topic in request.get("args", ()):
+            self.prefix = topic.rpartition(".")[0] + "."
         return Request(request["op"], natives, request.get("req_id"))
 
     def _pong(self) -> Frame:
@@ -363,8 +369,8 @@ class BybitExchange(StreamedExchange):
         self.say(Frame(json.dumps(answer).encode()))
 
     def _refusal(self, i: int, request: Request) -> Frame:  # noqa: ARG002 - it names none
-        text = f'{{"success":false,"ret_msg":"Invalid symbol :[orderbook.200.{self.natives[i]}]","conn_id":"a","op":"subscribe"}}'
-        return Frame(text.encode())
+        message = f"Invalid symbol :[{self.prefix}{self.natives[i]}]"
+        return Frame(json.dumps({"success": False, "ret_msg": message, "conn_id": "a", "op": "subscribe"}).encode())
 
     def stranger(self) -> None:
         self.say(
@@ -408,7 +414,8 @@ class KrakenExchange(StreamedExchange):
         kind = "snapshot" if since < 0 else "update"
         payload = (
             f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{self.natives[i]}","bids":[{self._objects(bids)}],'
-            f'"asks":[{self._objects(asks)}],"checksum":{self._checksum(i, version)},"timestamp":"{iso_time(time)}"}}]}}'
+            f'"asks":[{self._objects(asks)}],"checksum":{self._checksum(i, version)},'
+            f'"timestamp":"{iso_time(time)}"}}]}}'
         )
         return Frame(payload.encode(), (Part(i, since, version, time, is_false=is_false),))
 
@@ -482,10 +489,12 @@ class KrakenExchange(StreamedExchange):
 class BitstampExchange(StreamedExchange):
     """Whole books, and nothing that tells whether one is missing."""
 
+    levels = 100
+
     def _name(self, i: int) -> str:
         return f"order_book_{self.natives[i]}"
 
-    def _levels(self, i: int, since: int, version: int, twist: str, amount: int) -> tuple[Ticks, Ticks]:
+    def _levels(self, i: int, since: int, version: int, twist: str, amount: int) -> tuple[Ticks, Ticks]:  # noqa: ARG002
         bids, asks = self.markets[i].levels(version, self.levels)
         if twist == "swapped":
             return asks, bids
@@ -494,8 +503,9 @@ class BitstampExchange(StreamedExchange):
     def _book_frame(self, i: int, since: int, version: int, bids: Ticks, asks: Ticks, *, is_false: bool) -> Frame:  # noqa: ARG002 - each is whole
         time = self.venue_time()
         payload = (
-            f'{{"data":{{"timestamp":"{time // 1_000_000}","microtimestamp":"{time}","bids":[{pairs(self.texts, bids)}],'
-            f'"asks":[{pairs(self.texts, asks)}]}},"channel":"order_book_{self.natives[i]}","event":"data"}}'
+            f'{{"data":{{"timestamp":"{time // 1_000_000}","microtimestamp":"{time}",'
+            f'"bids":[{pairs(self.texts, bids)}],"asks":[{pairs(self.texts, asks)}]}},'
+            f'"channel":"order_book_{self.natives[i]}","event":"data"}}'
         )
         return Frame(payload.encode(), (Part(i, -1, version, time, is_false=is_false, sequence=time),))
 

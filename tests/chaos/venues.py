@@ -9,7 +9,7 @@ from tests.chaos.judge import Judge
 from tests.chaos.streamed_judge import StreamedJudge
 from tests.chaos.streams import BitstampExchange, BybitExchange, KrakenExchange, OKXExchange
 from tests.chaos.wire import BinanceTexts, CoinbaseTexts, KrakenTexts, Texts
-from tests.support.venues import BINANCE, BITSTAMP, BYBIT, COINBASE, KRAKEN, OKX
+from tests.support.venues import BINANCE, BITSTAMP, BYBIT, COINBASE, KRAKEN, OKX_SPOT
 
 from market_data.application.ports import Venue
 from market_data.domain.instrument import Instrument
@@ -17,6 +17,7 @@ from market_data.domain.instrument import Instrument
 __all__ = ["VENUES", "ChaosVenue"]
 
 _PING_SECONDS = 2.0
+_TYPED = ("binance", "coinbase", "kraken")
 
 
 @attrs.frozen
@@ -28,6 +29,8 @@ class ChaosVenue:
     texts: Texts
     judge: type[Judge]
     instruments: Sequence[Instrument]
+    is_renewed: bool
+    """Its streams are renewed one by one."""
     garbage_is_typed: bool = True
     """An object whose fields are of other types than the dialect knows is no frame to it."""
 
@@ -40,13 +43,13 @@ def _of(
         venue.ping_seconds = _PING_SECONDS
     symbols = [f"{base}-{quoted}" for base in ("BTC", "ETH", "SOL")]
     instruments = [Instrument(venue.name, symbol, venue.native_of(symbol)) for symbol in symbols]
-    return ChaosVenue(venue, exchange, texts, judge, instruments)
+    return ChaosVenue(venue, exchange, texts, judge, instruments, judge is StreamedJudge, venue.name in _TYPED)
 
 
 VENUES: Mapping[str, ChaosVenue] = {
     "binance": _of(BINANCE, BinanceExchange, BinanceTexts(), "USDT", Judge),
     "coinbase": _of(COINBASE, CoinbaseExchange, CoinbaseTexts(), "USD", Judge),
-    "okx": _of(OKX, OKXExchange, CoinbaseTexts(), "USDT"),
+    "okx": _of(OKX_SPOT, OKXExchange, CoinbaseTexts(), "USDT"),
     "bybit": _of(BYBIT, BybitExchange, CoinbaseTexts(), "USDT"),
     "kraken": _of(KRAKEN, KrakenExchange, KrakenTexts(), "USD"),
     "bitstamp": _of(BITSTAMP, BitstampExchange, KrakenTexts(), "USD"),

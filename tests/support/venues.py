@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
+
 from market_data.adapters.venues.binance import Binance
+from market_data.adapters.venues.bitstamp import Bitstamp
 from market_data.adapters.venues.bybit import Bybit
 from market_data.adapters.venues.coinbase import Coinbase
+from market_data.adapters.venues.kraken import Kraken
 from market_data.adapters.venues.okx import OKX
 from market_data.adapters.venues.wire import Endpoint
 from market_data.domain.instrument import Instrument
@@ -15,9 +19,11 @@ from market_data.domain.normalized import Level
 
 __all__ = [
     "BINANCE",
+    "BITSTAMP",
     "BYBIT",
     "COINBASE",
     "COINBASE_ENDPOINT",
+    "KRAKEN",
     "OKX_SPOT",
     "binance_book",
     "binance_event",
@@ -70,6 +76,16 @@ BYBIT = Bybit(
         book_levels=50,
     )
 )
+_ENDPOINT = Endpoint(
+    name="kraken",
+    websocket_url="ws://127.0.0.1:9",
+    rest_url="http://127.0.0.1:9",
+    instruments_per_connection=100,
+    messages_per_second=10,
+    request_weight_per_minute=600,
+)
+KRAKEN = Kraken(_ENDPOINT)
+BITSTAMP = Bitstamp(attrs.evolve(_ENDPOINT, name="bitstamp"))
 _WITHOUT_DASH = ("binance", "bybit")
 
 

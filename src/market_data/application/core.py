@@ -120,7 +120,7 @@ class FeedCore:
 
     def handle(self, given: Input, now: Moment) -> list[Output]:
         """Take one input and say what is to be done, in order."""
-        self._watch_leaps(now)
+        self._watch_leaps(now, is_open=not isinstance(given, Closed))
         match given:
             case Frames():
                 self._read(given.frames, now)
@@ -216,9 +216,9 @@ class FeedCore:
         is_owed = self._venue.sends_heartbeats or self._busy_since < inf
         return self._heard_at if is_owed else self._outgoing.renewed_at
 
-    def _watch_leaps(self, now: Moment) -> None:
+    def _watch_leaps(self, now: Moment, *, is_open: bool) -> None:
         """Take nothing for live that may have waited while the clocks leapt."""
-        if not self._clocks.have_leapt(now) or self._session is None:
+        if not self._clocks.have_leapt(now) or self._session is None or not is_open:
             return
         for sync in self._syncs:
             sync.doubt(now)

@@ -4,7 +4,7 @@
        and refutes it.
     2. A change before the first snapshot means nothing. Where the venue may begin with changes (``Seed.EITHER``), they
        are kept once it has said yes, and the book is fetched: it joins the change that begins at or before its id and
-       ends behind it, and is too old where the first one kept begins later.
+       ends behind it, or stands where the last one ended; it is too old where the first one kept begins later.
     3. Where changes form a chain, one is in order if it begins where the last one ended: ids are compared for identity,
        and may step back. One that ends where the book stands is a repeat, and dropped; an empty one is a sign of life.
        Any other: something is missing. Where nothing is numbered, a change older than the book is out of order.
@@ -57,9 +57,14 @@ class StreamedSync(RenewedSync):
         self._fetched: Snapshot | None = None
         """What no change has joined yet."""
         self._fetch_at = inf
+        self._is_first_fetch = True
         self._fetch_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
 
     # inputs
+
+    def opened(self, now: Moment) -> None:
+        super().opened(now)
+        self._is_first_fetch = True
 
     def snapshot(self, snapshot: Snapshot, now: Moment) -> None:  # step 1
         self._hear(now)
@@ -136,11 +141,20 @@ class StreamedSync(RenewedSync):
         if self._buffer and change.first_id != _after(self._buffer[-1].last_id):
             self._buffer.clear()
         self._buffer.append(change)
-        self._snapshot_by = inf
+        self._snapshot_by = now.mono + self._settings.first_data_timeout_seconds
         if self._fetched is not None:
             self._join(self._fetched, now)
         elif self._awaited is None and self._fetch_at == inf:
-            self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
+            self._ask_book(now)
+
+    def _ask_book(self, now: Moment, at_least: float = 0.0) -> None:
+        """Fetch at once the first time, later after a growing wait; being live resets the back-off."""
+        wait = max(0.0 if self._is_first_fetch else self._fetch_wait.advance(), at_least)
+        self._is_first_fetch = False
+        if wait > 0.0:
+            self._fetch_at = now.mono + wait
+        else:
+            self._fetch(Purpose.SNAPSHOT, self._continuity.levels or self._settings.snapshot_limit)
 
     def _join(self, snapshot: Snapshot, now: Moment) -> None:
         """Begin from a fetched book, if the stream has already passed it."""
@@ -149,11 +163,12 @@ class StreamedSync(RenewedSync):
         if at is None or oldest is None or at < oldest:
             self._tell("a snapshot is too old", received=at, expected_at_least=oldest)
             self._fetched = None
-            self._fetch_at = now.mono + self._fetch_wait.advance()
+            self._ask_book(now)
             return
+        newest = buffer[-1].last_id
         while buffer and buffer[0].last_id <= at and buffer[0].first_id != _after(at):
             buffer.popleft()
-        if not buffer:
+        if not buffer and newest != at:
             self._fetched = snapshot
             return
         waiting = list(buffer)
@@ -184,17 +199,18 @@ class StreamedSync(RenewedSync):
             super()._miss_fetched(purpose, reason, retry_after, now)
             return
         self.explain(reason, now)
-        self._fetch_at = now.mono + max(self._fetch_wait.advance(), retry_after or 0.0)
+        self._ask_book(now, retry_after or 0.0)
 
     def _watch(self, now: Moment) -> None:
         super()._watch(now)
         if self._fetch_at <= now.mono and self._awaited is None:
             self._fetch_at = inf
-            self._fetch(Purpose.SNAPSHOT, self._settings.snapshot_limit)
+            self._fetch(Purpose.SNAPSHOT, self._continuity.levels or self._settings.snapshot_limit)
 
     def _judge(self, now: Moment) -> None:
         super()._judge(now)
         if self.status is BookStatus.LIVE:
+            self._is_first_fetch = True
             self._fetch_wait.reset()
 
     def _forget(self, now: Moment) -> None:

@@ -234,15 +234,40 @@ def test_a_fetched_book_waits_for_the_change_that_joins_it() -> None:
     assert bench.last.bids[:2] == (("100", "1"), ("99", "7"))
 
 
-def test_a_sign_of_life_joins_a_fetched_book() -> None:
+def test_a_fetched_book_stands_where_the_stream_ends() -> None:
     bench = Bench(EITHER)
     bench.open()
     bench.change(101, 110)
     bench.answer(110)
-    assert bench.status == (BookStatus.SYNCING, None)
-    bench.change(111, 110)
+    assert (bench.status, bench.last.sequence) == (LIVE, 110)
+    bench.change(111, 120, [("100", "4")])
+    assert (bench.status, bench.last.sequence) == (LIVE, 120)
+
+
+def test_a_sign_of_life_joins_a_fetched_book() -> None:
+    bench = Bench(EITHER)
+    bench.open()
+    bench.change(101, 110)
+    bench.answer(120)
+    bench.change(111, 120)
     assert bench.status == LIVE
-    assert bench.last.sequence == 110
+    other = Bench(EITHER)
+    other.open()
+    other.change(101, 100)
+    other.answer(100)
+    assert other.status == LIVE
+
+
+def test_a_stream_that_does_not_reach_the_fetched_book_is_renewed() -> None:
+    bench = Bench(EITHER)
+    bench.open()
+    bench.change(101, 110)
+    bench.answer(120)
+    bench.wait(9.875)
+    assert bench.look(Renew) == []
+    bench.wait(0.25)
+    assert bench.look(Renew) == [Renew(BTC)]
+    assert bench.status == (BookStatus.SYNCING, Reason.SILENCE)
 
 
 def test_a_fetched_book_from_before_the_stream_is_too_old() -> None:
