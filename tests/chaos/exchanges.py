@@ -80,9 +80,13 @@ class Exchange:
             return False
         since, self.sent[i] = self.sent[i], self.markets[i].version
         if i in self.dead:
+            self.unheard(i)
             return False
         self.say(self._event(i, since, twist, amount))
         return True
+
+    def unheard(self, i: int) -> None:
+        """A stream has something to say and does not."""
 
     def overlap(self, i: int, amount: int) -> bool:
         """Say what changed, beginning before what was said last; the venue's to redefine."""

@@ -96,6 +96,8 @@ class Seen:
     """Versions that may be shown, though nobody can tell from here whether they are."""
     passed: set[int] = attrs.field(factory=set)
     """Versions that stand one after the other while frames are read."""
+    false_keys: set[int] = attrs.field(factory=set)
+    """By what the records of the frames that are read are known whose levels are false."""
     joins_from: int | None = None
     """A fetched book of this version may be joined by what the stream says."""
 

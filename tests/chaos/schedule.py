@@ -249,15 +249,18 @@ class Director:
         home = self._home(i)
         if is_open and not home.is_open:
             self._do("open")
-        if keeps_answer and i not in home.pending and i not in home.late and self.plan.venue == "coinbase":
+        if keeps_answer and i not in home.pending and i not in home.late and self.plan.venue != "binance":
             self._pend(i)
             self._fault("close", i)
             self._do("open")
 
     def _gap(self, i: int, *, is_open: bool, keeps_answer: bool) -> None:
         self._live(i, answers=not keeps_answer)
-        if self.plan.venue == "binance" and not is_open:
+        if self.plan.venue != "coinbase" and not is_open:
             self._fault("garbage", i)
+            self._do("deliver", 1000)
+        elif self.plan.venue == "bitstamp":  # which misses nothing that is lost
+            self._do("fault", "bad_number", i, 0)
             self._do("deliver", 1000)
         else:
             self._fault("drop", i)
@@ -275,6 +278,10 @@ class Director:
             self._pass(i, until=lambda: self._status(i) is BookStatus.STALE)
             if self._home(i).is_closing:
                 self._do("tick", 50)
+            return
+        if VENUES[self.plan.venue].is_renewed and keeps_answer:
+            self._pend(i)
+            self._do("fault", "clock_step", i, 4)
             return
         if VENUES[self.plan.venue].is_renewed:
             self._live(i)

@@ -83,7 +83,7 @@ class StreamedJudge(Judge):
             elif seen.joins_from is not None:  # what it joined is its own to know; that it is true is judged
                 current = self._current(i, sync)
                 seen.reach, seen.joins_from = -1 if current is None else current, None
-            seen.passed = {seen.reach}
+            seen.passed, seen.false_keys = {seen.reach}, set()
         return super().reading(frames)
 
     def _bad_number(self, part: Part, broken: list[str]) -> None:
@@ -102,16 +102,18 @@ class StreamedJudge(Judge):
         self._place(seen, part, broken)
         key = part.time if part.sequence is None else part.sequence
         if key is not None:
-            self.held[i, key] = part, seen.is_tainted or part.is_false
+            if seen.is_tainted or part.is_false:
+                seen.false_keys.add(key)
+            self.held[i, key] = part, key in seen.false_keys
 
     def _place(self, seen: Seen, part: Part, broken: list[str]) -> None:
         """Find out what a part does to the book that stands, if anything."""
-        i, time = part.instrument, part.time or 0
+        time = part.time or 0
         if part.is_false or (part.is_astray and seen.reach < 0):  # to who joins a book to it, it lies
             seen.false_version = max(seen.false_version, part.version)
             seen.is_tainted |= seen.joins_from is not None
         if isinstance(self.exchange, BitstampExchange):
-            if time > seen.said_at or not self._sync(i)._stands:
+            if time > seen.said_at:
                 self._take(seen, part, broken)
             elif seen.reach < 0:
                 seen.may_be.add(part.version)

@@ -185,6 +185,9 @@ class OKXExchange(StreamedExchange):
     def _begin(self, i: int) -> None:
         self.told[i] = self.id_of(i, self.sent[i])
 
+    def unheard(self, i: int) -> None:
+        self.told[i] = self.id_of(i, self.sent[i])
+
     def _book_frame(self, i: int, since: int, version: int, bids: Ticks, asks: Ticks, *, is_false: bool) -> Frame:
         before, number = self.told[i], self.id_of(i, version)
         self.told[i] = number
@@ -313,6 +316,9 @@ class BybitExchange(StreamedExchange):
         super().connect()
         self.were_reset = set()
 
+    def unheard(self, i: int) -> None:
+        self.counts[i] += 1
+
     def _name(self, i: int) -> str:
         return self.prefix + self.natives[i]
 
@@ -406,6 +412,11 @@ class KrakenExchange(StreamedExchange):
     wants_pings = False
     times: dict[tuple[int, int], int] = attrs.field(factory=dict)
     """When each version was said first: a book keeps the time of its last change."""
+
+    def _levels(self, i: int, since: int, version: int, twist: str, amount: int) -> tuple[Ticks, Ticks]:
+        """The checksum's text does not say where asks end and bids begin: a side's only level may pass for the other's."""
+        is_thin = twist == "swapped" and min(map(len, self.markets[i].levels(version, 2))) < 2
+        return super()._levels(i, since, version, "" if is_thin else twist, amount)
 
     def _book_frame(self, i: int, since: int, version: int, bids: Ticks, asks: Ticks, *, is_false: bool) -> Frame:
         time = self.times.get((i, version))

@@ -66,9 +66,7 @@ class RenewedSync(InBandSync):
     def _is_past(self, snapshot: Snapshot) -> bool:
         """Tell whether a snapshot is older than what was shown here, unless the venue keeps to it."""
         time, theirs = self._event_time, snapshot.event_time
-        if time is None or theirs is None or self._renewals > _MOST_RENEWALS:
-            return False
-        return theirs < time or (theirs == time and (snapshot.sequence or 0) < (self.sequence or 0))
+        return time is not None and theirs is not None and theirs < time and self._renewals <= _MOST_RENEWALS
 
     def _hear(self, now: Moment) -> None:
         super()._hear(now)

@@ -153,9 +153,10 @@ def bench() -> Bench:
 # streamed, step 1: snapshots
 
 
-def test_a_snapshot_makes_a_book_live_and_a_later_one_replaces_it_without_an_epoch(bench: Bench) -> None:
+@pytest.mark.parametrize("time", [100_000_000, 200_000_000])
+def test_a_snapshot_makes_a_book_live_and_a_later_one_replaces_it_without_an_epoch(bench: Bench, time: int) -> None:
     bench.go_live()
-    bench.snapshot(1, [("100", "2")], [("101", "1")], time=200_000_000)  # the venue counts anew
+    bench.snapshot(1, [("100", "2")], [("101", "1")], time=time)  # the venue counts anew
     assert bench.status == LIVE
     assert (bench.last.sequence, bench.last.epoch, bench.last.bids) == (1, 1, (("100", "2"),))
     bench.change(2, 2, [("100", "3")], time=201_000_000)
