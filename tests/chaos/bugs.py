@@ -13,6 +13,9 @@ _FRAMES = "domain/frames.py"
 _INBAND = "domain/inband.py"
 _SIDE = "domain/side.py"
 _SYNC = "domain/sync.py"
+_STREAMED = "domain/streamed.py"
+_RENEWED = "domain/renewed.py"
+_OUTGOING = "application/outgoing.py"
 _COINBASE = "adapters/venues/coinbase.py"
 
 
@@ -28,6 +31,15 @@ class Bug:
     """The text stands more than once, and is wrong each time."""
 
 
+_APPLIED = """        try:
+            self._apply(change)
+        except InvalidLevel as error:
+            self._refuse_change(change, error, now)
+            return False
+        if change.bids == change.asks == NONE:
+            self._event_time = time
+        return self._agrees(change.checksum, now)
+"""
 _GAP_CHECK = "        if change.first_id > local + 1:\n            self._miss_changes"
 _COUNT = "        if number != self.expected:\n            return False\n        self.expected += 1\n"
 
@@ -123,6 +135,46 @@ BUGS: Sequence[Bug] = (
         _SYNC,
         "        if self._book.is_crossed:\n            self._crossed(now)\n            return\n",
         "",
+    ),
+    Bug(
+        "skip the chain",
+        _STREAMED,
+        "            if change.first_id == _after(self.sequence):\n",
+        "            if change.last_id != self.sequence:\n",
+    ),
+    Bug("ignore the checksum", _STREAMED, "        if ours == checksum:\n", "        if checksum is not None:\n"),
+    Bug(
+        "checksum before apply",
+        _STREAMED,
+        _APPLIED,
+        "        if not self._agrees(change.checksum, now):\n            return False\n"
+        + _APPLIED.replace("return self._agrees(change.checksum, now)", "return True"),
+    ),
+    Bug("forget to cut", _STREAMED, "            self._book.cut(self._cut_at)\n", "            pass\n"),
+    Bug(
+        "take u=1 for a gap",
+        _STREAMED,
+        "        if self._is_past(snapshot):\n",
+        "        if self._is_past(snapshot) or (self._stands and snapshot.sequence == 1):\n",
+    ),
+    Bug("miss a ping", _OUTGOING, "        if now.mono < self._ping_at:\n", "        if self._ping_at > 0.0:\n"),
+    Bug(
+        "take a snapshot of before",
+        _RENEWED,
+        "theirs < time and self._renewals <= _MOST_RENEWALS",
+        "theirs < time - 10**12",
+    ),
+    Bug(
+        "take a change of before where nothing is numbered",
+        _STREAMED,
+        "change.event_time >= self._event_time:",
+        "change.event_time >= 0:",
+    ),
+    Bug(
+        "a renewal that is not answered is let be",
+        _RENEWED,
+        "        if self._answer_by <= now.mono:\n",
+        "        if self._answer_by < 0.0:\n",
     ),
 )
 

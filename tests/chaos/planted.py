@@ -16,6 +16,7 @@ _UNIT_TESTS = (
     "tests/unit/domain/test_book.py",
     "tests/unit/domain/test_splice.py",
     "tests/unit/domain/test_counted.py",
+    "tests/unit/domain/test_streamed.py",
     "tests/unit/venues",
     "tests/unit/application/test_core_numbered.py",
     "tests/unit/application/test_core_ranges.py",
@@ -29,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos.planted", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--schedules", type=int, default=600, metavar="N", help="schedules of chaos for each bug (600)")
+    parser.add_argument("--schedules", type=int, default=1200, metavar="N", help="schedules of chaos each (1200)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="what they are made of (1)")
     parser.add_argument("--only", default="", metavar="TEXT", help="bugs whose name holds this")
     arguments = parser.parse_args()

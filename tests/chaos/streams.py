@@ -414,7 +414,7 @@ class KrakenExchange(StreamedExchange):
     """When each version was said first: a book keeps the time of its last change."""
 
     def _levels(self, i: int, since: int, version: int, twist: str, amount: int) -> tuple[Ticks, Ticks]:
-        """The checksum's text does not say where asks end and bids begin: a side's only level may pass for the other's."""
+        """The checksum's text does not say where asks end and bids begin: an only level may be either's."""
         is_thin = twist == "swapped" and min(map(len, self.markets[i].levels(version, 2))) < 2
         return super()._levels(i, since, version, "" if is_thin else twist, amount)
 

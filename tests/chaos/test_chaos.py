@@ -1,4 +1,4 @@
-"""Two thousand schedules in the default tests, and that a failing one is found, cut down, written and played again."""
+"""Some thousand schedules in the default tests, and that a failing one is found, cut down, written and played again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from market_data.domain.splice import SplicedSync
 _SEED = 20_240_808
 _PARTS = 8
 _MOST_EMPTY_CELLS = 40
-_SCHEDULES = 2000 // _PARTS
+_SCHEDULES = 4000 // _PARTS
 
 
 @pytest.fixture(scope="module")
