@@ -234,6 +234,19 @@ def test_settings_that_do_not_go_together_are_refused(faults: Faults, text: str,
     assert found == told
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"venues:\n  binance: {{dialect: binance{'9' * 5000}}}", id="dialect"),
+        pytest.param(f"venues:\n  binance: {{instruments: [A-{'B' * 2000}, A-{'B' * 2000}]}}", id="instruments"),
+    ],
+)
+def test_what_is_refused_is_shown_cut_short(faults: Faults, text: str) -> None:
+    told = faults(text)
+    assert told
+    assert all(len(fault) < 1000 for fault in told)
+
+
 def test_levels_that_a_dialect_does_not_offer_are_refused(faults: Faults) -> None:
     (fault,) = faults("venues:\n  binance_us: {book_levels: 100}")
     assert fault == (

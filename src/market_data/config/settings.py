@@ -46,6 +46,7 @@ from market_data.config.words import (
     SaslMechanism,
     SecurityProtocol,
 )
+from market_data.domain.printable import shortened
 
 __all__ = [
     "BookSettings",
@@ -87,14 +88,14 @@ class VenueSettings:
         dialect = DIALECTS.get(self.dialect)
         if dialect is None:
             known, hint = ", ".join(DIALECTS), did_you_mean(self.dialect, DIALECTS)
-            yield "dialect", f"expected one of {known}, received {self.dialect}{hint}"
+            yield "dialect", f"expected one of {known}, received {shortened(self.dialect)}{hint}"
         elif self.book_levels is not None and self.book_levels not in dialect.offered_levels:
             offered = ", ".join(map(str, dialect.offered_levels))
             expected = f"expected one of {offered}, or null" if offered else f"{self.dialect} has no choice, use null"
             yield "book_levels", f"{expected}, received {self.book_levels}"
         twice = sorted({symbol for symbol in self.instruments if self.instruments.count(symbol) > 1})
         if twice:
-            yield "instruments", f"expected each instrument once, received {', '.join(twice)} more than once"
+            yield "instruments", f"expected each instrument once, received {shortened(', '.join(twice))} more than once"
 
 
 @attrs.frozen
