@@ -5,7 +5,7 @@ What is broken for good stays so until somebody notices: a dead stream or a half
 
 from tests.chaos.exchanges import BinanceExchange
 from tests.chaos.judge import Violation
-from tests.chaos.streams import StreamedExchange
+from tests.chaos.streams import OKXExchange, StreamedExchange
 from tests.chaos.world import World
 
 from market_data.domain.normalized import Reason
@@ -81,7 +81,7 @@ def _audit(world: World) -> None:
     """Give the next comparable audit its chance: a whole period, or silence where only a silent book is comparable."""
     settings = world.settings
     until = world.now.mono + 1.5 * settings.audit_seconds + 2.0
-    while isinstance(world.exchange, BinanceExchange) and world.now.mono < until:
+    while isinstance(world.exchange, (BinanceExchange, OKXExchange)) and world.now.mono < until:
         _step(world)
     until = world.now.mono + max(settings.stream_silence_seconds, settings.quiet_probe_seconds) + 2.0
     while world.now.mono < until:

@@ -69,6 +69,8 @@ class Continuity:
     """How many a side the proof covers; None: all."""
     digest: Digest | None = None
     quietness: Quietness = Quietness.FETCHED
+    is_comparable: bool = False
+    """REST books bear the stream's own ids, so that a live book, too, is compared with them now and then."""
     is_loss_counted: bool = False
     """The numbers tell how much is missing."""
     blind_spots: Sequence[str] = ()

@@ -137,7 +137,8 @@ class InBandSync(BookSync):
     def _watch(self, now: Moment) -> None:
         if self._snapshot_by <= now.mono:
             self._miss_snapshot(now)
-        if self._stands and self._probe_at <= now.mono and self._awaited is None and self._differs_until == inf:
+        is_asked = self._awaited is Purpose.PROBE
+        if self._stands and self._probe_at <= now.mono and not is_asked and self._differs_until == inf:
             self._probe(now)
         if self._differs_until <= now.mono:
             self._become(BookStatus.STALE, Reason.SILENCE, now)

@@ -10,6 +10,7 @@
        Any other: something is missing. Where nothing is numbered, a change older than the book is out of order.
     4. Where the venue sends a checksum, a message is applied as a whole, the sides are cut where the client has to, and
        the best levels are held against it before anything is published.
+    5. Where the venue's REST book bears the stream's ids, a live book is compared with it now and then (``check``).
 
 How a stream begins, is renewed and is probed says ``renewed``.
 """
@@ -20,6 +21,7 @@ from math import inf
 import attrs
 
 from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
+from market_data.domain.check import Check, CheckedSync
 from market_data.domain.continuity import ACCOUNTED, Continuity, Proof, Seed, Window
 from market_data.domain.effects import Effect, Purpose
 from market_data.domain.events import Change, Snapshot
@@ -34,7 +36,7 @@ from market_data.domain.waits import Backoff
 __all__ = ["StreamedSync"]
 
 
-class StreamedSync(RenewedSync):
+class StreamedSync(RenewedSync, CheckedSync):
     """The rule of venues whose streams prove themselves, one by one; the steps are those of the module's docstring."""
 
     def __init__(
@@ -62,6 +64,11 @@ class StreamedSync(RenewedSync):
 
     # inputs
 
+    def extend(self, seconds: float) -> None:
+        super().extend(seconds)
+        if self._check is not None:
+            self._check.deadline += seconds
+
     def opened(self, now: Moment) -> None:
         super().opened(now)
         self._is_first_fetch = True
@@ -73,9 +80,15 @@ class StreamedSync(RenewedSync):
             if self._stands:
                 self._lose(Reason.SEQUENCE, now)
             return
+        self._end_check()
         if self._take_stream_book(snapshot, now) and self._agrees(snapshot.checksum, now):
             self._forget_fetched()
-            self._begin()
+            self._stand(now)
+
+    def _stand(self, now: Moment) -> None:
+        self._begin()
+        if self._continuity.is_comparable:
+            self._begin_checks(now)
 
     def change(self, change: Change, now: Moment) -> None:
         self._hear(now)
@@ -113,7 +126,13 @@ class StreamedSync(RenewedSync):
             return False
         if change.bids == change.asks == NONE:
             self._event_time = time
-        return self._agrees(change.checksum, now)
+        if not self._agrees(change.checksum, now):
+            return False
+        if change.last_id < change.first_id - 1:  # ids step back: not to be compared with those of before
+            self._end_check()
+        if self._check is not None:
+            self._advance_check(self._check, change, now)
+        return True
 
     def _apply(self, change: Change) -> None:
         super()._apply(change)
@@ -180,7 +199,7 @@ class StreamedSync(RenewedSync):
         for change in waiting:
             if not self._follow(change, now):
                 return
-        self._begin()
+        self._stand(now)
 
     def _forget_fetched(self) -> None:
         self._buffer.clear()
@@ -188,21 +207,48 @@ class StreamedSync(RenewedSync):
         self._fetch_at = inf
 
     def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:
-        if purpose is not Purpose.SNAPSHOT:
+        if purpose is Purpose.SNAPSHOT:
+            self._join(snapshot, now)
+        elif self._check is not None:
+            self._take_check(self._check, snapshot, now)
+        else:
             super()._take_fetched(purpose, snapshot, now)
-            return
-        self._join(snapshot, now)
         self.settle(now)
 
     def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:
-        if purpose is not Purpose.SNAPSHOT:
+        if purpose is Purpose.SNAPSHOT:
+            self.explain(reason, now)
+            self._ask_book(now, retry_after or 0.0)
+        elif self._check is not None:
+            self._miss_check(self._check, reason, retry_after, now)
+        else:
             super()._miss_fetched(purpose, reason, retry_after, now)
-            return
-        self.explain(reason, now)
-        self._ask_book(now, retry_after or 0.0)
+
+    # step 5
+
+    def _probe(self, now: Moment) -> None:
+        self._end_check()  # what is silent is asked about at once
+        super()._probe(now)
+
+    def _end_check(self) -> None:
+        """Let a check be; an answer to it means nothing any more."""
+        self._check = None
+        if self._awaited is Purpose.AUDIT:
+            self._awaited = None
+
+    def _take_older(self, check: Check, received: int | None, now: Moment) -> None:  # noqa: ARG002 - an audit proves or not
+        self._drop_check(now)
+
+    def _agree(self, now: Moment) -> None:
+        """An audit that agrees changes nothing."""
 
     def _watch(self, now: Moment) -> None:
         super()._watch(now)
+        self._watch_checks(now)
+        if self._check is not None and self._check.deadline <= now.mono:
+            self._tell("the stream is behind the venue's own book", ours=self.sequence, theirs=self._check.sequence)
+            self._become(BookStatus.STALE, Reason.SILENCE, now)
+            self._rebuild(Reason.SILENCE, now)
         if self._fetch_at <= now.mono and self._awaited is None:
             self._fetch_at = inf
             self._fetch(Purpose.SNAPSHOT, self._continuity.levels or self._settings.snapshot_limit)
@@ -215,6 +261,8 @@ class StreamedSync(RenewedSync):
 
     def _forget(self, now: Moment) -> None:
         super()._forget(now)
+        self._check = None
+        self._audit_at = inf
         self._forget_fetched()
 
     # what is published of what is kept

@@ -432,6 +432,69 @@ def test_more_levels_are_proven_than_are_published() -> None:
     assert bench.last.bids == (("100", "1"), ("99", "5"))
 
 
+# step 5: audits
+
+
+def audited() -> Bench:
+    bench = Bench(attrs.evolve(CHAIN, is_comparable=True), bounds(audit_seconds=8.0)).go_live()
+    last = 100
+    while not bench.fetches:
+        last += 5
+        bench.change(last - 4, last)
+        bench.wait(1)
+    assert [fetch.purpose for fetch in bench.fetches] == [Purpose.AUDIT]
+    bench.change(last + 1, last + 10, [("100", "2")])
+    bench.look(object)
+    return bench
+
+
+def test_a_live_book_is_compared_with_the_venues_own_at_the_same_id() -> None:
+    bench = audited()
+    last = bench.sync.sequence
+    assert last is not None
+    bench.answer(last - 10)
+    assert (bench.status, bench.look(Tell)) == (LIVE, [])
+    assert bench.sync._check is None
+
+
+def test_a_book_that_differs_at_the_same_id_is_refuted() -> None:
+    bench = audited()
+    last = bench.sync.sequence
+    assert last is not None
+    bench.answer(last - 10, [("100", "1"), ("99", "5"), *BIDS[2:]])
+    assert bench.status == (BookStatus.GAP, Reason.AUDIT)
+    assert bench.look(Renew) == [Renew(BTC)]
+
+
+def test_a_book_from_ahead_waits_for_the_stream_and_not_for_long() -> None:
+    bench = audited()
+    last = bench.sync.sequence
+    assert last is not None
+    bench.answer(last + 5, [("100", "3"), *BIDS[1:]])
+    assert bench.status == LIVE
+    bench.wait(0.875)
+    assert bench.status == LIVE
+    bench.wait(0.25)
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+    assert bench.look(Renew) == [Renew(BTC)]
+
+
+def test_an_audit_does_not_outlive_ids_that_step_back() -> None:
+    bench = audited()
+    last = bench.sync.sequence
+    assert last is not None
+    bench.change(last + 1, 7, time=999_000_000)
+    bench.answer(last, [("1", "1")])
+    bench.wait(2)
+    assert bench.status == LIVE
+
+
+def test_an_audit_that_is_not_answered_does_not_keep_a_silent_stream_from_being_probed() -> None:
+    bench = audited()
+    bench.wait(15.1)
+    assert bench.fetches[-1].purpose is Purpose.PROBE
+
+
 # renewed, step 1: asking
 
 

@@ -238,8 +238,9 @@ class OKX(Venue):
         Seed.EITHER,
         Window.VENUE,
         levels=_LEVELS,
+        is_comparable=True,
         blind_spots=(
-            "wrong sizes under an unbroken chain, until the book is quiet and compared: there is no checksum any more",
+            "wrong sizes under an unbroken chain, until the next audit: there is no checksum any more",
             "how much was lost: ids are chained, not counted",
             "levels beyond the best 400",
         ),
