@@ -31,6 +31,7 @@ class Bug:
     """The text stands more than once, and is wrong each time."""
 
 
+_AGREES = "        if not self._agrees(change.checksum, now):\n            return False\n"
 _APPLIED = """        try:
             self._apply(change)
         except InvalidLevel as error:
@@ -38,7 +39,8 @@ _APPLIED = """        try:
             return False
         if change.bids == change.asks == NONE:
             self._event_time = time
-        return self._agrees(change.checksum, now)
+        if not self._agrees(change.checksum, now):
+            return False
 """
 _GAP_CHECK = "        if change.first_id > local + 1:\n            self._miss_changes"
 _COUNT = "        if number != self.expected:\n            return False\n        self.expected += 1\n"
@@ -147,8 +149,7 @@ BUGS: Sequence[Bug] = (
         "checksum before apply",
         _STREAMED,
         _APPLIED,
-        "        if not self._agrees(change.checksum, now):\n            return False\n"
-        + _APPLIED.replace("return self._agrees(change.checksum, now)", "return True"),
+        _AGREES + _APPLIED.removesuffix(_AGREES),
     ),
     Bug("forget to cut", _STREAMED, "            self._book.cut(self._cut_at)\n", "            pass\n"),
     Bug(
