@@ -246,9 +246,7 @@ class StreamedSync(RenewedSync, CheckedSync):
         super()._watch(now)
         self._watch_checks(now)
         if self._check is not None and self._check.deadline <= now.mono:
-            self._tell("the stream is behind the venue's own book", ours=self.sequence, theirs=self._check.sequence)
-            self._become(BookStatus.STALE, Reason.SILENCE, now)
-            self._rebuild(Reason.SILENCE, now)
+            self._drop_check(now)  # what lies beyond the window moves ids that the stream need not tell
         if self._fetch_at <= now.mono and self._awaited is None:
             self._fetch_at = inf
             self._fetch(Purpose.SNAPSHOT, self._continuity.levels or self._settings.snapshot_limit)
