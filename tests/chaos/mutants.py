@@ -55,7 +55,7 @@ MUTANTS: Sequence[Bug] = (
     Bug(
         "the budget is not held for as long as the venue says",
         _FEEDS,
-        "self._budget.hold(error.retry_after_seconds)",
+        "self._budget.hold(seconds)",
         "self._budget.hold(None)",
     ),
     Bug(

@@ -17,6 +17,7 @@ from market_data.application.inputs import (
     FetchFailed,
     Frames,
     HandOver,
+    Hold,
     Input,
     Opened,
     Output,
@@ -129,7 +130,8 @@ class FeedCore:
             case Ticked():
                 return self._tick(now)
             case Fetched() | FetchFailed():
-                self._take(given, now)
+                held = self._take(given, now)
+                return [*held, *self._drain(now)]
             case Started():
                 for sync in self._syncs:
                     sync.start(now)
@@ -347,23 +349,24 @@ class FeedCore:
 
     # answers
 
-    def _take(self, given: Fetched | FetchFailed, now: Moment) -> None:
+    def _take(self, given: Fetched | FetchFailed, now: Moment) -> Sequence[Hold]:
         fetch = given.fetch
-        sync = self._books.by_key.get(fetch.instrument.key)
-        if sync is None:  # it was handed over
-            return
-        if isinstance(given, FetchFailed):
+        sync = self._books.by_key.get(fetch.instrument.key)  # None: it was handed over
+        if isinstance(given, Fetched):
+            if sync is None:
+                return ()
+            try:
+                snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
+            except (MalformedFrame, RequestFailed) as error:  # some venues refuse with status 200
+                fields: dict[str, object] = {"instrument": fetch.instrument.key, "problem": str(error)}
+                self._effects.append(Tell("an answer could not be read", fields))
+                given = FetchFailed(fetch, error.reason)
+            else:
+                sync.fetched(fetch.serial, snapshot, now)
+                return ()
+        if sync is not None:
             sync.fetch_failed(fetch.serial, given.reason, given.retry_after_seconds, now)
-            return
-        try:
-            snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
-        except (MalformedFrame, RequestFailed) as error:
-            self._effects.append(
-                Tell("an answer could not be read", {"instrument": fetch.instrument.key, "problem": str(error)})
-            )
-            sync.fetch_failed(fetch.serial, error.reason, None, now)
-            return
-        sync.fetched(fetch.serial, snapshot, now)
+        return (Hold(given.retry_after_seconds),) if given.reason is Reason.RATE_LIMITED else ()
 
     def _drain(self, now: Moment) -> list[Output]:
         """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages when it is their turn.

@@ -23,6 +23,7 @@ from market_data.application.inputs import (
     FetchFailed,
     Frames,
     HandOver,
+    Hold,
     Input,
     Opened,
     Output,
@@ -158,6 +159,8 @@ class Feed:
                     self._is_closing_ourselves = True
                     self._connection_scope.cancel()
                     self._take_back_forgiveness()
+            case Hold(seconds):
+                self._budget.hold(seconds)
             case HandOver(moving):
                 self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
                 self._hand_over(output)
@@ -286,8 +289,6 @@ class Feed:
                 self._telemetry.warn("a probe was not answered in time", instrument=key, seconds=fetch.within_seconds)
                 self.give(FetchFailed(fetch, Reason.UNAVAILABLE), self._clock.now())
             except RequestFailed as error:
-                if error.reason is Reason.RATE_LIMITED:
-                    self._budget.hold(error.retry_after_seconds)
                 self._telemetry.warn("a book could not be fetched", instrument=key, problem=str(error))
                 self.give(FetchFailed(fetch, error.reason, error.retry_after_seconds), self._clock.now())
             else:

@@ -15,6 +15,7 @@ __all__ = [
     "Fetched",
     "Frames",
     "HandOver",
+    "Hold",
     "Input",
     "Opened",
     "Output",
@@ -105,4 +106,11 @@ class HandOver:
     standing: Standing
 
 
-Output = BookState | Fetch | HandOver | Reconnect | Send | Tell
+@attrs.frozen
+class Hold:
+    """The venue says that too much is asked of its REST interface: ask nothing for so long; None: it gave no time."""
+
+    seconds: float | None
+
+
+Output = BookState | Fetch | HandOver | Hold | Reconnect | Send | Tell

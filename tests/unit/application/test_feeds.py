@@ -16,11 +16,14 @@ from tests.support.rules import RecordRules
 from tests.support.venues import (
     BINANCE,
     COINBASE,
+    OKX_SPOT,
     binance_book,
     binance_event,
     coinbase_event,
     coinbase_frame,
     instrument,
+    okx_book,
+    okx_frame,
 )
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
@@ -442,6 +445,26 @@ async def test_a_rate_limit_is_kept_for_no_longer_than_the_venue_says() -> None:
         await anyio.sleep(30)
     first, second = (moment for moment, _ in bench.network.requests)
     assert 20.0 <= second - first < 20.2
+
+
+async def test_a_rate_limit_that_comes_with_status_200_stops_all_requests_as_well() -> None:
+    bench = Bench(OKX_SPOT, ["okx:BTC-USDT", "okx:ETH-USDT"])
+    refusal, book = b'{"code":"50011","msg":"Too Many Requests","data":[]}', okx_book(100, BIDS, ASKS)
+    bench.network.answers = {"instId=BTC-USDT": lambda _: refusal, "instId=ETH-USDT": lambda _: book}
+    bench.network.on_connect = says(
+        b'{"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"}}', okx_frame("BTC-USDT", 99, 100, [], [])
+    )
+    async with bench.running():
+        await anyio.sleep(1)
+        bench.network.connection.say(
+            b'{"event":"subscribe","arg":{"channel":"books","instId":"ETH-USDT"}}',
+            okx_frame("ETH-USDT", 99, 100, [], []),
+        )
+        for _ in range(40):
+            await anyio.sleep(2)
+            bench.network.connection.say(b"pong")
+    first, second = [moment for moment, _ in bench.network.requests][:2]
+    assert 60.0 <= second - first < 61.0, "a minute where the venue gives no time"
 
 
 async def test_the_venues_own_word_on_when_to_ask_again_is_obeyed_for_a_book_as_well() -> None:

@@ -12,9 +12,10 @@ from market_data.adapters.venues import DIALECTS
 from market_data.adapters.venues.bybit import Bybit
 from market_data.adapters.venues.wire import Endpoint
 from market_data.application.ports import LISTED_AT_ONCE, Request, VenueSession
-from market_data.domain.errors import MalformedFrame
+from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Refused, Snapshot
 from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.normalized import Reason
 
 BTC = Instrument("bybit", "BTC-USDT", "BTCUSDT")
 REAL = (
@@ -258,7 +259,6 @@ def test_a_book_has_no_number_that_its_stream_has() -> None:
     "body",
     [
         b'{"retCode":10001,"retMsg":"Not supported symbols","result":{},"retExtInfo":{},"time":1672765737733}',
-        b'{"retCode":10006,"retMsg":"Too many visits!"}',
         b'{"retCode":0,"retMsg":"OK","result":{},"time":1672765737733}',
         b'{"retCode":0,"retMsg":"OK"}',
         bybit_book("ETHUSDT", [], []),
@@ -269,6 +269,12 @@ def test_an_answer_that_is_no_book_says_whose_it_is(body: bytes) -> None:
     with pytest.raises(MalformedFrame) as damage:
         BYBIT.read_book(BTC, 20, body)
     assert damage.value.native == "BTCUSDT"
+
+
+def test_a_refusal_for_asking_too_much_is_told_from_damage_whatever_its_status() -> None:
+    with pytest.raises(RequestFailed) as refusal:
+        BYBIT.read_book(BTC, 20, b'{"retCode":10006,"retMsg":"Too many visits!"}')
+    assert refusal.value.reason is Reason.RATE_LIMITED
 
 
 def entry(symbol: str, base: str, quoted: str, status: str | None = "Trading") -> dict[str, object]:

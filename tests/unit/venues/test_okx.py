@@ -13,9 +13,10 @@ from market_data.adapters.venues import DIALECTS
 from market_data.adapters.venues.okx import OKX
 from market_data.adapters.venues.wire import Endpoint
 from market_data.application.ports import LISTED_AT_ONCE, Request, VenueSession
-from market_data.domain.errors import MalformedFrame
+from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Departing, Refused, Snapshot
 from market_data.domain.instrument import Instrument, Listing
+from market_data.domain.normalized import Reason
 
 BTC = Instrument("okx", "BTC-USDT", "BTC-USDT")
 REAL = (
@@ -276,7 +277,6 @@ def test_a_book_has_the_id_that_its_stream_has() -> None:
     "body",
     [
         b'{"code":"51001","msg":"Instrument ID does not exist","data":[]}',
-        b'{"code":"50011","msg":"Too Many Requests","data":null}',
         b'{"code":"0","msg":"","data":[]}',
         b'{"code":"0","msg":"","data":[{},{}]}',
         b'{"code":"0","msg":"","data":[{"asks":[]}]}',
@@ -287,6 +287,12 @@ def test_an_answer_that_is_no_book_says_whose_it_is(body: bytes) -> None:
     with pytest.raises(MalformedFrame) as damage:
         OKX_SPOT.read_book(BTC, 20, body)
     assert damage.value.native == "BTC-USDT"
+
+
+def test_a_refusal_for_asking_too_much_is_told_from_damage_whatever_its_status() -> None:
+    with pytest.raises(RequestFailed) as refusal:
+        OKX_SPOT.read_book(BTC, 20, b'{"code":"50011","msg":"Too Many Requests","data":null}')
+    assert refusal.value.reason is Reason.RATE_LIMITED
 
 
 def entry(**changes: object) -> dict[str, object]:

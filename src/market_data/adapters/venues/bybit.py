@@ -29,10 +29,10 @@ from market_data.adapters.venues.wire import (
 )
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Scope, Seed, Window
-from market_data.domain.errors import MalformedFrame
+from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Event, Refused, Snapshot
 from market_data.domain.instrument import Catalogue, Instrument, Listing
-from market_data.domain.normalized import LARGEST_NUMBER
+from market_data.domain.normalized import LARGEST_NUMBER, Reason
 
 __all__ = ["Bybit", "BybitSession"]
 
@@ -47,6 +47,7 @@ _TOPIC_OF = re.compile(rb'"topic"\s*:\s*"([^"]+)"')
 _NAMED = re.compile(r"orderbook\.\d+\.[^\s,\]\"']+")
 _HEAD = 400
 """A frame says whose it is within so many bytes."""
+_TOO_MANY = 10006
 _NO_SUCH_SYMBOL = 10001
 """Parameter error: of a listing, only the symbol can be wrong."""
 
@@ -304,8 +305,11 @@ def _result_of(body: bytes, *, native: str | None = None) -> msgspec.Raw:
 
     Raises:
         MalformedFrame: it is an error, or no answer.
+        RequestFailed: too much is asked.
     """
     answer = decode(_answer, body, native=native)
+    if answer.retCode == _TOO_MANY:
+        raise RequestFailed("Bybit", cut(answer.retMsg.encode()), reason=Reason.RATE_LIMITED)
     if answer.retCode != 0:
         said = cut(answer.retMsg.encode())
         raise MalformedFrame(f"expected retCode 0, received {answer.retCode}: {said}", native=native)

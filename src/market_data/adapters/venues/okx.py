@@ -31,10 +31,10 @@ from market_data.adapters.venues.wire import (
 )
 from market_data.application.ports import Request, Venue, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Scope, Seed, Window
-from market_data.domain.errors import MalformedFrame
+from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
 from market_data.domain.instrument import Catalogue, Instrument, Listing
-from market_data.domain.normalized import LARGEST_NUMBER
+from market_data.domain.normalized import LARGEST_NUMBER, Reason
 
 __all__ = ["OKX", "OKXSession"]
 
@@ -56,6 +56,7 @@ _WORD = re.compile(r"[^\s,:;\"'\[\](){}]+")
 _SERVICE_UPGRADE = "64008"
 _OK = "0"
 _NO_SUCH_INSTRUMENT = "51001"
+_TOO_MANY = "50011"
 
 
 class _Level(msgspec.Struct, array_like=True, gc=False):
@@ -116,7 +117,7 @@ class _Answer(msgspec.Struct):
     """``{"code":"0","msg":"","data":[…]}``: errors have status 200 too."""
 
     code: str
-    data: list[msgspec.Raw] = []
+    data: list[msgspec.Raw] | None = None
     msg: str = ""
 
 
@@ -346,12 +347,15 @@ def _data_of(body: bytes, *, native: str | None = None, none: str | None = None)
 
     Raises:
         MalformedFrame: it is an error, or no answer.
+        RequestFailed: too much is asked.
     """
     answer = decode(_answer, body, native=native)
     if answer.code == none:
         return []
+    if answer.code == _TOO_MANY:
+        raise RequestFailed("OKX", cut(answer.msg.encode()), reason=Reason.RATE_LIMITED)
     if answer.code != _OK:
         raise MalformedFrame(
             f"expected code 0, received {answer.code[:40]!r}: {cut(answer.msg.encode())}", native=native
         )
-    return answer.data
+    return answer.data or []
