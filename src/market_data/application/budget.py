@@ -29,22 +29,17 @@ class WeightBudget:
         self._counted_at = clock.now().mono
         self._held_until = 0.0
         self._turn = anyio.Lock()
+        self._urgent_turn = anyio.Lock()
 
     async def spend(self, weight: int, *, is_urgent: bool = False) -> None:
         """Wait until so much may be spent, first come first served; what is urgent and light goes before all others.
 
         Safe to cancel.
         """
-        if is_urgent:
-            await self._spend(weight)
-            return
-        async with self._turn:
-            await self._spend(weight)
-
-    async def _spend(self, weight: int) -> None:
-        while (wait := self._wait_for(weight)) > 0.0:  # noqa: ASYNC110 - time passing is what is waited for
-            await anyio.sleep(wait)
-        self._available -= weight
+        async with self._urgent_turn if is_urgent else self._turn:
+            while (wait := self._wait_for(weight, is_urgent=is_urgent)) > 0.0:  # noqa: ASYNC110 - for time to pass
+                await anyio.sleep(wait)
+            self._available -= weight
 
     def hold(self, seconds: float | None) -> None:
         """The venue said to stop: spend nothing for so long; a minute where it gave no time."""
@@ -56,11 +51,13 @@ class WeightBudget:
         if used is not None and used > self._limit:
             self._available = min(self._available, 0.0)
 
-    def _wait_for(self, weight: int) -> float:
+    def _wait_for(self, weight: int, *, is_urgent: bool) -> float:
         now = self._clock.now().mono
         self._available = min(self._burst, self._available + (now - self._counted_at) * self._rate)
         self._counted_at = now
         if now < self._held_until:
             return self._held_until - now
         missing = min(float(weight), self._burst) - self._available
-        return missing / self._rate if missing > 0.0 else 0.0
+        if missing > 0.0:
+            return missing / self._rate
+        return 1.0 / self._rate if self._urgent_turn.locked() and not is_urgent else 0.0

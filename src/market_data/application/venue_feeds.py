@@ -63,6 +63,8 @@ class VenuePlan:
     connections_per_second: float | None = None
     """Attempts to connect, all connections together; None: as many as come."""
     listings_refresh_seconds: float = 60.0
+    request_burst_seconds: float = 10.0
+    """So many seconds' worth of the REST budget may be spent at once."""
     """How often the venue is asked again what it lists."""
     books: BookFactory = OrderBook
     """What keeps the books."""
@@ -95,7 +97,7 @@ class VenueFeeds:
         self._publish = publish
         self._random = random
         self._input_log = input_log
-        self._budget = WeightBudget(venue.weight_per_minute, clock)
+        self._budget = WeightBudget(venue.weight_per_minute, clock, burst_seconds=plan.request_burst_seconds)
         pace = plan.connections_per_second
         self._connect_limiter = None if pace is None else WeightBudget(pace * 60, clock, burst_seconds=1.0)
         self._sync = self._spread_probes()

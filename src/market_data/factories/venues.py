@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 _UNWEIGHED_PER_MINUTE = 60
+_MINUTES_BURST_SECONDS = 10.0
+"""What an exchange counts by the minute may go in bursts; ..."""
+_SECONDS_BURST_SECONDS = 1.0
+"""... what it counts by the second, or a few of them, may not."""
 _DEFAULT_SNAPSHOT_LIMIT = 1000
 _LISTINGS_REFRESH_SECONDS = 60.0
 _READ_TURN_SECONDS = 0.004
@@ -77,6 +81,7 @@ def make_plans(settings: Settings, shard: Shard | None, engine: Engine) -> list[
             ours[name],
             make_sync_settings(settings, venue),
             venue.connections_per_second,
+            _MINUTES_BURST_SECONDS if venue.request_weight_per_minute is not None else _SECONDS_BURST_SECONDS,
             venue.listings_refresh_seconds or _LISTINGS_REFRESH_SECONDS,
             engine.books,
         )

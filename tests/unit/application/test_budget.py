@@ -117,6 +117,24 @@ async def test_what_is_urgent_does_not_wait_behind_what_is_heavy() -> None:
     assert moments[-1] == ("heavy 3", 32.0), "all weight is paid for"
 
 
+async def test_of_equal_weights_what_is_urgent_goes_first_and_in_its_order() -> None:
+    budget = WeightBudget(60, LoopClock(), burst_seconds=1.0)
+    await budget.spend(1)
+    order: list[str] = []
+
+    async def buy(name: str, *, is_urgent: bool) -> None:
+        await budget.spend(1, is_urgent=is_urgent)
+        order.append(name)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(2):
+            tasks.start_soon(lambda number=number: buy(f"patient {number}", is_urgent=False))
+        await anyio.wait_all_tasks_blocked()
+        for number in range(3):
+            tasks.start_soon(lambda number=number: buy(f"urgent {number}", is_urgent=True))
+    assert order == ["urgent 0", "urgent 1", "urgent 2", "patient 0", "patient 1"]
+
+
 async def test_who_is_cancelled_while_waiting_spends_nothing() -> None:
     budget = WeightBudget(60, LoopClock())
     await budget.spend(10)
