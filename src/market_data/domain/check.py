@@ -64,7 +64,7 @@ class CheckedSync(BookSync):
         self._check_at = 0.0
         self._audit_at = inf
         self._heard_at = 0.0
-        self._silence_after = settings.stream_silence_seconds
+        self._probe_not_before = -inf
         self._lead = 0.0
         """How long changes are collected before a book is asked for that it can be compared with."""
 
@@ -151,7 +151,7 @@ class CheckedSync(BookSync):
         self._check_backoff.reset()
         self._is_doubted = False
         self._heard_at = now.mono
-        self._silence_after = max(self._silence_after, self._settings.quiet_probe_seconds)
+        self._probe_not_before = now.mono + self._settings.quiet_probe_seconds
         self._audit_at = now.mono + self._settings.audit_seconds if self._settings.audit_seconds > 0 else inf
         if check.purpose is Purpose.RESEED:
             self._book = check.book

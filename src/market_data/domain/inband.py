@@ -43,6 +43,8 @@ class InBandSync(BookSync):
         self._snapshot_wait = Backoff(first_data, max(first_data, longest))
         self._subscribe_wait = Backoff(settings.snapshot_retry_initial_seconds, longest)
         self._probe_at = inf
+        self._probe_not_before = -inf
+        """Many quiet books share what may be asked of the venue: none is probed more often than its share allows."""
         self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
         self._differs_until = inf
         self._rebuild_at = inf
@@ -75,7 +77,7 @@ class InBandSync(BookSync):
         self._received_time = now.received
         if self._awaited is Purpose.PROBE:  # an answer may be older than what is heard now
             self._awaited = None
-        self._probe_at = now.mono + self._settings.stream_silence_seconds
+        self._probe_at = max(now.mono + self._settings.stream_silence_seconds, self._probe_not_before)
         self._differs_until = inf
 
     # probing a silent stream
@@ -139,6 +141,7 @@ class InBandSync(BookSync):
             self._miss_snapshot(now)
         is_asked = self._awaited is Purpose.PROBE
         if self._stands and self._probe_at <= now.mono and not is_asked and self._differs_until == inf:
+            self._probe_not_before = now.mono + self._settings.quiet_probe_seconds
             self._probe(now)
         if self._differs_until <= now.mono:
             self._become(BookStatus.STALE, Reason.SILENCE, now)

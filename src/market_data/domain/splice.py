@@ -142,7 +142,6 @@ class SplicedSync(CheckedSync):
                 self._pass_over(change, local, now)
             return
         self._heard_at = now.mono
-        self._silence_after = self._settings.stream_silence_seconds
         self._renewals = 0
         self._stale_events = 0
         if change.first_id > local + 1:
@@ -350,7 +349,7 @@ class SplicedSync(CheckedSync):
                 self._tell("no event joins the snapshot", snapshot=self.sequence, received=self._stream_id)
                 self._restart(now)
                 self._renew()
-        is_silent = now.mono - self._heard_at >= self._silence_after
+        is_silent = now.mono >= max(self._heard_at + self._settings.stream_silence_seconds, self._probe_not_before)
         if self._phase is _Phase.JOINED and (is_silent or self._is_doubted):
             self._begin_check(Purpose.PROBE, now)
         self._watch_checks(now)
