@@ -28,7 +28,7 @@ MUTANTS: Sequence[Bug] = (
     _left_out(
         "opening is not heard",
         _CORE,
-        "        self._clocks.opened(now)\n        self._heard_at = now.mono\n",
+        "        self._clocks.opened(now)\n        self._hearing.opened(now)\n",
         "        self._clocks.opened(now)\n",
     ),
     Bug("an empty acknowledgement counts as a no", _CORE, "elif event.is_all and event.natives:", "elif event.is_all:"),

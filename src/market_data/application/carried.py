@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from market_data.domain.events import Change, Event, Snapshot
+from market_data.domain.normalized import BookStatus
 from market_data.domain.sync import BookSync
 
 __all__ = ["CarriedBooks"]
@@ -45,6 +46,16 @@ class CarriedBooks:
         """Give those that a frame holds something of, each once."""
         natives = dict.fromkeys(event.native for event in events if isinstance(event, (Change, Snapshot)))
         return [sync for native in natives for sync in self.by_native.get(native, ())]
+
+    def is_live(self, native: str) -> bool:
+        """Tell whether all books of a stream are live."""
+        return all(sync.status is BookStatus.LIVE for sync in self.by_native.get(native, ()))
+
+    def asked(self, natives: Iterable[str], sent_at: float) -> None:
+        """Tell the books of these streams until when they will have been asked for anew."""
+        for native in natives:
+            for sync in self.by_native.get(native, ()):
+                sync.asked(sent_at)
 
     def have_left(self, natives: Collection[str]) -> bool:
         """Tell whether all of some that are named have left this connection."""

@@ -6,11 +6,11 @@ connection to close. It does no I/O and reads no clock, so a run's inputs fed ba
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from math import inf
 
 from market_data.application.ahead import ReadAhead
 from market_data.application.carried import CarriedBooks
 from market_data.application.clocks import ClockWatch
+from market_data.application.hearing import Hearing
 from market_data.application.inputs import (
     Closed,
     Fetched,
@@ -63,7 +63,6 @@ class FeedCore:
         legitimately.
         """
         self._venue = venue
-        self._silence = frame_silence_seconds + (venue.ping_seconds or 0.0)
         self._effects: list[Effect] = []
         continuity = venue.continuity
         rule = rule_of(continuity)
@@ -85,9 +84,7 @@ class FeedCore:
         self._frames = frames_of(continuity)
         self._outgoing = Outgoing(venue)
         self._clocks = ClockWatch(settings, self._effects)
-        self._heard_at = -inf
-        self._busy_since = inf
-        """Since when bytes have come of a frame that is not whole yet."""
+        self._hearing = Hearing(venue, frame_silence_seconds)
 
     @property
     def _syncs(self) -> Sequence[BookSync]:
@@ -161,8 +158,7 @@ class FeedCore:
         self._ahead.drop()
         self._frames = frames_of(self._venue.continuity)
         self._clocks.opened(now)
-        self._heard_at = now.mono
-        self._busy_since = inf
+        self._hearing.opened(now)
         self._books.reopened()
         opening = self._outgoing.open(self._session, now)
         for sync in self._syncs:
@@ -179,13 +175,14 @@ class FeedCore:
 
     def _tick(self, now: Moment) -> list[Output]:
         self._clocks.watch_skew(now)
-        if self._session is not None and now.mono - self._expected_since >= self._silence:
+        if self._session is not None and self._hearing.is_silent(now, self._outgoing.renewed_at):
             self._session = None
-            self._effects.append(Tell("the connection is silent", {"seconds": round(now.mono - self._heard_at, 1)}))
+            seconds = round(now.mono - self._hearing.heard_at, 1)
+            self._effects.append(Tell("the connection is silent", {"seconds": seconds}))
             for sync in self._syncs:
                 sync.closed(Reason.SILENCE, now)
             self._effects.append(Reconnect(Reason.SILENCE))
-        is_busy = self._session is not None and self._busy_since < inf
+        is_busy = self._session is not None and self._hearing.is_busy
         for sync in self._syncs:
             if is_busy:
                 sync.beat(now)
@@ -209,14 +206,6 @@ class FeedCore:
             else:
                 effects.append(Reconnect(leaving[0].reason))
         self._effects[:] = effects
-
-    @property
-    def _expected_since(self) -> float:
-        """Since when something should have come: heartbeats are promised, a renewal must be acknowledged, or a frame
-        has begun.
-        """
-        is_owed = self._venue.sends_heartbeats or self._busy_since < inf
-        return self._heard_at if is_owed else self._outgoing.renewed_at
 
     def _watch_leaps(self, now: Moment, *, is_open: bool) -> None:
         """Take nothing for live that may have waited while the clocks leapt."""
@@ -258,16 +247,13 @@ class FeedCore:
 
     def _hear(self, now: Moment, *, is_whole: bool) -> None:
         """Note that bytes came; while those of a large frame come, nobody is late for what may be behind it."""
-        self._heard_at = now.mono
-        self._outgoing.renewed_at = inf
-        if not is_whole:
-            self._busy_since = min(self._busy_since, now.mono)
+        if self._hearing.is_busy or not is_whole:
             self._clocks.was_busy(now)
-        elif self._busy_since < inf:
+        seconds = self._hearing.hear(now, is_whole=is_whole)
+        self._outgoing.heard()
+        if seconds:
             for sync in self._syncs:
-                sync.extend(now.mono - self._busy_since)
-            self._busy_since = inf
-            self._clocks.was_busy(now)
+                sync.extend(seconds)
 
     def _change(self, change: Change, now: Moment) -> None:
         syncs = self._books.by_native.get(change.native)
@@ -401,8 +387,8 @@ class FeedCore:
                 outputs.append(effect)
         self._effects.clear()
         if self._session is not None and self._outgoing.is_waiting:
-            outputs += self._outgoing.release(self._session, now, self._is_live)
+            renewal = self._outgoing.release(self._session, now, self._books.is_live)
+            if renewal is not None:
+                self._books.asked(renewal.natives, renewal.sent_at)
+                outputs.append(renewal.send)
         return outputs
-
-    def _is_live(self, native: str) -> bool:
-        return all(sync.status is BookStatus.LIVE for sync in self._books.by_native.get(native, ()))

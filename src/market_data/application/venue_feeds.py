@@ -30,6 +30,7 @@ from market_data.application.inputs import HandOver, Started, Stopped, Ticked, U
 from market_data.application.listing import VenueListings
 from market_data.application.ports import Clock, Network, Telemetry, Venue
 from market_data.domain.book import BookFactory, OrderBook
+from market_data.domain.continuity import Quietness
 from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
 from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings, nearest_symbols
 from market_data.domain.normalized import BookState, Reason
@@ -62,9 +63,9 @@ class VenuePlan:
     sync: SyncSettings
     connections_per_second: float | None = None
     """Attempts to connect, all connections together; None: as many as come."""
-    listings_refresh_seconds: float = 60.0
     request_burst_seconds: float = 10.0
     """So many seconds' worth of the REST budget may be spent at once."""
+    listings_refresh_seconds: float = 60.0
     """How often the venue is asked again what it lists."""
     books: BookFactory = OrderBook
     """What keeps the books."""
@@ -268,8 +269,13 @@ class VenueFeeds:
         tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")
 
     def _spread_probes(self) -> SyncSettings:
-        """Let quiet books be probed as seldom as half of the venue's REST budget asks for when all of them are."""
+        """Let quiet books be probed as seldom as half of the venue's REST budget asks for when all of them are.
+
+        Where their streams are asked for anew instead, that costs no such budget, and each connection sees to its pace.
+        """
         venue, sync, symbols = self._venue, self._plan.sync, self._plan.symbols
+        if venue.continuity.quietness is Quietness.RENEWED:
+            return sync
         instrument = Instrument(venue.name, symbols[0], venue.native_of(symbols[0]))
         weight = venue.book_request(instrument, sync.depth).weight
         seconds = len(symbols) * weight * 60 / (_PROBES_SHARE * venue.weight_per_minute)

@@ -47,8 +47,10 @@ class RenewedSync(InBandSync):
         """A book was lost since one lasted."""
         self._renewals = 0
         """How often the stream was renewed in vain."""
+        self._is_checked = False
+        """It is asked for anew to see whether the stream still speaks."""
         self._answer_by = inf
-        """When a snapshot must have come that was asked for to see whether the stream still speaks."""
+        """When the answer to that must have come."""
 
     # inputs
 
@@ -70,23 +72,28 @@ class RenewedSync(InBandSync):
 
     def _hear(self, now: Moment) -> None:
         super()._hear(now)
+        self._is_checked = False
         self._answer_by = inf
+
+    def asked(self, sent_at: float) -> None:
+        if self._is_checked:
+            self._answer_by = sent_at + self._settings.probe_timeout_seconds
 
     # a silent stream
 
     def _probe(self, now: Moment) -> None:
         if self._continuity.quietness is Quietness.FETCHED:
             super()._probe(now)
-        elif self._answer_by == inf:
+        elif not self._is_checked:
             self._ask_to_see(now)
 
     def _ask_to_see(self, now: Moment) -> None:
-        self._answer_by = now.mono + self._settings.probe_timeout_seconds
+        self._is_checked = True
         self._probe_at = now.mono + max(self._settings.stream_silence_seconds, self._settings.quiet_probe_seconds)
         self._effects.append(Renew(self.instrument, even_if_live=True))
 
     def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:  # noqa: ARG002
-        if self._answer_by == inf and self._stands:
+        if not self._is_checked and self._stands:
             self._probe_wait.advance()
             self._tell("the venue's own book is not to be had, the stream is renewed instead", problem=reason)
             self._ask_to_see(now)
@@ -151,4 +158,5 @@ class RenewedSync(InBandSync):
 
     def _forget(self, now: Moment) -> None:
         super()._forget(now)
+        self._is_checked = False
         self._answer_by = inf

@@ -178,6 +178,9 @@ class BookSync(ABC):
     def accepted(self, now: Moment) -> None:
         """The venue acknowledged that it sends this instrument."""
 
+    def asked(self, sent_at: float) -> None:  # noqa: B027 - not every rule waits for the answer
+        """The messages that renew this stream leave, the last of them then (seconds of the monotonic clock)."""
+
     @abstractmethod
     def change(self, change: Change, now: Moment) -> None:
         """Some levels changed."""

@@ -616,6 +616,9 @@ def test_a_stream_that_does_not_answer_a_renewal_is_stale() -> None:
     bench.wait(15)
     assert not bench.fetches
     assert bench.look(Renew) == [Renew(BTC, even_if_live=True)]
+    bench.wait(60)  # for its turn
+    assert bench.status == LIVE
+    bench.sync.asked(bench.clock.moment.mono)
     bench.wait(4.875)
     assert bench.status == LIVE
     bench.wait(0.125)
