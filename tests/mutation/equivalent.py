@@ -19,9 +19,6 @@ EQUIVALENT: Mapping[Place, str] = {
     ("domain/side.py", "BookSide.apply", "if edge != inf and len(keys) < depth:", "and becomes or"): (
         "levels are made near more often than they must be: slower, and no other book"
     ),
-    ("domain/counted.py", "", "_PROBE_LEVELS = 20", "20 becomes 21"): (
-        "one level more is compared in a probe: a choice, not a rule"
-    ),
     ("domain/proof.py", "KeyProof", "is_interrupted: bool = False", "False becomes True"): (
         "of a key: its first record ends what interruption there is, before anything asks for it"
     ),
