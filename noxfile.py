@@ -245,6 +245,13 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def many(session: nox.Session) -> None:
+    """Follow hundreds of instruments of each exchange on one connection: ``nox -s many -- --seconds 600``."""
+    _install(session)
+    session.run("python", "-m", "tests.many", *session.posargs)
+
+
+@nox.session
 def compose(session: nox.Session) -> None:
     """Run docker-compose's services against a sandbox; needs docker-compose and the images."""
     _install(session)
