@@ -22,7 +22,7 @@ EQUIVALENT: Mapping[Place, str] = {
     ("domain/proof.py", "KeyProof", "is_interrupted: bool = False", "False becomes True"): (
         "of a key: its first record ends what interruption there is, before anything asks for it"
     ),
-    ("domain/splice.py", "SplicedSync._take_check", "check.changes.clear()", "the statement is left out"): (
+    ("domain/check.py", "CheckedSync._take_check", "check.changes.clear()", "the statement is left out"): (
         "once the second book is there, nobody looks at what was collected for it: this gives the memory back"
     ),
     ("domain/sync.py", "BookSync.unopened", "self._forget(now)", "the statement is left out"): (
