@@ -69,8 +69,10 @@ class Running:
             await source.ended.wait()
 
     def settings(self) -> dict[str, object]:
-        """Give the settings that lead an application here."""
-        venues = self._venues()
+        """Give the settings that lead an application here: to venues that run and have something to tell."""
+        venues: dict[str, dict[str, object]] = {venue.value: {"enabled": False} for venue in Venue}
+        for venue, endpoint in self.endpoints.items():
+            venues[venue] = {"enabled": bool(endpoint.instruments), **_plain(endpoint)}
         if self.brokers is None:
             return {"venues": venues}
         # the embedded broker makes its topics itself, with four partitions

@@ -36,7 +36,7 @@ def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
         assert addresses.pop("settings_file") == str(settings_file)
         settings = yaml.safe_load(settings_file.read_text())
         assert settings == {
-            "venues": {name: addresses[name] for name in Venue},
+            "venues": {name: {"enabled": True, **addresses[name]} for name in Venue},
             "kafka": addresses["kafka"] | {"partitions": 4},
         }
         assert addresses["coinbase"]["instruments"] == ["BTC-USD", "ETH-USD"]
@@ -52,6 +52,19 @@ def test_it_prints_its_addresses_writes_the_settings_and_ends_with_status_0(
     records = [json.loads(line) for line in truth_file.read_text().splitlines()]
     assert {record["symbol"] for record in records} == {"BTC-USD", "BTC-USDT", "ETH-USD", "ETH-USDT"}
     assert all(len(record["bids"]) == len(record["asks"]) == 20 for record in records)
+
+
+def test_its_settings_follow_what_runs_and_has_something_to_tell_and_nothing_else(tmp_path: Path) -> None:
+    settings_file = tmp_path / "settings.yaml"
+    arguments = ("--venues", "coinbase,okx", "--instruments", "okx:SOL-USDT", "--no-broker")
+    with _start("--settings-file", str(settings_file), *arguments) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        settings = yaml.safe_load(settings_file.read_text())
+        process.send_signal(signal.SIGTERM)
+    assert {name for name, venue in settings["venues"].items() if venue["enabled"]} == {"okx"}
+    assert settings["venues"].keys() == set(Venue)
+    assert settings["venues"]["coinbase"]["instruments"] == []
 
 
 def test_it_has_help_by_its_short_name_too() -> None:
