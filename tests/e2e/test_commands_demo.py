@@ -131,6 +131,37 @@ def test_exchanges_that_misbehave_make_gaps_and_no_holes(tmp_path: Path) -> None
     }
 
 
+def test_it_shows_all_exchanges_where_asked(tmp_path: Path) -> None:
+    venues = ("binance", "coinbase", "okx", "bybit", "kraken", "bitstamp")
+    with running(
+        "demo", "--venues", "all", "--view", "json", folder=tmp_path, environ={"TMPDIR": str(tmp_path)}
+    ) as demo:
+        demo.wait_for_out(*(f'"exchange":"{venue}"' for venue in venues))
+        demo.wait_for(lambda: _live(demo.out) >= set(venues))
+        ended = demo.end()
+    assert ended.status == 0
+    assert re.search(r"^[\d,]+ records of 12 instruments in ", ended.err, re.MULTILINE)
+    assert re.search(r"^0 gaps, ", ended.err, re.MULTILINE)
+
+
+def _live(lines: list[str]) -> set[str]:
+    return {book["exchange"] for book in map(json.loads, lines) if book["status"] == "live"}
+
+
+def test_it_shows_the_exchanges_that_are_named_and_no_others(tmp_path: Path) -> None:
+    options = ("--venues", "kraken,okx", "--seconds", "2", "--view", "json")
+    ended = run("demo", *options, folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
+    assert _live(ended.out.splitlines()) == {"kraken", "okx"}
+    assert ended.status == 0
+
+
+def test_an_exchange_that_is_not_known_is_named(tmp_path: Path) -> None:
+    ended = run("demo", "--venues", "gateio", folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
+    assert ended.status == 2
+    assert "expected all, or some of binance, coinbase, okx, bybit, kraken, bitstamp, received 'gateio'" in ended.err
+    assert "Traceback" not in ended.err
+
+
 def test_when_the_sandbox_can_not_start_its_own_words_are_shown(tmp_path: Path) -> None:
     ended = run("demo", "--faults", "no-such-fault", folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
     assert ended.status == 2

@@ -28,7 +28,7 @@ class DemoSettings:
     settings_file: str
     """Where the sandbox shall write what leads to it."""
     seconds: float | None
-    """How long the market is shown; None: until it is stopped."""
+    """How long the market is shown, from the first record on; None: until it is stopped."""
     ready_seconds: float
     """How long a child may take to get ready."""
     sandbox_arguments: Sequence[str] = ()
@@ -66,6 +66,7 @@ class Demo:
         self._make_front = make_front
         self._telemetry = telemetry
         self._settings = settings
+        self._shown_since = 0.0
 
     async def run(self, stop: anyio.Event) -> DemoSummary | None:
         """Show the market until ``stop`` is set or the time is over; None when it was stopped before it was ready.
@@ -85,9 +86,7 @@ class Demo:
             self._telemetry.note("sandbox ready, starting the producer")
             arguments = ("market_data", "produce", "--env", "sandbox", "--config", settings.settings_file)
             async with self._children.start("produce", arguments) as producer:
-                started = anyio.current_time()
-                await self._show(front, sandbox, producer, stop)
-                seconds = anyio.current_time() - started
+                seconds = await self._show(front, sandbox, producer, stop)
             await sandbox.stop()
         reading, tally = front.consumer.reading, front.tally
         return DemoSummary(
@@ -106,7 +105,9 @@ class Demo:
             raise ChildFailed(sandbox.name, f"was not ready within {self._settings.ready_seconds:g} s")
         return is_ready
 
-    async def _show(self, front: Front, sandbox: Child, producer: Child, stop: anyio.Event) -> None:
+    async def _show(self, front: Front, sandbox: Child, producer: Child, stop: anyio.Event) -> float:
+        """Show what there is, and give for how many seconds."""
+        self._shown_since = anyio.current_time()
         done = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sandbox.watch, name="watch sandbox")
@@ -114,10 +115,17 @@ class Demo:
             tasks.start_soon(self._end, front.tally, producer, stop, done, name="end")
             await front.consumer.run(ConsumeRequest(Start("earliest"), None, None), done)
             tasks.cancel_scope.cancel()
+        return anyio.current_time() - self._shown_since
 
     async def _end(self, tally: Tally, producer: Child, stop: anyio.Event, done: anyio.Event) -> None:
-        with anyio.move_on_after(self._settings.seconds):
-            await stop.wait()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_when, stop, tasks.cancel_scope, name="stop")
+            with anyio.move_on_after(self._settings.ready_seconds):
+                await tally.has_begun.wait()
+            self._shown_since = anyio.current_time()
+            with anyio.move_on_after(self._settings.seconds):
+                await stop.wait()
+            tasks.cancel_scope.cancel()
         await producer.stop()
         with anyio.move_on_after(_LAST_WORDS_SECONDS):
             await tally.all_ended.wait()

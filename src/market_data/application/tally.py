@@ -25,6 +25,8 @@ class Tally(Display):
         """How often a book entered each status, but for the end of its producer."""
         self.worst_age_seconds = 0.0
         """The longest that fresh data of a live book was old, from its receipt by the producer, when it was shown."""
+        self.has_begun = anyio.Event()
+        """Set once anything was shown."""
         self.all_ended = anyio.Event()
         """Set once the producer has said of every instrument that it stops."""
 
@@ -36,6 +38,8 @@ class Tally(Display):
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
         for quote in quotes:
             self._count(quote, reading)
+        if self._statuses:
+            self.has_begun.set()
         if self._ended and len(self._ended) == len(self._statuses):
             self.all_ended.set()
         self._display.show(quotes, market, reading)

@@ -30,15 +30,17 @@ _READY_SECONDS = 30.0
     epilog=examples(
         "python -m app demo",
         "python -m app demo --seconds 20 --view lines",
+        "python -m app demo --venues all",
         "python -m app demo --faults storm",
         "python -m app demo --view json | head -3",
     )
 )
 @click.option("--seconds", type=SECONDS, metavar="N", help="End after so many seconds.")
 @with_view
+@click.option("--venues", metavar="VENUE,...|all", help="Exchanges to show.  [those followed by default]")
 @click.option("--faults", metavar="NAME|FILE", help="Let the exchanges misbehave: see python -m sandbox --help.")
-def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
-    """Show two exchanges' books in a minute: no internet, no Docker, no ports to choose.
+def demo(seconds: float | None, view: str | None, venues: str | None, faults: str | None) -> None:
+    """Show exchanges' books in a minute: no internet, no Docker, no ports to choose.
 
     Starts invented exchanges with a broker (python -m sandbox) and a producer, and shows what comes out of it, until
     Ctrl-C. Your own settings in the environment or in .env are ignored here.
@@ -47,7 +49,7 @@ def demo(seconds: float | None, view: str | None, faults: str | None) -> None:
     folder = _new_folder()
     is_over = False
     try:
-        summary = _run(folder, seconds, view, _sandbox_arguments(faults))
+        summary = _run(folder, seconds, view, venues, _faults(faults))
         is_over = True
     except OSError:  # nobody reads any more, or there is no room
         is_over = True
@@ -75,7 +77,9 @@ def _new_folder() -> Path:
         raise AppError(f"no temporary folder can be made ({problem}): set TMPDIR to a folder to write in") from error
 
 
-def _run(folder: Path, seconds: float | None, view: str, sandbox_arguments: tuple[str, ...]) -> DemoSummary | None:
+def _run(
+    folder: Path, seconds: float | None, view: str, venues: str | None, faults: tuple[str, ...]
+) -> DemoSummary | None:
     settings_file = folder / "settings.yaml"
     environ = _own_environment()
     loaded = load_settings("sandbox", environ=environ, folder=folder)
@@ -93,13 +97,15 @@ def _run(folder: Path, seconds: float | None, view: str, sandbox_arguments: tupl
         return Front(front.consumer(), tally)
 
     children = make_children(loaded.settings, folder, environ)
-    settings = DemoSettings(str(settings_file), seconds, _READY_SECONDS, sandbox_arguments)
+    followed = (name for name, venue in loaded.settings.venues.items() if venue.enabled)
+    arguments = ("--venues", ",".join(followed) if venues is None else venues, *faults)
+    settings = DemoSettings(str(settings_file), seconds, _READY_SECONDS, arguments)
     return run(
         Demo(children, make_front, container.telemetry(), settings).run, log, choose_loop(loaded.settings.event_loop)
     )
 
 
-def _sandbox_arguments(faults: str | None) -> tuple[str, ...]:
+def _faults(faults: str | None) -> tuple[str, ...]:
     """Say what the exchanges do wrong; a file is looked for here and not where the child works."""
     if faults is None:
         return ()
