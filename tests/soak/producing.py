@@ -16,6 +16,7 @@ from pathlib import Path
 
 import anyio
 import attrs
+import httpx
 from dependency_injector import providers
 from tests.support.recovery import Attempt
 from tests.support.watching import WatchedTransport
@@ -50,13 +51,11 @@ def main(settings_file: Path, overrides: list[str]) -> int:
     program = load("sandbox", [settings_file], overrides)
     container, settings = program.container, program.loaded.settings
     addresses = {
-        url.partition("://")[2]: name
-        for name, venue in settings.venues.items()
-        for url in (venue.websocket_url, venue.rest_url)
+        _host(url): name for name, venue in settings.venues.items() for url in (venue.websocket_url, venue.rest_url)
     }
 
     def exchange_of(url: str) -> str:
-        return addresses[url.partition("://")[2].partition("/")[0]]
+        return addresses[_host(url)]
 
     def tell_attempt(attempt: Attempt) -> None:
         _tell({"at": attempt.at, "exchange": attempt.exchange, "native": attempt.native})
@@ -75,7 +74,7 @@ def main(settings_file: Path, overrides: list[str]) -> int:
                     "tasks": len(asyncio.all_tasks()),
                     "outbox": len(outbox),
                     "in_flight": 0 if publisher.publication is None else publisher.publication.undelivered,
-                    "pending": sum(len(connection._session.pending) for connection in transport.connections),
+                    "pending": sum(len(connection.connection._session.pending) for connection in transport.connections),
                 }
             )
             await anyio.sleep(_SAMPLE_SECONDS)
@@ -88,6 +87,10 @@ def main(settings_file: Path, overrides: list[str]) -> int:
         return undelivered
 
     return int(run(produce, program.log, program.loop) > 0)
+
+
+def _host(url: str) -> bytes:
+    return httpx.URL(url).netloc
 
 
 def _tell(what: Mapping[str, object]) -> None:

@@ -29,8 +29,11 @@ from market_data.domain.normalized import NormalizedBook
 __all__ = ["Soak", "soak"]
 
 _ROOT = Path(__file__).parents[2]
-_INSTRUMENTS = "binance:BTC-USDT,binance:ETH-USDT,binance:SOL-USDT,coinbase:BTC-USD,coinbase:ETH-USD,coinbase:SOL-USD"
-_KEYS = 6
+_INSTRUMENTS = (
+    *("binance:BTC-USDT", "binance:ETH-USDT", "binance:SOL-USDT", "coinbase:BTC-USD", "coinbase:ETH-USD"),
+    *("coinbase:SOL-USD", "okx:BTC-USDT", "okx:ETH-USDT", "bybit:BTC-USDT", "bybit:ETH-USDT", "kraken:BTC-USD"),
+    *("kraken:ETH-USD", "bitstamp:BTC-USD", "bitstamp:ETH-USD"),
+)
 _OVERRIDES = (
     "venues.coinbase.instruments_per_connection=2",
     "transport.max_frame_bytes=8388608",
@@ -106,7 +109,7 @@ class Soak:
         """Judge every record of the topic until each book has said its last."""
         ended: set[str] = set()
         async with container.subscriber().open(Start("earliest"), None) as subscription:
-            while len(ended) < _KEYS:
+            while len(ended) < len(_INSTRUMENTS):
                 for delivered in await subscription.receive():
                     book = delivered.book
                     await self._until_true(book)
@@ -172,7 +175,15 @@ async def soak(seconds: float, seed: int, warm_up_seconds: float, folder: Path) 
     judge = Judge(truth.refute, time.time, recoveries.take)
     seen = Soak(truth, Samples(warm_up_seconds), judge, recoveries)
     sandbox_command = (
-        *("sandbox", "--seed", str(seed), "--instruments", _INSTRUMENTS, "--settings-file", str(settings_file)),
+        *(
+            "sandbox",
+            "--seed",
+            str(seed),
+            "--instruments",
+            ",".join(_INSTRUMENTS),
+            "--settings-file",
+            str(settings_file),
+        ),
         *("--truth-file", str(pipe), "--faults", "mixed", "--faults", str(Path(__file__).with_name("extra.yaml"))),
     )
     async with anyio.create_task_group() as tasks, _running(sandbox_command) as sandbox:

@@ -15,8 +15,13 @@ __all__ = ["Truth"]
 _READ_BYTES = 1 << 20
 _MOST_STATES = 150_000
 
-Name = tuple[str, int, int | None]
-"""Symbol and sequence; for Coinbase, whose numbers are a connection's own, also the time of the change."""
+_KRAKEN_LEVELS = 10
+"""So many levels a side are subscribed."""
+
+Name = tuple[str, str, int, int | None]
+"""Exchange, symbol and sequence, or the time of the change where nothing is numbered (Kraken); for Coinbase, whose
+numbers are a connection's own, also the time.
+"""
 
 
 class _Line(msgspec.Struct):
@@ -64,11 +69,11 @@ class Truth:
 
     def knows(self, book: NormalizedBook) -> bool:
         """Tell whether the state that a record claims to show was written."""
-        return self._name(book.exchange, book.symbol, book.sequence or 0, book.event_time) in self._known
+        return self._name(book.exchange, book.symbol, book.sequence, book.event_time) in self._known
 
     def refute(self, book: NormalizedBook) -> str | None:
         """Say what is wrong with a live record's levels."""
-        states = self._known.get(self._name(book.exchange, book.symbol, book.sequence or 0, book.event_time))
+        states = self._known.get(self._name(book.exchange, book.symbol, book.sequence, book.event_time))
         if states is None:
             return "there was no such state"
         milliseconds = None if book.event_time is None else book.event_time // 1000
@@ -81,11 +86,14 @@ class Truth:
         self.states += 1
         name = self._name(line.exchange, line.symbol, line.sequence, line.event_time)
         milliseconds = None if line.event_time is None else line.event_time // 1000
-        self._known.setdefault(name, set()).add((milliseconds, hash((tuple(line.bids), tuple(line.asks)))))
+        shown = _KRAKEN_LEVELS if line.exchange == "kraken" else None
+        digest = hash((tuple(line.bids[:shown]), tuple(line.asks[:shown])))
+        self._known.setdefault(name, set()).add((milliseconds, digest))
         self._order.append(name)
         if len(self._order) > _MOST_STATES:
             self._known.pop(self._order.popleft(), None)
 
     @staticmethod
-    def _name(exchange: str, symbol: str, sequence: int, event_time: int | None) -> Name:
-        return symbol, sequence, event_time if exchange == "coinbase" else None
+    def _name(exchange: str, symbol: str, sequence: int | None, event_time: int | None) -> Name:
+        number = event_time if sequence is None else sequence
+        return exchange, symbol, number or 0, event_time if exchange == "coinbase" else None

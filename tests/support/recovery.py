@@ -1,7 +1,8 @@
 """How long a book takes from the first attempt that the venue accepts to live again.
 
-An attempt is a handshake, or a request for a book. It counts from the moment at which it was begun, once whatever went
-wrong before is over; where something else went wrong meanwhile, the last one that the venue accepted counts.
+An attempt is a handshake, or a request for a book: over REST, or for a stream that begins with it. It counts from the
+moment at which it was begun, once whatever went wrong before is over; where something else went wrong meanwhile, the
+last one that the venue accepted counts.
 """
 
 from collections import deque
@@ -59,8 +60,7 @@ def recovery_seconds(spell: Spell, attempts: Iterable[Attempt], injected: Iterab
     faults = [fault for fault in injected if fault.exchange == exchange and fault.at <= spell.live_at]
     begun = max((fault.at for fault in faults), default=-inf)
     over = max((fault.at + fault.lasting_seconds for fault in faults), default=-inf)
-    names = {None, symbol, symbol.replace("-", "")}
-    made = [each for each in attempts if each.exchange == exchange and each.native in names]
+    made = [each for each in attempts if each.exchange == exchange and each.native in (None, *_names(symbol))]
     made = [each for each in made if spell.left_at <= each.at <= spell.live_at]
     handshakes = [each.at for each in made if each.native is None]
     books = [each.at for each in made if each.native is not None]
@@ -69,6 +69,12 @@ def recovery_seconds(spell: Spell, attempts: Iterable[Attempt], injected: Iterab
         if accepted:
             return spell.live_at - accepted[0]
     return None
+
+
+def _names(symbol: str) -> tuple[str, ...]:
+    """Give what venues call an instrument."""
+    plain = symbol.replace("-", "")
+    return symbol, plain, symbol.replace("-", "/"), plain.lower()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -8,12 +8,49 @@ import anyio
 import attrs
 from tests.support.recovery import Attempt
 
-from market_data.application.ports import Connection, Network, Publication, Publisher, Request, Response, Transport
+from market_data.application.ports import (
+    Connection,
+    Network,
+    Publication,
+    Publisher,
+    Received,
+    Request,
+    Response,
+    Transport,
+)
 from market_data.domain.normalized import NormalizedBook
 
-__all__ = ["MemoryPublisher", "WatchedTransport"]
+__all__ = ["MemoryPublisher", "WatchedConnection", "WatchedTransport", "natives_of"]
 
-_BOOK = re.compile(r"/(?:depth\?symbol|product_book\?product_id)=([A-Z0-9-]+)")
+_BOOK = re.compile(r"/(?:depth\?symbol|product_book\?product_id|books\?instId)=([A-Z0-9-]+)")
+_SUBSCRIBES = re.compile(r'"(?:bts:)?subscribe"')
+_STREAM = re.compile(r'"instId":"([^"]+)"|orderbook\.\d+\.([^"]+)"|"channel":"order_book_([^"]+)"')
+_STREAMS = re.compile(r'"channel":"book","symbol":\[([^\]]+)\]')
+"""OKX, Bybit and Bitstamp; Kraken. Where another's book begins, an answer over REST tells."""
+
+
+@attrs.define(eq=False)
+class WatchedConnection(Connection):
+    """A connection that tells of each stream that is asked for."""
+
+    connection: Connection
+    subscribed: Callable[[str], None]
+
+    async def receive(self) -> Received:
+        return await self.connection.receive()
+
+    async def send(self, message: str) -> None:
+        if _SUBSCRIBES.search(message):
+            for native in natives_of(message):
+                self.subscribed(native)
+        await self.connection.send(message)
+
+
+def natives_of(message: str) -> list[str]:
+    """Give the instruments whose books a message asks for."""
+    if (found := _STREAMS.search(message)) is not None:
+        return [native.strip('"') for native in found.group(1).split(",")]
+    return ["".join(groups) for groups in _STREAM.findall(message)]
 
 
 @attrs.define
@@ -22,7 +59,7 @@ class _WatchedNetwork(Network):
     exchange_of: Callable[[str], str]
     now: Callable[[], float]
     accepted: Callable[[Attempt], None]
-    connections: list[Connection]
+    connections: list[WatchedConnection]
 
     def connect(self, url: str) -> AbstractAsyncContextManager[Connection]:
         return self._connected(url)
@@ -30,13 +67,17 @@ class _WatchedNetwork(Network):
     @asynccontextmanager
     async def _connected(self, url: str) -> AsyncGenerator[Connection]:
         begun = self.now()
-        async with self.network.connect(url) as connection:
+        async with self.network.connect(url) as opened:
+            connection = WatchedConnection(opened, self._subscribed(self.exchange_of(url)))
             self.accepted(Attempt(self.exchange_of(url), None, begun))
             self.connections.append(connection)
             try:
                 yield connection
             finally:
                 self.connections.remove(connection)
+
+    def _subscribed(self, exchange: str) -> Callable[[str], None]:
+        return lambda native: self.accepted(Attempt(exchange, native, self.now()))
 
     async def get(self, request: Request) -> Response:
         begun = self.now()
@@ -55,7 +96,7 @@ class WatchedTransport(Transport):
     """Names the exchange of an address."""
     now: Callable[[], float]
     accepted: Callable[[Attempt], None]
-    connections: list[Connection] = attrs.field(factory=list)
+    connections: list[WatchedConnection] = attrs.field(factory=list)
     """Those that are open."""
 
     def open(self) -> AbstractAsyncContextManager[Network]:
