@@ -17,6 +17,10 @@ __all__ = ["CASES", "INSTRUMENTS", "Case"]
 INSTRUMENTS: Mapping[Venue, tuple[str, ...]] = {
     Venue.BINANCE: ("BTC-USDT", "ETH-USDT"),
     Venue.COINBASE: ("BTC-USD", "ETH-USD", "SOL-USD"),
+    Venue.OKX: ("BTC-USDT", "ETH-USDT"),
+    Venue.BYBIT: ("BTC-USDT", "ETH-USDT"),
+    Venue.KRAKEN: ("BTC-USD", "ETH-USD"),
+    Venue.BITSTAMP: ("BTC-USD", "ETH-USD"),
 }
 """Coinbase's first and last share a connection."""
 
@@ -42,6 +46,10 @@ class Case:
     """It is done to the connection that carries Coinbase's first book, whatever its frames are about."""
     overrides: Mapping[str, object] = attrs.field(factory=dict)
     """Settings."""
+    options: Mapping[str, object] = attrs.field(factory=dict)
+    """Of the sandbox, others than it is played with."""
+    is_exact: bool = False
+    """The afflicted say nothing else than what it leads to, and that they are live again."""
 
     @property
     def kind(self) -> FaultKind:

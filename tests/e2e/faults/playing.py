@@ -13,7 +13,7 @@ from market_data_sandbox import Fault, Options
 
 __all__ = ["Outcome", "play_all"]
 
-_AT_A_TIME = 8
+_AT_A_TIME = 12
 _ROUND_SECONDS = 30.0
 _MORE_RECORDS = 5
 """So many live records in a row, without another word between, show that a book has recovered."""
@@ -61,10 +61,12 @@ async def _play(case: Case) -> Outcome:
     outcome = Outcome()
     options = Options(
         broker=False,
+        venues=(case.venue,),
         instruments={case.venue: case.instruments or INSTRUMENTS[case.venue]},
         rate=0.001 if case.is_quiet else None,
         coinbase_heartbeat_seconds=0.3,
     )
+    options = attrs.evolve(options, **case.options)
     async with world(options, case.overrides, [case.venue]) as seen:
         await anyio.sleep(_SETTLE_SECONDS)
         try:

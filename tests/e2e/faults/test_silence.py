@@ -22,7 +22,8 @@ _SLACK_SECONDS = 6.0
 async def test_a_book_without_any_update_stays_live_through_as_many_probes_as_in_ten_minutes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    options = Options(broker=False, instruments=INSTRUMENTS, rate=_NOTHING_HAPPENS)
+    venues = tuple(venue for venue in INSTRUMENTS if venue is not Venue.BITSTAMP)  # it never begins without an update
+    options = Options(broker=False, venues=venues, instruments=INSTRUMENTS, rate=_NOTHING_HAPPENS)
     overrides = {"book.stream_silence_seconds": 0.2, "book.connection_silence_seconds": 6, "book.audit_seconds": 1}
     async with world(options, overrides) as seen:
         probes = seen.recoveries.attempts
@@ -38,12 +39,14 @@ async def test_a_book_without_any_update_stays_live_through_as_many_probes_as_in
         print(f"\nsilence: {len(said)} books live through {len(probes)} probes in {seconds:.1f} s without an update")
 
 
-@pytest.mark.parametrize("venue", list(INSTRUMENTS), ids=str)
+@pytest.mark.parametrize("venue", [venue for venue in INSTRUMENTS if venue is not Venue.KRAKEN], ids=str)
 async def test_a_stream_that_is_cut_off_while_all_else_goes_on_is_stale_within_its_bound(
     venue: Venue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     symbol, *_ = INSTRUMENTS[venue]
-    options = Options(broker=False, instruments={venue: INSTRUMENTS[venue]}, coinbase_heartbeat_seconds=0.3)
+    options = Options(
+        broker=False, venues=(venue,), instruments={venue: INSTRUMENTS[venue]}, coinbase_heartbeat_seconds=0.3
+    )
     async with world(options, exchanges=[venue]) as seen:
         key = f"{venue}:{symbol}"
         cut_at = time.time()
@@ -57,6 +60,25 @@ async def test_a_stream_that_is_cut_off_while_all_else_goes_on_is_stale_within_i
     assert (seen.judge.wrong, list(seen.judge.examples)) == (0, [])
 
 
+async def test_a_stream_of_kraken_that_is_cut_off_is_asked_for_anew_and_its_book_goes_on() -> None:
+    """Nothing that the venue tells can be compared with a silent book: another snapshot must come."""
+    venue = Venue.KRAKEN
+    cut_off, other = INSTRUMENTS[venue]
+    key = f"{venue}:{cut_off}"
+    options = Options(broker=False, venues=(venue,), instruments={venue: INSTRUMENTS[venue]})
+    async with world(options, exchanges=[venue]) as seen:
+        asked = seen.recoveries.attempts
+        asked.clear()
+        seen.inject([Fault(fault=FaultKind.SILENT_STREAM, venue=venue, instrument=cut_off)])
+        await until(lambda: seen.injected(FaultKind.SILENT_STREAM), 20)
+        last = seen.newest[key].event_time or 0
+        await until(lambda: asked and (seen.newest[key].event_time or 0) > last + 1_000_000, 40)
+        said = {each: [str(stand) for stand in seen.stands(each)] for each in seen.keys}
+    assert {attempt.native for attempt in asked} == {cut_off.replace("-", "/")}, "the other's goes on as it was"
+    assert said == {each: ["syncing", "live"] for each in (key, f"{venue}:{other}")}
+    assert (seen.judge.wrong, list(seen.judge.examples)) == (0, [])
+
+
 def _bound() -> float:
     """Silence is noticed, the venue's own book is asked for, and what it knows does not come."""
     names = ("stream_silence_seconds", "probe_timeout_seconds", "join_quiet_seconds")
@@ -65,4 +87,10 @@ def _bound() -> float:
 
 def _native(key: str) -> str:
     venue, _, symbol = key.partition(":")
-    return symbol.replace("-", "") if venue == Venue.BINANCE else symbol
+    match venue:
+        case Venue.BINANCE | Venue.BYBIT:
+            return symbol.replace("-", "")
+        case Venue.KRAKEN:
+            return symbol.replace("-", "/")
+        case _:
+            return symbol

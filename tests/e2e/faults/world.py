@@ -20,7 +20,7 @@ from market_data.container import Container
 from market_data.domain.normalized import BookStatus, Levels, NormalizedBook
 from market_data_sandbox import Fault, FaultKind, Options, Running, Venue, serve
 
-__all__ = ["OVERRIDES", "World", "world"]
+__all__ = ["OVERRIDES", "World", "refute", "world"]
 
 OVERRIDES: Mapping[str, object] = {
     "venues.coinbase.instruments_per_connection": 2,
@@ -54,6 +54,8 @@ class World:
     telemetry: FakeTelemetry
     transport: WatchedTransport
     exchanges: Sequence[str]
+    newest: dict[str, NormalizedBook] = attrs.field(factory=dict)
+    """The last record of each book."""
 
     def stands(self, key: str, since: int = 0) -> list[Stand]:
         """Give what a book was said to be, from its so manyth change on."""
@@ -97,6 +99,11 @@ class World:
         for fault in faults:
             self.running.faults.inject(fault)
 
+    def take(self, book: NormalizedBook) -> None:
+        """Judge a record."""
+        self.newest[book.key] = book
+        self.judge.take(book)
+
     def _live_again(self, spell: Spell) -> None:
         faults = self.running.faults
         offset = time.time() - (anyio.current_time() - faults._started)
@@ -109,17 +116,22 @@ class World:
 
 @asynccontextmanager
 async def world(
-    options: Options, overrides: Mapping[str, object] | None = None, exchanges: Sequence[str] | None = None
+    options: Options,
+    overrides: Mapping[str, object] | None = None,
+    exchanges: Sequence[str] | None = None,
+    *,
+    is_proven_only: bool = False,
 ) -> AsyncGenerator[World]:
     """Run a sandbox and follow these of its exchanges, or all of them.
 
     At the end the producer is stopped, and has said its last words.
 
-    All books are live when the block begins.
+    All books are live when the block begins. With ``is_proven_only``, what a record shows beyond what its venue proves
+    is not judged.
     """
     exchanges = options.venues if exchanges is None else exchanges
     async with serve(options) as running:
-        chosen = {f"venues.{venue}.enabled": str(venue in exchanges).lower() for venue in options.venues}
+        chosen = {f"venues.{venue}.enabled": str(venue in exchanges).lower() for venue in Venue}
         settings = load_settings(
             "sandbox",
             [running.settings_file],
@@ -130,17 +142,21 @@ async def world(
         hosts = {_host(endpoint.rest_url): venue for venue, endpoint in running.endpoints.items()}
 
         recoveries, telemetry = Recoveries(), FakeTelemetry()
-        judge = Judge(partial(_refute, running), time.time)
+        shown = {
+            name: min(settings.book.depth, venue.book_levels or settings.book.depth)
+            for name, venue in settings.venues.items()
+        }
+        judge = Judge(partial(refute, running, shown, is_proven_only=is_proven_only), time.time)
         transport = WatchedTransport(
             container.transport(),
             lambda url: hosts[_host(url)],
             time.time,
             recoveries.attempts.append,
         )
-        container.transport.override(providers.Object(transport))
-        container.publisher.override(providers.Object(MemoryPublisher(judge.take)))
-        container.telemetry.override(providers.Object(telemetry))
         seen = World(running, judge, recoveries, telemetry, transport, exchanges)
+        container.transport.override(providers.Object(transport))
+        container.publisher.override(providers.Object(MemoryPublisher(seen.take)))
+        container.telemetry.override(providers.Object(telemetry))
         judge.on_live_again = seen._live_again
         stop, producer = anyio.Event(), container.producer()
         async with anyio.create_task_group() as tasks:
@@ -154,21 +170,29 @@ def _host(url: str) -> bytes:
     return httpx.URL(url).netloc
 
 
-def _refute(running: Running, book: NormalizedBook) -> str | None:
-    truths = list(_truths(running, book))
+def refute(
+    running: Running, shown: Mapping[str, int], book: NormalizedBook, *, is_proven_only: bool = False
+) -> str | None:
+    """Say what is wrong with a live record's levels, of which there are so many a side; None where nothing is."""
+    levels = shown[book.exchange]
+    if is_proven_only:
+        book, levels = book.proven(), min(levels, book.proven_levels or levels)
+    truths = [(tuple(bids[:levels]), tuple(asks[:levels])) for bids, asks in _truths(running, book)]
     if not truths:
         return "there was no such state"
     return None if (book.bids, book.asks) in truths else _first_difference(book, truths[0])
 
 
 def _truths(running: Running, book: NormalizedBook) -> Iterable[tuple[Levels, Levels]]:
-    """Give the true states that a record may show: bids and asks.
+    """Give the true states that a record may show: bids and asks, 20 a side, of which a record may show fewer.
 
-    Coinbase's numbers are a connection's own: there, the time of the change names the state. Binance's ids may start
-    again: there, its time (milliseconds, none after a bare snapshot) must fit where both are known.
+    Coinbase's numbers are a connection's own: there, the time of the change names the state. So it does where nothing
+    is numbered (Kraken). Others' ids may start again: there, the time (milliseconds, none after a bare snapshot of
+    Binance) must fit where both are known.
     """
-    assert book.sequence is not None
-    for record in running.truth.find(book.exchange, book.symbol, book.sequence):
+    number = book.event_time if book.sequence is None else book.sequence
+    assert number is not None
+    for record in running.truth.find(book.exchange, book.symbol, number):
         if book.exchange == Venue.COINBASE:
             is_meant = record.event_time == book.event_time
         else:
