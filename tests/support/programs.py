@@ -153,7 +153,9 @@ class Sandbox:
 
 @contextmanager
 def sandbox(folder: Path, *arguments: str) -> Iterator[Sandbox]:
-    """Run a sandbox."""
+    """Run a sandbox of two venues, unless the arguments name others."""
+    if "--venues" not in arguments:
+        arguments = ("--venues", "binance,coinbase", *arguments)
     settings_file = str(folder / f"settings-{len(list(folder.iterdir()))}.yaml")
     with running("--settings-file", settings_file, *arguments, folder=folder, module="sandbox") as command:
         command.wait_for(lambda: command.out)
