@@ -42,7 +42,7 @@ def of_the_program() -> list[str]:
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("readme")
-    with running_sandbox(folder) as sandbox:
+    with running_sandbox(folder, "--venues", "all") as sandbox:
         yield sandbox
 
 
@@ -57,6 +57,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         **{
             f"APP__VENUES__{venue.upper()}__{name.upper()}": addresses[venue][name]
             for venue in DIALECTS
+            if venue in addresses  # the sandbox need not speak for a venue that is added
             for name in ("websocket_url", "rest_url")
         },
     }

@@ -94,7 +94,8 @@ class Sandbox:
 def running_sandbox(folder: Path, *arguments: str) -> Generator[Sandbox]:
     """Run the sandbox until the end of the block."""
     settings = folder / "sandbox.yaml"
-    command = ["market_data_sandbox", "--settings-file", str(settings), *arguments]
+    chosen = () if "--venues" in arguments else ("--venues", "binance,coinbase")
+    command = ["market_data_sandbox", "--settings-file", str(settings), *chosen, *arguments]
     with running(command, folder, "sandbox", stdout=subprocess.PIPE) as program:
         assert program.process.stdout is not None
         line = program.process.stdout.readline()

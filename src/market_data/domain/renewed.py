@@ -26,6 +26,8 @@ __all__ = ["RenewedSync"]
 
 _MOST_RENEWALS = 2
 """A stream renewed so often in vain is tried on another connection, once: the other instruments pay for it."""
+_TURNS = 2
+"""So many times the patience with an answer, a silent stream may wait until it can be asked for."""
 
 
 class RenewedSync(InBandSync):
@@ -49,6 +51,8 @@ class RenewedSync(InBandSync):
         """How often the stream was renewed in vain."""
         self._is_checked = False
         """It is asked for anew to see whether the stream still speaks."""
+        self._is_asked = False
+        """And it was that stream's turn; until then nobody can know, and what waits too long for it is stale."""
         self._answer_by = inf
         """When the answer to that must have come."""
 
@@ -77,6 +81,7 @@ class RenewedSync(InBandSync):
 
     def asked(self, sent_at: float) -> None:
         if self._is_checked:
+            self._is_asked = True
             self._answer_by = sent_at + self._settings.probe_timeout_seconds
 
     # a silent stream
@@ -88,7 +93,8 @@ class RenewedSync(InBandSync):
             self._ask_to_see(now)
 
     def _ask_to_see(self, now: Moment) -> None:
-        self._is_checked = True
+        self._is_checked, self._is_asked = True, False
+        self._answer_by = now.mono + _TURNS * self._settings.probe_timeout_seconds
         self._probe_at = now.mono + max(self._settings.stream_silence_seconds, self._settings.quiet_probe_seconds)
         self._effects.append(Renew(self.instrument, even_if_live=True))
 
@@ -108,9 +114,11 @@ class RenewedSync(InBandSync):
     def _watch(self, now: Moment) -> None:
         super()._watch(now)
         if self._answer_by <= now.mono:
-            self._tell("a silent stream did not answer", seconds=self._settings.probe_timeout_seconds)
             self._become(BookStatus.STALE, Reason.SILENCE, now)
-            self._rebuild(Reason.SILENCE, now)
+            self._answer_by = inf
+            if self._is_asked:
+                self._tell("a silent stream did not answer", seconds=self._settings.probe_timeout_seconds)
+                self._rebuild(Reason.SILENCE, now)
 
     def _miss_snapshot(self, now: Moment) -> None:  # step 1
         if self.reason is Reason.REJECTED:

@@ -61,6 +61,8 @@ class Bench:
     rules: RecordRules = attrs.field(init=False)
     fetches: list[Fetch] = attrs.field(factory=list)
     seen: list[Effect] = attrs.field(factory=list)
+    is_paced: bool = True
+    """What is asked for anew is asked for at once."""
 
     def __attrs_post_init__(self) -> None:
         sync = rule_of(self.continuity)(
@@ -76,7 +78,10 @@ class Bench:
         self.rules.take_all(self.effects, self.clock.moment)
         self.fetches += [effect for effect in self.effects if isinstance(effect, Fetch)]
         self.seen += self.effects
+        is_asked = any(isinstance(effect, Renew) for effect in self.effects)
         self.effects.clear()
+        if is_asked and self.is_paced:
+            self.sync.asked(self.clock.moment.mono)
 
     def look(self, kind: type[T]) -> list[T]:
         """Take the effects of one kind since the last look; forget the others."""
@@ -616,14 +621,28 @@ def test_a_stream_that_does_not_answer_a_renewal_is_stale() -> None:
     bench.wait(15)
     assert not bench.fetches
     assert bench.look(Renew) == [Renew(BTC, even_if_live=True)]
-    bench.wait(60)  # for its turn
-    assert bench.status == LIVE
-    bench.sync.asked(bench.clock.moment.mono)
     bench.wait(4.875)
     assert bench.status == LIVE
     bench.wait(0.125)
     assert bench.status == (BookStatus.STALE, Reason.SILENCE)
     bench.accept()
+    bench.snapshot(None, checksum=full(BIDS, ASKS))
+    assert (bench.status, bench.last.epoch) == (LIVE, 2)
+
+
+def test_a_silent_stream_whose_turn_does_not_come_is_stale_until_it_is_seen() -> None:
+    bench = Bench(SUMMED, is_paced=False)
+    bench.open()
+    bench.snapshot(None, checksum=full(BIDS, ASKS))
+    bench.wait(15 + 9.875)
+    assert bench.status == LIVE
+    bench.look(object)
+    bench.wait(0.125)
+    assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+    bench.wait(30)
+    assert bench.look(Renew) == [], "it waits for its turn"
+    bench.sync.asked(bench.clock.moment.mono)
+    bench.wait(1)
     bench.snapshot(None, checksum=full(BIDS, ASKS))
     assert (bench.status, bench.last.epoch) == (LIVE, 2)
 
