@@ -157,6 +157,10 @@ class StreamedSync(RenewedSync, CheckedSync):
     def _keep(self, change: Change, now: Moment) -> None:
         if not self._is_readable(change, now):
             return
+        if change.last_id < change.first_id - 1:  # ids step back: what came before, or was fetched, joins nothing now
+            self._buffer.clear()
+            self._fetched = None
+            return
         if self._buffer and change.first_id != _after(self._buffer[-1].last_id):
             self._buffer.clear()
         self._buffer.append(change)

@@ -240,6 +240,20 @@ def test_a_fetched_book_waits_for_the_change_that_joins_it() -> None:
     assert bench.last.bids[:2] == (("100", "1"), ("99", "7"))
 
 
+def test_a_fetched_book_that_waits_while_ids_step_back_is_fetched_anew() -> None:
+    bench = Bench(EITHER)
+    bench.open()
+    bench.change(101, 110)
+    bench.answer(120)
+    bench.look(Fetch)
+    bench.change(111, 30, [("100", "8")])
+    bench.change(31, 40, [("100", "9")])
+    bench.wait(1.0)
+    assert [fetch.purpose for fetch in bench.look(Fetch)] == [Purpose.SNAPSHOT]
+    bench.answer(40)
+    assert (bench.status, bench.last.sequence) == (LIVE, 40)
+
+
 def test_a_fetched_book_stands_where_the_stream_ends() -> None:
     bench = Bench(EITHER)
     bench.open()
