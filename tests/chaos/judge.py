@@ -92,6 +92,8 @@ class Seen:
     """The least time until the next such request may come."""
     said_at: int = -1
     """The venue's time of what reached the core last, where streams are renewed one by one."""
+    number: int | None = None
+    """What the venue counted last, where it counts each stream."""
     may_be: set[int] = attrs.field(factory=set)
     """Versions that may be shown, though nobody can tell from here whether they are."""
     passed: set[int] = attrs.field(factory=set)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 from tests.chaos.judge import Judge, Seen, Violation
-from tests.chaos.streams import BitstampExchange, KrakenExchange, OKXExchange, StreamedExchange
+from tests.chaos.streams import BitstampExchange, BybitExchange, KrakenExchange, OKXExchange, StreamedExchange
 from tests.chaos.wire import Frame, Part
 
 from market_data.domain.effects import Fetch, Purpose
@@ -113,7 +113,7 @@ class StreamedJudge(Judge):
             seen.false_version = max(seen.false_version, part.version)
             seen.is_tainted |= seen.joins_from is not None
         if isinstance(self.exchange, BitstampExchange):
-            if time > seen.said_at:
+            if time > seen.said_at or (seen.reach < 0 and time == seen.said_at):
                 self._take(seen, part, broken)
             elif seen.reach < 0:
                 seen.may_be.add(part.version)
@@ -122,6 +122,8 @@ class StreamedJudge(Judge):
             self._snapshot(seen, part, broken)
         elif seen.reach >= 0:
             self._update(seen, part, broken)
+        elif seen.joins_from is not None and part.version >= seen.joins_from:
+            seen.passed.add(part.version)  # it is shown where it joins, whatever comes behind it
 
     def _snapshot(self, seen: Seen, part: Part, broken: list[str]) -> None:
         if (part.time or 0) >= seen.said_at and part.version >= seen.reach:
@@ -140,7 +142,7 @@ class StreamedJudge(Judge):
 
     @staticmethod
     def _stand(seen: Seen, part: Part) -> None:
-        seen.reach, seen.said_at = part.version, part.time or seen.said_at
+        seen.reach, seen.said_at, seen.number = part.version, part.time or seen.said_at, part.sequence
         seen.passed.add(part.version)
 
     def _update(self, seen: Seen, part: Part, broken: list[str]) -> None:
@@ -150,11 +152,17 @@ class StreamedJudge(Judge):
                 self._lose(seen, part, broken, "a change of before")
             else:
                 self._stand(seen, part)
-        elif part.since == seen.reach and not part.is_astray:
+        elif part.since == seen.reach and not part.is_astray and self._is_counted(seen, part):
             self._stand(seen, part)
             seen.is_tainted |= part.is_false
-        elif part.version != seen.reach or part.is_astray:
+        elif part.version != seen.reach or part.is_astray or not self._is_counted(seen, part):
             self._lose(seen, part, broken, f"changes from {part.since} on, behind {seen.reach}")
+
+    def _is_counted(self, seen: Seen, part: Part) -> bool:
+        """Tell whether Bybit's count goes on, or repeats itself."""
+        if not isinstance(self.exchange, BybitExchange) or seen.number is None or part.sequence is None:
+            return True
+        return part.sequence - seen.number in (0, 1)
 
     def _lose(self, seen: Seen, part: Part, broken: list[str], problem: str) -> None:
         self._forget(seen)

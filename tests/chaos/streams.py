@@ -296,7 +296,7 @@ class OKXExchange(StreamedExchange):
         return self._rest(i, version, *falsified(*self.markets[i].levels(version, min(levels, self.levels))))
 
     def _rest(self, i: int, version: int, bids: Ticks, asks: Ticks) -> bytes:
-        time, number = DAY // 1000 + int(self.mono * 1000), self.id_of(i, version)
+        time, number = self.venue_time() // 1000, self.id_of(i, version)
         return (
             f'{{"code":"0","msg":"","data":[{{"asks":[{self._four(asks)}],"bids":[{self._four(bids)}],'
             f'"ts":"{time}","seqId":{number}}}]}}'

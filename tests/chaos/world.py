@@ -251,6 +251,7 @@ class World:
                 if output.status is BookStatus.LIVE or output.reason is Reason.DEPTH:
                     judge.forgive(judge.symbols[output.symbol])
         judge.after(outputs, broken)
+        self._forgive(outputs)
         for output in outputs:
             match output:
                 case Fetch():
@@ -264,6 +265,15 @@ class World:
                 case BookState() | Tell():
                     continue
         return outputs
+
+    def _forgive(self, outputs: Sequence[Output]) -> None:
+        """What has become live since it was asked for may be asked for again."""
+        asked: set[str] = set()
+        for output in outputs:
+            if type(output) is Fetch:
+                asked.add(output.instrument.symbol)
+            elif type(output) is BookState and output.status is BookStatus.LIVE and output.symbol in asked:
+                self.judge.forgive(self.judge.symbols[output.symbol])
 
     def _hear(self, messages: Sequence[str]) -> None:
         if self.is_open and not self.exchange.is_deaf:

@@ -164,10 +164,11 @@ class StreamedSync(RenewedSync, CheckedSync):
         if self._buffer and change.first_id != _after(self._buffer[-1].last_id):
             self._buffer.clear()
         self._buffer.append(change)
-        self._snapshot_by = now.mono + self._settings.first_data_timeout_seconds
-        if self._fetched is not None:
+        if self._fetched is not None:  # which is not waited for any longer because of what does not join it
             self._join(self._fetched, now)
-        elif self._awaited is None and self._fetch_at == inf:
+            return
+        self._snapshot_by = now.mono + self._settings.first_data_timeout_seconds
+        if self._awaited is None and self._fetch_at == inf:
             self._ask_book(now)
 
     def _ask_book(self, now: Moment, at_least: float = 0.0) -> None:
@@ -204,6 +205,10 @@ class StreamedSync(RenewedSync, CheckedSync):
             if not self._follow(change, now):
                 return
         self._stand(now)
+
+    def _miss_snapshot(self, now: Moment) -> None:
+        self._forget_fetched()
+        super()._miss_snapshot(now)
 
     def _forget_fetched(self) -> None:
         self._buffer.clear()

@@ -303,6 +303,22 @@ def test_a_fetched_book_from_before_the_stream_is_too_old() -> None:
     assert bench.status == LIVE
 
 
+def test_a_fetched_book_of_ids_that_never_come_is_not_waited_for() -> None:
+    bench = Bench(EITHER)
+    bench.open()
+    bench.change(101, 110)
+    bench.answer(9_000)
+    for number in range(12):
+        bench.change(111 + number, 111 + number)
+        bench.wait(1)
+    assert bench.look(Renew) == [Renew(BTC)]
+    bench.accept()
+    bench.change(123, 130)
+    bench.wait(0.5)
+    bench.answer(130)
+    assert (bench.status, bench.last.sequence) == (LIVE, 130)
+
+
 def test_a_snapshot_in_band_is_taken_though_a_book_was_asked_for() -> None:
     bench = Bench(EITHER)
     bench.open()
