@@ -92,6 +92,13 @@ frames = st.one_of(
 )
 
 
+@pytest.mark.parametrize("second", [0, 5, 126, 127, 128, 254, 255])
+@pytest.mark.parametrize("first", range(256))
+def test_a_header_that_is_not_whole_is_refused_when_wsproto_would(first: int, second: int) -> None:
+    for stream in (bytes([first, second]), frame(b"abc") + bytes([first, second, 0])):
+        assert read([stream], FrameCutter(LARGEST)) == read([stream], None)
+
+
 @given(st.lists(frames, max_size=8).map(b"".join) | st.binary(max_size=60), st.data())
 def test_it_gives_what_wsproto_gives_however_it_is_cut(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))

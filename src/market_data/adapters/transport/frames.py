@@ -5,6 +5,7 @@ its place: control frames, fragments, large frames (which it hands on in parts),
 that is not UTF-8 too, so that wsproto alone says what is refused, and why.
 """
 
+import sys
 from collections.abc import Iterator
 
 __all__ = ["FrameCutter"]
@@ -13,6 +14,8 @@ _WHOLE_TEXT = 0x81
 _MASKED = 0x80
 _FINAL = 0x80
 _CONTROL = 0x08
+_RESERVED = 0x70
+_OPCODES = frozenset({0x0, 0x1, 0x2, 0x8, 0x9, 0xA})
 _SHORTEST_16 = 126
 _SHORTEST_64 = 1 << 16
 _LARGEST_WHOLE = 1 << 16
@@ -50,6 +53,9 @@ class FrameCutter:
                 continue
             header = _header(data, at, end)
             if header is None:
+                if end - at >= 2 and _is_refused(data[at], data[at + 1]):
+                    self._left = sys.maxsize
+                    continue
                 break
             head, size = header
             first, begin = data[at], at + head
@@ -80,6 +86,12 @@ def _header(data: bytes, at: int, end: int) -> tuple[int, int] | None:
             return None
         size = int.from_bytes(data[at + 2 : at + head])
     return head + 4 * (second >= _MASKED), size
+
+
+def _is_refused(first: int, second: int) -> bool:
+    """Tell by its first two bytes what no connection outlives: they are enough for wsproto, whatever follows."""
+    is_long_or_part = second & 0x7F >= _SHORTEST_16 or not first & _FINAL
+    return bool(first & _RESERVED) or first & 0x0F not in _OPCODES or (bool(first & _CONTROL) and is_long_or_part)
 
 
 def _is_plain(second: int, size: int) -> bool:
