@@ -14,7 +14,7 @@ from tests.support.engines import VARIABLE, book_engine
 
 from market_data.domain.errors import UsageError
 
-_ENOUGH_FOR_ALL_CELLS = 2000
+_ENOUGH_FOR_ALL_CELLS = 50_000
 
 
 def main() -> int:
