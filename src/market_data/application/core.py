@@ -36,7 +36,7 @@ from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.rules import frames_of, rule_of
-from market_data.domain.sync import BookSync, Standing, SyncSettings
+from market_data.domain.sync import BookSetup, BookSync, Standing, SyncSettings
 
 __all__ = ["FeedCore"]
 
@@ -68,14 +68,7 @@ class FeedCore:
         rule = rule_of(continuity)
         self._books = CarriedBooks(
             [
-                rule(
-                    instrument,
-                    settings,
-                    self._effects,
-                    continuity=continuity,
-                    may_cross=instrument.native in auctions,
-                    books=books,
-                )
+                rule(BookSetup(instrument, settings, self._effects, continuity, instrument.native in auctions, books))
                 for instrument in instruments
             ]
         )

@@ -12,14 +12,12 @@ from zlib import crc32
 
 import attrs
 
-from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
-from market_data.domain.continuity import ACCOUNTED, Continuity
-from market_data.domain.effects import Effect, Purpose
+from market_data.domain.book import Book, InvalidLevel
+from market_data.domain.effects import Purpose
 from market_data.domain.events import Change, Snapshot
-from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import BookSync, SyncSettings
+from market_data.domain.sync import BookSetup, BookSync
 from market_data.domain.waits import Backoff
 
 __all__ = ["Check", "CheckedSync"]
@@ -48,19 +46,12 @@ class Check:
 class CheckedSync(BookSync):
     """One book whose changes have ids that only grow, checked against the venue's own now and then."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
+    def __init__(self, setup: BookSetup) -> None:
+        super().__init__(setup)
         self._check: Check | None = None
-        self._check_backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._check_backoff = Backoff(
+            setup.settings.snapshot_retry_initial_seconds, setup.settings.snapshot_retry_max_seconds
+        )
         self._check_at = 0.0
         self._audit_at = inf
         self._heard_at = 0.0

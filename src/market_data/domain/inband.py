@@ -8,14 +8,12 @@ content.
 from abc import abstractmethod
 from math import inf
 
-from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
-from market_data.domain.continuity import ACCOUNTED, Continuity
-from market_data.domain.effects import Effect, Purpose, Reconnect
+from market_data.domain.book import InvalidLevel
+from market_data.domain.effects import Purpose, Reconnect
 from market_data.domain.events import Snapshot
-from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import BookSync, SyncSettings
+from market_data.domain.sync import BookSetup, BookSync
 from market_data.domain.waits import FREE_REBUILDS, Backoff
 
 __all__ = ["InBandSync"]
@@ -24,28 +22,21 @@ __all__ = ["InBandSync"]
 class InBandSync(BookSync):
     """One book that its stream begins; what a loss costs is the rule's."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
+    def __init__(self, setup: BookSetup) -> None:
+        super().__init__(setup)
         self._is_accepted = False
         self._snapshot_by = inf
         self._accepted_by = inf
         """When a snapshot is due where the venue has said yes; a no makes ``_snapshot_by`` sooner."""
-        first_data, longest = settings.first_data_timeout_seconds, settings.rebuild_max_seconds
+        first_data, longest = setup.settings.first_data_timeout_seconds, setup.settings.rebuild_max_seconds
         self._snapshot_wait = Backoff(first_data, max(first_data, longest))
-        self._subscribe_wait = Backoff(settings.snapshot_retry_initial_seconds, longest)
+        self._subscribe_wait = Backoff(setup.settings.snapshot_retry_initial_seconds, longest)
         self._probe_at = inf
         self._probe_not_before = -inf
         """Many quiet books share what may be asked of the venue: none is probed more often than its share allows."""
-        self._probe_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._probe_wait = Backoff(
+            setup.settings.snapshot_retry_initial_seconds, setup.settings.snapshot_retry_max_seconds
+        )
         self._differs_until = inf
         self._rebuild_at = inf
 
@@ -159,9 +150,9 @@ class InBandSync(BookSync):
     def _rebuild(self, reason: Reason, now: Moment) -> None:
         """Drop what stands and have it sent anew."""
 
-    @abstractmethod
     def _leave(self, reason: Reason, now: Moment) -> None:
         """Rebuild after a wait."""
+        self._rebuild(reason, now)
 
     def _rebuild_alone(self, reason: Reason, free: int, now: Moment) -> None:
         """Rebuild for a trouble of this book only: the first ``free`` times at once, then after growing waits."""

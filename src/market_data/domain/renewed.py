@@ -11,15 +11,14 @@ answer, the stream is asked for anew, and a snapshot must come.
 
 from math import inf
 
-from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
-from market_data.domain.continuity import ACCOUNTED, Continuity, Quietness
-from market_data.domain.effects import Effect, Purpose, Reconnect, Renew
+from market_data.domain.book import InvalidLevel
+from market_data.domain.continuity import Quietness
+from market_data.domain.effects import Purpose, Reconnect, Renew
 from market_data.domain.events import Snapshot
 from market_data.domain.inband import InBandSync
-from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSetup
 from market_data.domain.waits import FREE_REBUILDS, Backoff
 
 __all__ = ["RenewedSync"]
@@ -33,18 +32,11 @@ _TURNS = 2
 class RenewedSync(InBandSync):
     """One book whose stream can be asked for anew while the connection's others go on."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
-        self._backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+    def __init__(self, setup: BookSetup) -> None:
+        super().__init__(setup)
+        self._backoff = Backoff(
+            setup.settings.snapshot_retry_initial_seconds, setup.settings.snapshot_retry_max_seconds
+        )
         self._has_lost = False
         """A book was lost since one lasted."""
         self._renewals = 0
@@ -160,9 +152,6 @@ class RenewedSync(InBandSync):
     def _rebuild(self, reason: Reason, now: Moment) -> None:  # noqa: ARG002 - another rule's need
         self._forget(now)
         self._ask_again(now, self._settings.first_data_timeout_seconds)
-
-    def _leave(self, reason: Reason, now: Moment) -> None:
-        self._rebuild(reason, now)
 
     def _forget(self, now: Moment) -> None:
         super()._forget(now)

@@ -24,15 +24,13 @@ from collections import deque
 from enum import Enum
 from math import inf
 
-from market_data.domain.book import BookFactory, InvalidLevel, OrderBook
+from market_data.domain.book import InvalidLevel
 from market_data.domain.check import Check, CheckedSync
-from market_data.domain.continuity import ACCOUNTED, Continuity
-from market_data.domain.effects import Effect, Purpose, Reconnect, Renew
+from market_data.domain.effects import Purpose, Reconnect, Renew
 from market_data.domain.events import Change, Snapshot
-from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSetup
 from market_data.domain.waits import FREE_REBUILDS, Backoff
 
 __all__ = ["SplicedSync"]
@@ -53,20 +51,13 @@ class _Phase(Enum):
 class SplicedSync(CheckedSync):
     """The rule of venues whose changes carry id ranges; the steps are those of the module's docstring."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
+    def __init__(self, setup: BookSetup) -> None:
+        super().__init__(setup)
         self._phase = _Phase.IDLE
-        self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
-        self._backoff = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._buffer: deque[Change] = deque(maxlen=setup.settings.max_buffered_events)
+        self._backoff = Backoff(
+            setup.settings.snapshot_retry_initial_seconds, setup.settings.snapshot_retry_max_seconds
+        )
         self._fetch_at = inf
         self._quiet_at = inf
         self._join_by = inf

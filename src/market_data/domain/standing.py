@@ -1,10 +1,15 @@
-"""What bounds the trust in a book, and what was said of one, for another to go on with."""
+"""What a book is made of, what bounds the trust in it, and what was said of it, for another to go on with."""
 
 import attrs
 
+from market_data.domain.book import BookFactory, OrderBook
+from market_data.domain.continuity import ACCOUNTED, Continuity
+from market_data.domain.effects import Effect
+from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.waits import Backoff
 
-__all__ = ["Standing", "SyncSettings"]
+__all__ = ["BookSetup", "Standing", "SyncSettings"]
 
 
 @attrs.frozen
@@ -47,6 +52,10 @@ class SyncSettings:
     max_clock_skew_seconds: float = 10.0
     """The venue's clock being so far from ours is told."""
 
+    def retries(self) -> Backoff:
+        """Give the waits between attempts to get a book."""
+        return Backoff(self.snapshot_retry_initial_seconds, self.snapshot_retry_max_seconds)
+
 
 @attrs.frozen
 class Standing:
@@ -65,3 +74,17 @@ class Standing:
     received_time: int | None = None
     rebuild_wait_seconds: float = 0.0
     """How long its next rebuild waits; 0 where none has waited yet."""
+
+
+@attrs.frozen
+class BookSetup:
+    """All that makes what keeps one book true, whatever its rule."""
+
+    instrument: Instrument
+    settings: SyncSettings
+    effects: list[Effect]
+    """Shared with the caller, who drains it after every input."""
+    continuity: Continuity = ACCOUNTED
+    may_cross: bool = False
+    """An auction is on."""
+    books: BookFactory = OrderBook

@@ -20,17 +20,16 @@ from math import inf
 
 import attrs
 
-from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook
+from market_data.domain.book import Book, InvalidLevel
 from market_data.domain.check import Check, CheckedSync
-from market_data.domain.continuity import ACCOUNTED, Continuity, Proof, Seed, Window
-from market_data.domain.effects import Effect, Purpose
+from market_data.domain.continuity import Proof, Seed, Window
+from market_data.domain.effects import Purpose
 from market_data.domain.events import Change, Snapshot
-from market_data.domain.instrument import Instrument
 from market_data.domain.levels import NONE, Ladder, is_same_ladder
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
 from market_data.domain.renewed import RenewedSync
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSetup
 from market_data.domain.waits import Backoff
 
 __all__ = ["StreamedSync"]
@@ -39,28 +38,21 @@ __all__ = ["StreamedSync"]
 class StreamedSync(RenewedSync, CheckedSync):
     """The rule of venues whose streams prove themselves, one by one; the steps are those of the module's docstring."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        self._is_chain = continuity.proof is Proof.SEQUENCE
-        self._digest = continuity.digest
-        self._cut_at = continuity.levels if continuity.window is Window.CLIENT else None
-        self._kept = max(settings.depth, continuity.proven_levels or 0)
+    def __init__(self, setup: BookSetup) -> None:
+        self._is_chain = setup.continuity.proof is Proof.SEQUENCE
+        self._digest = setup.continuity.digest
+        self._cut_at = setup.continuity.levels if setup.continuity.window is Window.CLIENT else None
+        self._kept = max(setup.settings.depth, setup.continuity.proven_levels or 0)
         """How many levels a side are looked at: as many as are published, and as are proven."""
-        super().__init__(instrument, settings, effects, continuity=continuity, may_cross=may_cross, books=books)
-        self._buffer: deque[Change] = deque(maxlen=settings.max_buffered_events)
+        super().__init__(setup)
+        self._buffer: deque[Change] = deque(maxlen=setup.settings.max_buffered_events)
         self._fetched: Snapshot | None = None
         """What no change has joined yet."""
         self._fetch_at = inf
         self._is_first_fetch = True
-        self._fetch_wait = Backoff(settings.snapshot_retry_initial_seconds, settings.snapshot_retry_max_seconds)
+        self._fetch_wait = Backoff(
+            setup.settings.snapshot_retry_initial_seconds, setup.settings.snapshot_retry_max_seconds
+        )
 
     # inputs
 

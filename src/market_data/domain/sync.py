@@ -21,18 +21,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 
-from market_data.domain.book import Book, BookFactory, InvalidLevel, OrderBook, fill_book
-from market_data.domain.continuity import ACCOUNTED, Continuity
-from market_data.domain.effects import Effect, Fetch, Purpose, Tell
+from market_data.domain.book import Book, InvalidLevel, fill_book
+from market_data.domain.effects import Fetch, Purpose, Tell
 from market_data.domain.events import Change, Snapshot
-from market_data.domain.instrument import Instrument
 from market_data.domain.levels import EMPTY, Ladder
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
-from market_data.domain.standing import Standing, SyncSettings
+from market_data.domain.standing import BookSetup, Standing, SyncSettings
 from market_data.domain.waits import RebuildWaits
 
-__all__ = ["BookSync", "Standing", "SyncSettings"]
+__all__ = ["BookSetup", "BookSync", "Standing", "SyncSettings"]
 
 TRUSTED_AFTER_SECONDS = 60.0
 """A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
@@ -41,19 +39,9 @@ TRUSTED_AFTER_SECONDS = 60.0
 class BookSync(ABC):
     """One instrument's book, status and record stream."""
 
-    def __init__(
-        self,
-        instrument: Instrument,
-        settings: SyncSettings,
-        effects: list[Effect],
-        *,
-        continuity: Continuity = ACCOUNTED,
-        may_cross: bool = False,
-        books: BookFactory = OrderBook,
-    ) -> None:
-        """``effects`` is shared with the caller, who drains it after every input; ``may_cross``: an auction is on."""
-        self._continuity = continuity
-        self.instrument = instrument
+    def __init__(self, setup: BookSetup) -> None:
+        self._continuity = setup.continuity
+        self.instrument = setup.instrument
         self.status = BookStatus.SYNCING
         self.reason: Reason | None = None
         self.epoch = 0
@@ -62,9 +50,9 @@ class BookSync(ABC):
         """The venue does not send this instrument on this connection, as far as that can be told."""
         self.shares_connection = False
         """Others lose their connection when it is closed for the sake of this book; whoever carries them sets it."""
-        self._settings = settings
-        self._effects = effects
-        self._books = books
+        self._settings = setup.settings
+        self._effects = setup.effects
+        self._books = setup.books
         self._book = self._make_book()
         self._read_ahead: tuple[Snapshot, Book] | None = None
         self._status_since = 0
@@ -75,8 +63,8 @@ class BookSync(ABC):
         self._published_at = 0.0
         self._serial = 0
         self._awaited: Purpose | None = None
-        self._may_cross = may_cross
-        self._rebuild_waits = RebuildWaits(settings.rebuild_max_seconds)
+        self._may_cross = setup.may_cross
+        self._rebuild_waits = RebuildWaits(setup.settings.rebuild_max_seconds)
         self._crossed_in_a_row = 0
         self._live_since = 0.0
         self._touched = False

@@ -5,11 +5,15 @@ from tests.support.bounds import bounds
 from market_data.application.carried import CarriedBooks
 from market_data.domain.counted import CountedSync
 from market_data.domain.instrument import Instrument
+from market_data.domain.sync import BookSetup
 
 
 def books(*symbols: str) -> CarriedBooks:
     return CarriedBooks(
-        [CountedSync(Instrument("coinbase", symbol, symbol.replace("USDC", "USD")), bounds(), []) for symbol in symbols]
+        [
+            CountedSync(BookSetup(Instrument("coinbase", symbol, symbol.replace("USDC", "USD")), bounds(), []))
+            for symbol in symbols
+        ]
     )
 
 

@@ -17,7 +17,7 @@ from market_data.domain.events import Change, Snapshot
 from market_data.domain.frames import FrameCounter
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSetup, SyncSettings
 
 BTC = Instrument("coinbase", "BTC-USD", "BTC-USD")
 BIDS: Sequence[Level] = [("100", "1"), ("99.5", "1"), ("99", "1"), ("98", "1")]
@@ -39,7 +39,9 @@ class Bench:
     seen: list[Effect] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sync = CountedSync(BTC, self.settings, self.effects, may_cross=self.may_cross, books=book_engine())
+        self.sync = CountedSync(
+            BookSetup(BTC, self.settings, self.effects, may_cross=self.may_cross, books=book_engine())
+        )
         self.sync.shares_connection = self.shares_connection
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 

@@ -17,7 +17,7 @@ from market_data.domain.effects import Effect, Fetch, Purpose, Reconnect, Renew,
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
 from market_data.domain.splice import SplicedSync
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSetup, SyncSettings
 
 BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
@@ -39,7 +39,9 @@ class Bench:
     seen: list[Effect] = attrs.field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sync = SplicedSync(BTC, self.settings, self.effects, may_cross=self.may_cross, books=book_engine())
+        self.sync = SplicedSync(
+            BookSetup(BTC, self.settings, self.effects, may_cross=self.may_cross, books=book_engine())
+        )
         self.rules = RecordRules(self.settings.depth, self.settings.heartbeat_seconds)
 
     def drain(self) -> None:

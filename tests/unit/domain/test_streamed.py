@@ -21,7 +21,7 @@ from market_data.domain.levels import Ladder
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
 from market_data.domain.renewed import RenewedSync
 from market_data.domain.rules import rule_of
-from market_data.domain.sync import SyncSettings
+from market_data.domain.sync import BookSetup, SyncSettings
 
 BTC = Instrument("okx", "BTC-USDT", "BTC-USDT")
 BIDS: Sequence[Level] = [("100", "1"), ("99", "1"), ("98", "1"), ("97", "1")]
@@ -66,7 +66,7 @@ class Bench:
 
     def __attrs_post_init__(self) -> None:
         sync = rule_of(self.continuity)(
-            BTC, self.settings, self.effects, continuity=self.continuity, books=book_engine()
+            BookSetup(BTC, self.settings, self.effects, self.continuity, books=book_engine())
         )
         assert isinstance(sync, RenewedSync)
         self.sync = sync

@@ -8,7 +8,7 @@ from market_data.domain.effects import Effect
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.splice import SplicedSync
-from market_data.domain.sync import BookSync, Standing
+from market_data.domain.sync import BookSetup, BookSync, Standing
 from market_data.domain.waits import RebuildWaits
 
 BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
@@ -17,7 +17,7 @@ BTC = Instrument("binance", "BTC-USDT", "BTCUSDT")
 @pytest.mark.parametrize("rule", [CountedSync, SplicedSync])
 def test_one_that_goes_on_for_another_keeps_the_time_of_its_last_record(rule: type[BookSync]) -> None:
     clock, effects = HandClock(), list[Effect]()
-    sync = rule(BTC, bounds(), effects)
+    sync = rule(BookSetup(BTC, bounds(), effects))
     said_at = clock.moment
     standing = Standing(BTC.key, BookStatus.DISCONNECTED, Reason.UNAVAILABLE, said_at.wall - 7, said_at.mono)
     sync.resume(standing)
