@@ -141,7 +141,11 @@ class VenueFeeds:
                 if error.reason is Reason.RATE_LIMITED:
                     self._budget.hold(retry_after)
                 self._telemetry.warn("could not ask what is listed", exchange=self._venue.name, problem=str(error))
-                if self._venue.is_listing_optional and getattr(error, "status", None) in _REFUSED_HERE:
+                if (
+                    self._venue.is_listing_optional
+                    and isinstance(error, RequestFailed)
+                    and error.status in _REFUSED_HERE
+                ):
                     return self._assumed()
                 if not self._states:
                     self._say(Unopened(error.reason))

@@ -7,7 +7,7 @@ from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.transport.network import HttpTransport
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.adapters.venues import DIALECTS
-from market_data.adapters.venues.wire import Endpoint
+from market_data.adapters.venues.endpoint import Endpoint
 from market_data.application.listing import Listings
 from market_data.application.ports import Clock, Transport, Venue
 from market_data.application.produce import VenuePlan
@@ -28,9 +28,9 @@ __all__ = [
 
 _UNWEIGHED_PER_MINUTE = 60
 _MINUTES_BURST_SECONDS = 10.0
-"""What an exchange counts by the minute may go in bursts; ..."""
+"""What an exchange counts by the minute may go in bursts."""
 _SECONDS_BURST_SECONDS = 1.0
-"""... what it counts by the second, or a few of them, may not."""
+"""What it counts by the second, or a few of them, may not."""
 _DEFAULT_SNAPSHOT_LIMIT = 1000
 _LISTINGS_REFRESH_SECONDS = 60.0
 _READ_TURN_SECONDS = 0.004

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from market_data.adapters.venues.endpoint import EndpointVenue
 from market_data.adapters.venues.wire import (
-    Endpoint,
     Milliseconds,
     Number,
     catalogue_of,
@@ -24,7 +24,7 @@ from market_data.adapters.venues.wire import (
     spellings,
     written,
 )
-from market_data.application.ports import Request, Venue, VenueSession
+from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Scope, Seed
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
@@ -195,7 +195,7 @@ class BinanceSession(VenueSession):
         return self._by_stream.get(found.group(1)) if found else None
 
 
-class Binance(Venue):
+class Binance(EndpointVenue):
     """Binance spot as its public market data shows it."""
 
     continuity = Continuity(
@@ -210,19 +210,11 @@ class Binance(Venue):
     )
     sends_heartbeats = False
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.name = endpoint.name
-        self.instruments_per_connection = endpoint.instruments_per_connection
-        self.messages_per_second = endpoint.messages_per_second
-        self.weight_per_minute = endpoint.request_weight_per_minute
-        self._websocket_url = endpoint.websocket_url.rstrip("/")
-        self._rest_url = endpoint.rest_url.rstrip("/")
-
     def websocket_url(self) -> str:
-        return f"{self._websocket_url}/stream"
+        return f"{self._websocket_url.rstrip('/')}/stream"
 
-    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
-        return BinanceSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
+    def _session(self, natives: Sequence[str]) -> VenueSession:
+        return BinanceSession(natives)
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         weight = next((weight for limit, weight in _WEIGHTS if levels <= limit), _WEIGHTS[-1][1])

@@ -11,15 +11,16 @@ the channel of a market that there is not is acknowledged and stays silent.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.wire import Endpoint, catalogue_of, cut, decode, most_bytes
-from market_data.application.ports import Request, Venue, VenueSession
+from market_data.adapters.venues.endpoint import EndpointVenue
+from market_data.adapters.venues.wire import catalogue_of, cut, decode, most_bytes
+from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Quietness, Scope, Seed, Window
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Departing, Event, Refused, Snapshot
@@ -146,7 +147,7 @@ class BitstampSession(VenueSession):
         return native if native in self._natives else None
 
 
-class Bitstamp(Venue):
+class Bitstamp(EndpointVenue):
     """Bitstamp spot as its public market data shows it."""
 
     continuity = Continuity(
@@ -166,20 +167,10 @@ class Bitstamp(Venue):
     sends_heartbeats = True
     """It answers our pings."""
     ping_seconds = _PING_SECONDS
+    rest_path = "/api/v2"
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.name = endpoint.name
-        self.instruments_per_connection = endpoint.instruments_per_connection
-        self.messages_per_second = endpoint.messages_per_second
-        self.weight_per_minute = endpoint.request_weight_per_minute
-        self._websocket_url = endpoint.websocket_url
-        self._rest_url = endpoint.rest_url.rstrip("/") + "/api/v2"
-
-    def websocket_url(self) -> str:
-        return self._websocket_url
-
-    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
-        return BitstampSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
+    def _session(self, natives: Sequence[str]) -> VenueSession:
+        return BitstampSession(natives)
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:  # noqa: ARG002 - it comes whole
         return self._order_book(instrument.native)
@@ -222,9 +213,6 @@ class Bitstamp(Venue):
         if not time:
             raise MalformedFrame(f"expected a time, received {cut(body)}")
         return time
-
-    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002 - the venue tells none
-        return None
 
 
 def _request(verb: str, native: str) -> str:

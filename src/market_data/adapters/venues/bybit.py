@@ -9,7 +9,7 @@ After github.com/bybit-exchange/docs "Orderbook" and "Connect", and as measured 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
@@ -17,8 +17,8 @@ import attrs
 import msgspec
 from msgspec import Meta
 
+from market_data.adapters.venues.endpoint import Endpoint, EndpointVenue
 from market_data.adapters.venues.wire import (
-    Endpoint,
     Milliseconds,
     Number,
     catalogue_of,
@@ -27,7 +27,7 @@ from market_data.adapters.venues.wire import (
     most_bytes,
     spellings,
 )
-from market_data.application.ports import Request, Venue, VenueSession
+from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Scope, Seed, Window
 from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Event, Refused, Snapshot
@@ -212,7 +212,7 @@ class BybitSession(VenueSession):
         return self._by_spelling.get(found.group(1)) if found else None
 
 
-class Bybit(Venue):
+class Bybit(EndpointVenue):
     """Bybit spot as its public market data shows it.
 
     From the United States and mainland China its REST interface answers 403, while its streams are open.
@@ -222,22 +222,15 @@ class Bybit(Venue):
     is_listing_optional = True
     sends_heartbeats = True
     ping_seconds = _PING_SECONDS
+    rest_path = "/v5/market"
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.name = endpoint.name
-        self.instruments_per_connection = endpoint.instruments_per_connection
-        self.messages_per_second = endpoint.messages_per_second
-        self.weight_per_minute = endpoint.request_weight_per_minute
+        super().__init__(endpoint)
         self._levels = endpoint.book_levels or _OFFERED_LEVELS[0]
         self.continuity = attrs.evolve(_CONTINUITY, levels=self._levels)
-        self._websocket_url = endpoint.websocket_url
-        self._rest_url = endpoint.rest_url.rstrip("/") + "/v5/market"
 
-    def websocket_url(self) -> str:
-        return self._websocket_url
-
-    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
-        return BybitSession(list(dict.fromkeys(instrument.native for instrument in instruments)), self._levels)
+    def _session(self, natives: Sequence[str]) -> VenueSession:
+        return BybitSession(natives, self._levels)
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         levels = min(levels, _MOST_REST_LEVELS)
@@ -281,9 +274,6 @@ class Bybit(Venue):
 
     def read_clock(self, body: bytes) -> int:
         return decode(_time, _result_of(body)).timeNano // 1000
-
-    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002 - the venue tells none
-        return None
 
 
 _CONTINUITY = Continuity(

@@ -6,14 +6,14 @@ Every frame of a connection carries ``sequence_num``, acknowledgements and heart
 """
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from urllib.parse import quote
 
 import msgspec
 
+from market_data.adapters.venues.endpoint import EndpointVenue
 from market_data.adapters.venues.sliced import slice_frame
 from market_data.adapters.venues.wire import (
-    Endpoint,
     Milliseconds,
     Number,
     catalogue_of,
@@ -24,7 +24,7 @@ from market_data.adapters.venues.wire import (
     time_of,
     written,
 )
-from market_data.application.ports import Request, Venue, VenueSession
+from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Scope, Seed
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable
@@ -278,7 +278,7 @@ def _book_event(event: _BookEvent, number: int) -> Change | Snapshot:
     raise MalformedFrame(f"expected a snapshot or an update, received {event.type[:40]!r}")
 
 
-class Coinbase(Venue):
+class Coinbase(EndpointVenue):
     """Coinbase Advanced Trade as it shows itself without a key."""
 
     continuity = Continuity(
@@ -292,20 +292,10 @@ class Coinbase(Venue):
         ),
     )
     sends_heartbeats = True
+    rest_path = "/api/v3/brokerage"
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.name = endpoint.name
-        self.instruments_per_connection = endpoint.instruments_per_connection
-        self.messages_per_second = endpoint.messages_per_second
-        self.weight_per_minute = endpoint.request_weight_per_minute
-        self._websocket_url = endpoint.websocket_url
-        self._rest_url = endpoint.rest_url.rstrip("/") + "/api/v3/brokerage"
-
-    def websocket_url(self) -> str:
-        return self._websocket_url
-
-    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
-        return CoinbaseSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
+    def _session(self, natives: Sequence[str]) -> VenueSession:
+        return CoinbaseSession(natives)
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         url = f"{self._rest_url}/market/product_book?product_id={quote(instrument.native)}&limit={levels}"
@@ -358,6 +348,3 @@ class Coinbase(Venue):
 
     def read_clock(self, body: bytes) -> int:
         return decode(_time, body).epochMillis * 1000
-
-    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002 - the venue tells none
-        return None

@@ -13,7 +13,7 @@ lost update can leave the deeper ones wrong under checksums that agree.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import quote
@@ -23,8 +23,9 @@ import attrs
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.wire import Endpoint, catalogue_of, cut, decode, most_bytes, time_of, written
-from market_data.application.ports import Request, Venue, VenueSession
+from market_data.adapters.venues.endpoint import Endpoint, EndpointVenue
+from market_data.adapters.venues.wire import catalogue_of, cut, decode, most_bytes, time_of, written
+from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Quietness, Scope, Seed, Window
 from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Event, Refused, Snapshot, Unreadable
@@ -295,7 +296,7 @@ def _read_if(decoder: msgspec.json.Decoder[T], value: msgspec.Raw) -> T | None:
 # the venue
 
 
-class Kraken(Venue):
+class Kraken(EndpointVenue):
     """Kraken spot as its public market data shows it."""
 
     continuity = Continuity(
@@ -315,22 +316,15 @@ class Kraken(Venue):
     )
     sends_heartbeats = True
     offered_levels = _OFFERED_LEVELS
+    rest_path = "/0/public"
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.name = endpoint.name
-        self.instruments_per_connection = endpoint.instruments_per_connection
-        self.messages_per_second = endpoint.messages_per_second
-        self.weight_per_minute = endpoint.request_weight_per_minute
+        super().__init__(endpoint)
         self._levels = endpoint.book_levels or _DEFAULT_LEVELS
         self.continuity = attrs.evolve(Kraken.continuity, levels=self._levels)
-        self._websocket_url = endpoint.websocket_url
-        self._rest_url = endpoint.rest_url.rstrip("/") + "/0/public"
 
-    def websocket_url(self) -> str:
-        return self._websocket_url
-
-    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
-        return KrakenSession(list(dict.fromkeys(instrument.native for instrument in instruments)), self._levels)
+    def _session(self, natives: Sequence[str]) -> VenueSession:
+        return KrakenSession(natives, self._levels)
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         count = min(levels, _MOST_REST_LEVELS)
@@ -373,9 +367,6 @@ class Kraken(Venue):
     def read_clock(self, body: bytes) -> int:
         """Give the middle of the second that the venue tells."""
         return self._read_answer(_time, body, "Time").unixtime * _SECOND + _SECOND // 2
-
-    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002 - the venue tells none
-        return None
 
     def _read_answer(
         self, decoder: msgspec.json.Decoder[T], body: bytes, asked: str, *, native: str | None = None

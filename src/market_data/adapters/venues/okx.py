@@ -11,15 +11,15 @@ After www.okx.com/docs-v5 "Order book channel", and as measured on the live feed
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
+from market_data.adapters.venues.endpoint import EndpointVenue
 from market_data.adapters.venues.wire import (
-    Endpoint,
     Milliseconds,
     Number,
     catalogue_of,
@@ -29,7 +29,7 @@ from market_data.adapters.venues.wire import (
     spellings,
     written,
 )
-from market_data.application.ports import Request, Venue, VenueSession
+from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Scope, Seed, Window
 from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Departing, Event, Refused, Snapshot
@@ -230,7 +230,7 @@ class OKXSession(VenueSession):
         return self._by_spelling.get(found.group(1)) if found else None
 
 
-class OKX(Venue):
+class OKX(EndpointVenue):
     """OKX spot as its public market data shows it."""
 
     continuity = Continuity(
@@ -249,20 +249,10 @@ class OKX(Venue):
     sends_heartbeats = True
     ping_seconds = _PING_SECONDS
     requests_per_hour = _REQUESTS_PER_HOUR
+    rest_path = "/api/v5"
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.name = endpoint.name
-        self.instruments_per_connection = endpoint.instruments_per_connection
-        self.messages_per_second = endpoint.messages_per_second
-        self.weight_per_minute = endpoint.request_weight_per_minute
-        self._websocket_url = endpoint.websocket_url
-        self._rest_url = endpoint.rest_url.rstrip("/") + "/api/v5"
-
-    def websocket_url(self) -> str:
-        return self._websocket_url
-
-    def session(self, instruments: Sequence[Instrument]) -> VenueSession:
-        return OKXSession(list(dict.fromkeys(instrument.native for instrument in instruments)))
+    def _session(self, natives: Sequence[str]) -> VenueSession:
+        return OKXSession(natives)
 
     def book_request(self, instrument: Instrument, levels: int) -> Request:
         levels = min(levels, _LEVELS)
@@ -308,9 +298,6 @@ class OKX(Venue):
         if not data:
             raise MalformedFrame(f"expected a time, received {cut(body)}")
         return decode(_time, data[0]).ts * 1000
-
-    def used_weight(self, headers: Mapping[str, str]) -> int | None:  # noqa: ARG002 - the venue tells none
-        return None
 
 
 def _argument_of(native: str) -> str:

@@ -1,25 +1,21 @@
-"""What the dialects share: the venue's settings, decoding that fails as ``MalformedFrame``, and times."""
+"""What the dialects share: decoding that fails as ``MalformedFrame``, and times."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, TypeVar
 
-import attrs
 import msgspec
 from msgspec import Meta
 
-from market_data.application.ports import Venue
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.instrument import Catalogue, Listing, is_symbol
 from market_data.domain.levels import Level
 from market_data.domain.normalized import LARGEST_NUMBER, LATEST_TIME
 
 __all__ = [
-    "Endpoint",
     "Milliseconds",
     "Number",
-    "VenueFactory",
     "catalogue_of",
     "cut",
     "decode",
@@ -43,32 +39,6 @@ _SHOWN = 160
 _MOST_LEVEL_BYTES = 256
 """Two texts of 40 characters and their names and signs take half of it."""
 _MOST_OTHER_BYTES = 65_536
-
-
-@attrs.frozen
-class Endpoint:
-    """Where a venue is and how much of it we may use: the stanza of its settings."""
-
-    name: str
-    websocket_url: str
-    rest_url: str
-    instruments_per_connection: int
-    messages_per_second: float
-    request_weight_per_minute: int
-    book_levels: int | None = None
-    """Levels a side that are subscribed, one of the dialect's ``offered_levels``; None: its default."""
-
-
-class VenueFactory(Protocol):
-    """What makes a venue from its stanza."""
-
-    @property
-    def offered_levels(self) -> Sequence[int]:
-        """How many levels a side may be subscribed; none where there is no choice."""
-        raise NotImplementedError
-
-    def __call__(self, endpoint: Endpoint) -> Venue:
-        """Make the venue; does no work."""
 
 
 def written(levels: Sequence[Level] | Sequence[msgspec.Struct]) -> bytes:
