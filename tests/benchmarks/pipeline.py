@@ -16,7 +16,7 @@ from tests.support.oracles import BinanceCapture, NaiveRebuild
 
 from market_data.adapters.kafka.records import encode
 from market_data.adapters.venues.binance import Binance
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.core import FeedCore
 from market_data.application.inputs import Fetched, Frames, Opened, Started, Ticked
 from market_data.application.outbox import Outbox, OutboxPolicy

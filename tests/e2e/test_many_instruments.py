@@ -12,7 +12,7 @@ from tests.support.waiting import until
 
 from market_data.adapters.clock import SystemClock
 from market_data.adapters.venues.binance import Binance
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.feeds import Feed, ReconnectSettings

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from tests.support.captures import excerpt, lines
 
 from market_data.adapters.venues.bitstamp import Bitstamp
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.domain.instrument import Instrument
 from market_data.domain.levels import Level
 

@@ -10,8 +10,8 @@ from zlib import crc32
 
 from tests.support.captures import lines
 
-from market_data.adapters.venues.endpoint import Endpoint
 from market_data.adapters.venues.kraken import Kraken
+from market_data.adapters.venues.wire import Endpoint
 from market_data.domain.instrument import Instrument
 from market_data.domain.levels import Level
 

@@ -11,9 +11,9 @@ from market_data.adapters.venues.binance import Binance
 from market_data.adapters.venues.bitstamp import Bitstamp
 from market_data.adapters.venues.bybit import Bybit
 from market_data.adapters.venues.coinbase import Coinbase
-from market_data.adapters.venues.endpoint import Endpoint
 from market_data.adapters.venues.kraken import Kraken
 from market_data.adapters.venues.okx import OKX
+from market_data.adapters.venues.wire import Endpoint
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import Level
 

@@ -14,7 +14,7 @@ from market_data.adapters.kafka.publisher import KafkaPublisher
 from market_data.adapters.kafka.topics import KafkaTopic
 from market_data.adapters.processes import ProcessChildren
 from market_data.adapters.venues import DIALECTS
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.children import Children
 from market_data.application.core import FeedCore
 from market_data.application.feeds import ReconnectSettings

@@ -7,7 +7,7 @@ from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.transport.network import HttpTransport
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.adapters.venues import DIALECTS
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.listing import Listings
 from market_data.application.ports import Clock, Transport, Venue
 from market_data.application.produce import VenuePlan

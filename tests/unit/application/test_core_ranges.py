@@ -11,7 +11,7 @@ from tests.support.rules import RecordRules
 from tests.support.venues import BINANCE, binance_book, binance_event, instrument
 
 from market_data.adapters.venues.binance import Binance
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.core import FeedCore
 from market_data.application.inputs import (
     Closed,

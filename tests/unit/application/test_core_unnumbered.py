@@ -7,7 +7,7 @@ from tests.support.engines import book_engine
 from tests.support.raw import snapshot_of
 
 from market_data.adapters.venues.coinbase import Coinbase
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.core import FeedCore
 from market_data.application.inputs import Frames, Opened, Output, Started
 from market_data.application.ports import VenueSession

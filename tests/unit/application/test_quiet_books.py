@@ -26,7 +26,7 @@ from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
 
 from market_data.adapters.venues.binance import Binance
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import NO_INPUT_LOG
 from market_data.application.ports import Request, Venue

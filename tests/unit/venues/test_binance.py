@@ -12,7 +12,7 @@ from tests.support.venues import BINANCE, binance_book, binance_event
 
 from market_data.adapters.venues import DIALECTS
 from market_data.adapters.venues.binance import Binance
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.ports import Request, VenueSession
 from market_data.domain.errors import AppError, MalformedFrame, UnknownInstrument
 from market_data.domain.events import Accepted, Change, Departing, Refused

@@ -10,7 +10,7 @@ from tests.support.venues import BYBIT, bybit_book, bybit_frame
 
 from market_data.adapters.venues import DIALECTS
 from market_data.adapters.venues.bybit import Bybit
-from market_data.adapters.venues.endpoint import Endpoint
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.ports import LISTED_AT_ONCE, Request, VenueSession
 from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Refused, Snapshot

@@ -13,8 +13,7 @@ from tests.support.venues import COINBASE, coinbase_event, coinbase_frame
 
 from market_data.adapters.venues import DIALECTS
 from market_data.adapters.venues.coinbase import Coinbase
-from market_data.adapters.venues.endpoint import Endpoint
-from market_data.adapters.venues.wire import largest_time, time_of
+from market_data.adapters.venues.wire import Endpoint, largest_time, time_of
 from market_data.application.ports import Request, VenueSession
 from market_data.domain.errors import AppError, MalformedFrame, UnknownInstrument
 from market_data.domain.events import Accepted, Change, Event, Numbered, Refused, Snapshot, Unreadable

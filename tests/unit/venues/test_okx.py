@@ -10,8 +10,8 @@ from tests.support.raw import change_of, snapshot_of, tuples, without_space
 from tests.support.venues import OKX_SPOT, okx_book, okx_frame
 
 from market_data.adapters.venues import DIALECTS
-from market_data.adapters.venues.endpoint import Endpoint
 from market_data.adapters.venues.okx import OKX
+from market_data.adapters.venues.wire import Endpoint
 from market_data.application.ports import LISTED_AT_ONCE, Request, VenueSession
 from market_data.domain.errors import MalformedFrame, RequestFailed
 from market_data.domain.events import Accepted, Change, Departing, Refused, Snapshot

@@ -6,9 +6,9 @@ from market_data.adapters.venues.binance import Binance
 from market_data.adapters.venues.bitstamp import Bitstamp
 from market_data.adapters.venues.bybit import Bybit
 from market_data.adapters.venues.coinbase import Coinbase
-from market_data.adapters.venues.endpoint import VenueFactory
 from market_data.adapters.venues.kraken import Kraken
 from market_data.adapters.venues.okx import OKX
+from market_data.adapters.venues.wire import VenueFactory
 
 __all__ = ["DIALECTS"]
 

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from market_data.adapters.venues.endpoint import EndpointVenue
 from market_data.adapters.venues.wire import (
+    EndpointVenue,
     Milliseconds,
     Number,
     catalogue_of,

@@ -18,8 +18,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.endpoint import EndpointVenue
-from market_data.adapters.venues.wire import catalogue_of, cut, decode, most_bytes
+from market_data.adapters.venues.wire import EndpointVenue, catalogue_of, cut, decode, most_bytes
 from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Quietness, Scope, Seed, Window
 from market_data.domain.errors import MalformedFrame

@@ -17,8 +17,9 @@ import attrs
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.endpoint import Endpoint, EndpointVenue
 from market_data.adapters.venues.wire import (
+    Endpoint,
+    EndpointVenue,
     Milliseconds,
     Number,
     catalogue_of,

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from market_data.adapters.venues.endpoint import EndpointVenue
 from market_data.adapters.venues.sliced import slice_frame
 from market_data.adapters.venues.wire import (
+    EndpointVenue,
     Milliseconds,
     Number,
     catalogue_of,

@@ -23,8 +23,16 @@ import attrs
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.endpoint import Endpoint, EndpointVenue
-from market_data.adapters.venues.wire import catalogue_of, cut, decode, most_bytes, time_of, written
+from market_data.adapters.venues.wire import (
+    Endpoint,
+    EndpointVenue,
+    catalogue_of,
+    cut,
+    decode,
+    most_bytes,
+    time_of,
+    written,
+)
 from market_data.application.ports import Request, VenueSession
 from market_data.domain.continuity import Continuity, Proof, Quietness, Scope, Seed, Window
 from market_data.domain.errors import MalformedFrame, RequestFailed

@@ -18,8 +18,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
-from market_data.adapters.venues.endpoint import EndpointVenue
 from market_data.adapters.venues.wire import (
+    EndpointVenue,
     Milliseconds,
     Number,
     catalogue_of,
