@@ -1,9 +1,13 @@
 """What is said of a broker that does not answer, or does not let us in; on real sockets, without a broker."""
 
+import gc
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
+import time
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -136,6 +140,29 @@ async def test_a_certificate_for_another_address_is_told_at_once(certificate: Pa
     async with listening(say_nothing, server_context(certificate)) as port:
         with pytest.raises(BrokerError, match=r"not trusted .*the address is the one in the certificate"):
             await cluster(port, security, host="localhost").reach(FakeTelemetry())
+
+
+@needs_openssl
+def test_what_was_asked_leaves_no_socket_behind_where_the_broker_is_slow_to_close(certificate: Path) -> None:
+    """The loop may end right after; with TLS a socket is open until the other side has said that it closes as well."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_nothing_and_close_late() -> None:
+            accepted, _ = listener.accept()
+            with server_context(certificate).wrap_socket(accepted, server_side=True) as stream:
+                while stream.recv(1024):
+                    pass
+                time.sleep(0.3)
+
+        broker = threading.Thread(target=answer_nothing_and_close_late)
+        broker.start()
+        asked = cluster(listener.getsockname()[1], Security("SSL", ca_file=certificate / "ca.pem"))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert anyio.run(asked.problem) == "no answer within 0.3 s"
+            gc.collect()
+        broker.join()
+    assert not [str(warning.message) for warning in caught if "unclosed" in str(warning.message)]
 
 
 def test_an_alert_in_the_handshake_is_told_at_once() -> None:

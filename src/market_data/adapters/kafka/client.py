@@ -8,7 +8,7 @@ from typing import TypeVar
 import anyio
 import anyio.lowlevel
 import attrs
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.errors import (
     AuthenticationFailedError,
     AuthenticationMethodNotSupported,
@@ -39,6 +39,8 @@ T = TypeVar("T")
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 1.0
 _PROBE_SECONDS = 5.0
+_FAREWELL_SECONDS = 2.0
+"""How long the other side of TLS may take to say that it closes as well."""
 
 _RIGHTS = "give it Describe and Write on the topic to publish, Describe and Read to consume"
 
@@ -190,17 +192,20 @@ class KafkaCluster:
         arguments = self.arguments()
         del arguments["bootstrap_servers"]
         arguments["request_timeout_ms"] = int(min(_PROBE_SECONDS, self.request_timeout_seconds) * 1000)
+        opened: list[object] = []
+        connection = AIOKafkaConnection(host, port, on_close=lambda closed, _: opened.append(closed), **arguments)
         try:
-            connection = await create_conn(host, port, **arguments)
-            try:
-                answer = await connection.send(MetadataRequest([]))
-            finally:
-                connection.close()
+            await connection.connect()
+            answer = await connection.send(MetadataRequest([]))
         except (OSError, KafkaError, TimeoutError) as error:
             if (refusal := self._refusal(error)) is not None:
                 raise BrokerError(f"Kafka at {host}:{port} {refusal}") from error
             raise
         finally:
+            closed = connection.close()
+            if opened:  # else there never was a socket, and nothing to wait for
+                with anyio.move_on_after(_FAREWELL_SECONDS, shield=True):
+                    await closed
             # What was closed is gone only a turn of the loop later, which may be its last.
             await anyio.lowlevel.cancel_shielded_checkpoint()
         return [(broker[1], broker[2]) for broker in answer.brokers]
