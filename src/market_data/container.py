@@ -62,5 +62,5 @@ class Container(containers.DeclarativeContainer):
     market = providers.Singleton(make_market, settings)
     probe = providers.Singleton(make_probe, cluster, topic)
     check = providers.Factory(make_check, settings, plans, transport, probe, clock)
-    verification = providers.Factory(make_verification, settings, subscriber, probe)
+    verification = providers.Factory(make_verification, settings, subscriber, probe, clock)
     consumer = providers.Factory(make_consumer, settings, subscriber, market, display, clock, telemetry)

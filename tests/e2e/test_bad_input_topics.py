@@ -71,4 +71,4 @@ def test_produce_makes_the_topic_and_check_and_verify_find_it_well(
     assert f"{topic} has 12 partitions and up to" in found.out
     proven = run("verify", *settings, folder=tmp_path)
     assert proven.status == 0
-    assert proven.out.splitlines()[-1].endswith("of 4 instruments, order proven by contiguous publish_seq")
+    assert proven.out.splitlines()[-1].endswith("of 4 instruments (4 ended), order proven by contiguous publish_seq")

@@ -1,6 +1,7 @@
 """The commands that a person looks for, as processes."""
 
 import json
+import re
 import shlex
 import socket
 import subprocess
@@ -192,6 +193,22 @@ def test_check_finds_everything_well(world: Sandbox, topic: str, tmp_path: Path)
     assert f"{topic} does not exist yet" in found["topic"][1]
 
 
+def test_check_as_json_says_the_same_with_the_same_status(world: Sandbox, topic: str, tmp_path: Path) -> None:
+    ended = run("check", *world.options(topic), "--json", folder=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+    found = [json.loads(line) for line in ended.out.splitlines()]
+    assert {tuple(each) for each in found} == {("subject", "is_ok", "said")}
+    assert [each["subject"] for each in found] == list(
+        _findings(run("check", *world.options(topic), folder=tmp_path).out)
+    )
+    assert all(each["is_ok"] for each in found)
+    down = run("check", *world.options(), "--set", "kafka.brokers=127.0.0.1:9", "--json", folder=tmp_path)
+    assert down.status == 1
+    (broker,) = [each for each in map(json.loads, down.out.splitlines()) if not each["is_ok"]]
+    assert broker["subject"] == "broker"
+    assert broker["said"].startswith("no Kafka broker answers at 127.0.0.1:9: ")
+
+
 def test_check_makes_no_topic(world: Sandbox, topic: str, tmp_path: Path) -> None:
     run("check", *world.options(topic), folder=tmp_path)
     assert topic not in Producer({"bootstrap.servers": world.brokers}).list_topics(timeout=10).topics
@@ -296,12 +313,15 @@ def test_verify_proves_what_a_producer_wrote_and_that_it_wrote_it_in_two_runs(
     assert titles.split()[:6] == ["instrument", "records", "holes", "doubled", "disorder", "conflated"]
     assert [row.split()[0] for row in rows] == KEYS
     for row in rows:
-        _, records, holes, doubled, disorder, conflated, epochs, runs, foreign, live, _, _, proof, verdict = row.split()
+        _, records, holes, doubled, disorder, conflated, epochs, runs, foreign, live, *_, proof, verdict = re.split(
+            r"  +", row
+        )
         assert int(records) > 10
         assert (holes, doubled, disorder, conflated, epochs, runs, foreign) == ("0", "0", "0", "0", "2", "2", "0")
         assert live.endswith("%")
-        assert (proof, verdict) == ("sequence", "proven")
-    assert summary.endswith("records of 4 instruments, order proven by contiguous publish_seq")
+        assert proof == "sequence"
+        assert re.fullmatch(r"proven, ended at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", verdict)
+    assert summary.endswith("records of 4 instruments (4 ended), order proven by contiguous publish_seq")
 
 
 def test_verify_finds_holes_doubles_and_disorder_with_status_1(world: Sandbox, topic: str, tmp_path: Path) -> None:
@@ -331,19 +351,33 @@ def test_verify_tells_another_producer_of_the_same_instrument(world: Sandbox, to
     assert ended.status == 0
     report = json.loads(ended.out)
     assert (report["records"], report["foreign_runs"], report["verdict"]) == (6, 1, "proven, 1 foreign run")
+    assert (report["is_ok"], report["failures"]) == (True, [])
+    ended = run("verify", *world.options(topic), "--no-foreign", "--json", folder=tmp_path)
+    assert (ended.status, ended.err) == (1, "binance:BTC-USDT: 1 foreign run (--no-foreign)")
+    assert json.loads(ended.out)["failures"] == ["1 foreign run (--no-foreign)"]
 
 
 @pytest.mark.parametrize(
     ("options", "status", "said"),
     [
         pytest.param(["--from", "latest"], 1, "nothing was read, nothing is proven", id="nothing to read"),
-        pytest.param(["--instruments", "binance:FOO-BAR"], 1, "no record", id="an instrument without a record"),
+        pytest.param(
+            ["--instruments", "binance:BTC-USDT,binance:FOO-BAR"],
+            1,
+            "\nbinance:FOO-BAR: no record",
+            id="an instrument without a record",
+        ),
         pytest.param(["--from", "15m"], 2, "did you mean -15m?", id="a span without its sign"),
         pytest.param(["--from", "0001-01-01"], 2, "--from: expected", id="the first year"),
         pytest.param(["--from", f"-{'9' * 400}d"], 2, "--from: expected", id="a span without end"),
         pytest.param(["--from", "1969-01-01"], 2, "--from: expected a time after 1970", id="before 1970"),
         pytest.param(["--from", "2999-01-01"], 2, "a time that has been", id="the future"),
         pytest.param(["--seconds", "nan"], 2, "nan is not a number of seconds", id="no number"),
+        pytest.param(["--max-age", "soon"], 2, "--max-age: expected a time above 0 such as 30s", id="no time"),
+        pytest.param(["--max-age", "0"], 2, "--max-age: expected a time above 0 such as 30s", id="no time at all"),
+        pytest.param(["--require-live", "99.9"], 2, "(did you mean 99.9%?)", id="a share without its sign"),
+        pytest.param(["--require-live", "101%"], 2, "--require-live: expected a share such as", id="more than all"),
+        pytest.param(["--require-live", "most"], 2, "--require-live: expected a share such as", id="no share"),
     ],
 )
 def test_verify_that_can_prove_nothing_says_so(
@@ -352,8 +386,43 @@ def test_verify_that_can_prove_nothing_says_so(
     _write(world, topic, [0, 1])
     ended = run("verify", *world.options(topic), *options, folder=tmp_path)
     assert ended.status == status
-    assert said in ended.out + ended.err
+    assert said in f"{ended.out}\n{ended.err}"
+    assert len(ended.err.splitlines()) == 1 or "Usage:" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_verify_tells_a_producer_that_ended_from_one_that_is_quiet_and_fails_where_it_is_watched(
+    world: Sandbox, topic: str, tmp_path: Path
+) -> None:
+    options = (*world.options(topic), "--set", "book.heartbeat_seconds=10")
+    watched = (*options, "--from", "-15m", "--require-live", "1%", "--no-foreign", "--json")
+    with running("produce", *options, folder=tmp_path) as producer:
+        with running("consume", *options, folder=tmp_path) as consumer:
+            consumer.wait_for(
+                lambda: {key for key in KEYS if any(_shows(line, key) for line in consumer.out)} == {*KEYS}
+            )
+        running_now = run("verify", *watched, "--max-age", "1m", folder=tmp_path)
+        assert producer.end().status == 0
+    assert (running_now.status, running_now.err) == (0, "")
+    assert {(report["state"], report["status"]) for report in _reports(running_now.out)} == {("running", "live")}
+    plain = run("verify", *options, folder=tmp_path)
+    assert (plain.status, plain.err) == (0, ""), "the records are proven to the last, whoever wrote them"
+    assert "(4 ended), order proven" in plain.out
+    failed = run("verify", *watched, "--max-age", "0.001", folder=tmp_path)
+    assert failed.status == 1
+    said = {(report["state"], report["is_proven"], report["is_ok"]) for report in _reports(failed.out)}
+    assert said == {("ended", True, False)}
+    for key, line in zip(KEYS, failed.err.splitlines(), strict=True):
+        assert re.fullmatch(rf"{key}: its last record is [0-9.]+ s old, more than 0.001 s \(--max-age\)", line)
+
+
+def _shows(line: str, key: str) -> bool:
+    exchange, _, symbol = key.partition(":")
+    return line.split()[1:4] == [exchange, symbol, "bid"]
+
+
+def _reports(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_verify_reads_for_some_seconds_what_comes(world: Sandbox, topic: str, tmp_path: Path) -> None:

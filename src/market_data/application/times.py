@@ -1,5 +1,8 @@
-"""Where reading begins and ends, as a person or a program says it: a word, a time, or a span before now."""
+"""Times as a person or a program says them: where reading begins and ends, by a word, a time or a span before now; and
+how long something may take.
+"""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
@@ -8,7 +11,7 @@ from market_data.application.ports import Start
 from market_data.domain.errors import UsageError
 from market_data.domain.printable import shortened
 
-__all__ = ["When", "end_of", "start_of"]
+__all__ = ["When", "end_of", "seconds_of", "start_of"]
 
 When: TypeAlias = str | datetime | timedelta
 """A word, an ISO time or a span such as ``-15m``; a datetime, local time where it has no zone; a timedelta before now,
@@ -16,6 +19,7 @@ with either sign.
 """
 
 _SPAN = re.compile(r"-(\d+(?:\.\d+)?)([smhd])", re.ASCII)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)", re.ASCII)
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FUTURE_MICROSECONDS = 60_000_000
 """Another clock may be ahead by so much."""
@@ -45,6 +49,19 @@ def end_of(when: When, now: int) -> int:
     if when == "latest":
         return now
     return _time_of(when, now, "latest, an ISO time or a span such as -15m")[0]
+
+
+def seconds_of(text: str) -> float:
+    """Read how long: ``30s``, ``5m``, ``1h``, ``2d``, or a plain number of seconds.
+
+    Raises:
+        UsageError: it is none of these, or no time at all.
+    """
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _SPAN_SECONDS[found[2] or "s"] if found is not None else 0.0
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"expected a time above 0 such as 30s, 5m or 1h, received {_shown(text)}")
+    return seconds
 
 
 def _time_of(when: When, now: int, expected: str) -> tuple[int, bool]:

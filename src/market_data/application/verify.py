@@ -7,14 +7,15 @@ import anyio
 import attrs
 
 from market_data.application.opening import opened_unless, until_stopped
-from market_data.application.ports import Delivered, Start, Subscriber, Subscription
+from market_data.application.ports import Clock, Delivered, Start, Subscriber, Subscription
 from market_data.application.probe import TopicProbe
+from market_data.application.reports import NOTHING_REQUIRED, KeyReport, ProducerState, Requirements
 from market_data.domain.errors import BrokerError
 from market_data.domain.history import KeyHistory
-from market_data.domain.normalized import MOST_KEYS, Proof
+from market_data.domain.normalized import MOST_KEYS, Reason
 from market_data.domain.proof import KeyProof, OrderProof
 
-__all__ = ["KeyReport", "Verification", "VerifyRequest"]
+__all__ = ["Verification", "VerifyRequest"]
 
 _PATIENCE_SECONDS = 60.0
 """A broker may be silent for so long, restarting say, before the reading is given up."""
@@ -31,57 +32,7 @@ class VerifyRequest:
     """How long to read; None: to the end of the topic as it is now."""
     keys: Collection[str] | None
     """``exchange:symbol`` of the instruments wanted; None: all."""
-
-
-@attrs.frozen
-class KeyReport:
-    """What is proven of one instrument."""
-
-    instrument: str
-    records: int
-    holes: int
-    doubles: int
-    disorder: int
-    conflated: int
-    epochs: int
-    runs: int
-    foreign_runs: int
-    live_share: float | None
-    """The share of time live, 0 to 1."""
-    worst_age_seconds: float
-    """The longest that fresh data of a live book waited from its receipt to its publishing."""
-    unreadable: int = 0
-    """Records that its key says are its own and that cannot be read."""
-    forgotten: int = 0
-    """Instruments that were forgotten, since there are more than can be kept in mind."""
-    proof: Proof | None = None
-    """What its venue gives to tell a lost change by, as its last record says: the order says nothing of that."""
-
-    @property
-    def is_proven(self) -> bool:
-        """Tell whether all is explained; what was merged is, and so is another producer that says who it is.
-
-        Nothing is proven of an instrument without a record.
-        """
-        return bool(self.records) and not (self.holes or self.doubles or self.disorder or self.unreadable)
-
-    @property
-    def verdict(self) -> str:
-        """Say it in words."""
-        if not self.records and not self.unreadable and not self.forgotten:
-            return "no record"
-        counts = {
-            "missing": self.holes,
-            "doubled": self.doubles,
-            "out of order": self.disorder,
-            "unreadable": self.unreadable,
-            "forgotten: name those wanted by --instruments": self.forgotten,
-        }
-        found = [f"{count} {what}" for what, count in counts.items() if count]
-        foreign = ""
-        if self.foreign_runs:
-            foreign = f", {self.foreign_runs} foreign run" + ("s" if self.foreign_runs > 1 else "")
-        return (", ".join(found) if found else "proven") + foreign
+    requirements: Requirements = NOTHING_REQUIRED
 
 
 class Verification:
@@ -93,6 +44,7 @@ class Verification:
         probe: TopicProbe,
         topic: str,
         stale_after_seconds: float,
+        clock: Clock,
         most_keys: int = MOST_KEYS,
     ) -> None:
         """Of more than ``most_keys`` instruments, those not heard of for longest are forgotten, and so reported."""
@@ -100,6 +52,7 @@ class Verification:
         self._probe = probe
         self._topic = topic
         self._stale_after = int(stale_after_seconds * 1_000_000)
+        self._clock = clock
         self._proof = OrderProof(most_keys)
         self._histories: OrderedDict[str, KeyHistory] = OrderedDict()
         """The one read last at the end."""
@@ -107,6 +60,8 @@ class Verification:
         self._unreadable: Mapping[str, int] = {}
         self._whole: frozenset[int] = frozenset()
         """Partitions that are read from the first record that they ever held."""
+        self._read_until = 0
+        """Up to when all was read that was there, µs since 1970 UTC by our clock."""
         self.is_cut_short = False
         """It was stopped before all was read that was asked for."""
 
@@ -121,6 +76,7 @@ class Verification:
             raise BrokerError(f"topic {self._topic} does not exist: start a producer, or see kafka.topics.books")
         if request.start.at == "earliest":
             self._whole = frozenset(each for each, first in report.beginnings.items() if first == 0)
+        self._read_until = self._clock.now().wall
         ends = None if request.seconds is not None else report.ends
         async with opened_unless(stop, self._subscriber.open(request.start, None)) as subscription:
             if subscription is not None:
@@ -128,9 +84,11 @@ class Verification:
                     async with until_stopped(stop):
                         await self._read(subscription, request.keys, ends)
                 self._unreadable = subscription.unreadable
+        if ends is None:
+            self._read_until = self._clock.now().wall
         self.is_cut_short = stop.is_set()
         wanted = request.keys if request.keys is not None else {*self._proof.keys, *self._unreadable}
-        reports = [self._report(key) for key in sorted(wanted)]
+        reports = [_judged(self._report(key), request.requirements) for key in sorted(wanted)]
         if forgotten := self._proof.forgotten:
             reports.append(KeyReport(_OTHERS, *(0,) * 8, None, 0.0, forgotten=forgotten))
         return reports
@@ -164,7 +122,7 @@ class Verification:
                 self._histories.popitem(last=False)
         else:
             self._histories.move_to_end(key)
-        history.add(book, published)
+        history.add(book, published, delivered.timestamp)
 
     def _report(self, key: str) -> KeyReport:
         proof = self._proof.keys.get(key, KeyProof())
@@ -183,7 +141,23 @@ class Verification:
             history.worst_age / 1e6,
             self._unreadable.get(key, 0),
             proof=history.proof,
+            state=self._state(history),
+            status=history.status,
+            last_record_time=history.last_appended,
+            age_seconds=None if history.last_appended is None else (self._read_until - history.last_appended) / 1e6,
         )
+
+    def _state(self, history: KeyHistory) -> ProducerState | None:
+        if history.last_appended is None:
+            return None
+        if history.reason is Reason.SHUTDOWN:
+            return ProducerState.ENDED
+        is_silent = self._read_until - history.last_appended > self._stale_after
+        return ProducerState.SILENT if is_silent else ProducerState.RUNNING
+
+
+def _judged(report: KeyReport, requirements: Requirements) -> KeyReport:
+    return attrs.evolve(report, unmet=requirements.unmet(report))
 
 
 def _unread(positions: Mapping[int, int], ends: Mapping[int, int]) -> int:

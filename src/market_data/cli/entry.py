@@ -12,12 +12,13 @@ from market_data import __version__
 from market_data.adapters.books import choose_engine
 from market_data.cli.demo import demo
 from market_data.cli.output import close_stdout, open_streams, say
-from market_data.cli.questions import check, instruments, verify
+from market_data.cli.questions import check, instruments
 from market_data.cli.running import advice_on, end_on_signals
 from market_data.cli.sandbox import sandbox
 from market_data.cli.settings import COMPLETION_VARIABLE, SCRIPT, completion, config
 from market_data.cli.streams import consume, produce
 from market_data.cli.venues import venues
+from market_data.cli.verifying import verify
 from market_data.domain.errors import AppError
 
 __all__ = ["main"]

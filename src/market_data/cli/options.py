@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ import click
 
 from market_data.application.ports import Start
 from market_data.application.shard import Shard
-from market_data.application.times import start_of
+from market_data.application.times import seconds_of, start_of
 from market_data.cli.loops import Loop, choose_loop
 from market_data.cli.output import say
 from market_data.config import LoadedSettings, Settings, load_settings
@@ -31,8 +32,10 @@ __all__ = [
     "examples",
     "load",
     "only_instruments",
+    "parse_duration",
     "parse_instruments",
     "parse_shard",
+    "parse_share",
     "parse_start",
     "start_log",
     "view_or_default",
@@ -42,6 +45,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?) ?(%?)", re.ASCII)
 _SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
 
 
@@ -193,3 +197,33 @@ def parse_start(text: str) -> Start:
         return start_of(text, time.time_ns() // 1000)
     except UsageError as error:
         raise UsageError(f"--from: {error}") from error
+
+
+def parse_duration(option: str, text: str | None) -> float | None:
+    """Read how long, in seconds: ``30s``, ``5m``, ``1h``, or a plain number of seconds.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if text is None:
+        return None
+    try:
+        return seconds_of(text)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def parse_share(option: str, text: str | None) -> float | None:
+    """Read a share, 0 to 1: ``99.9%`` or ``0.999``.
+
+    Raises:
+        UsageError: it is no share.
+    """
+    if text is None:
+        return None
+    found = _SHARE.fullmatch(text)
+    share = Decimal(found[1]) / (100 if found[2] else 1) if found is not None else Decimal(-1)
+    if not 0 <= share <= 1:
+        hint = f" (did you mean {text}%?)" if found is not None and not found[2] and 1 < share <= 100 else ""
+        raise UsageError(f"{option}: expected a share such as 99.9% or 0.999, received {shortened(text)!r}{hint}")
+    return float(share)

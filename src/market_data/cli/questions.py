@@ -1,8 +1,8 @@
-"""Commands that answer a question and end: ``instruments``, ``check`` and ``verify``."""
+"""Commands that answer a question and end: ``instruments`` and ``check``."""
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +12,14 @@ import click
 from market_data.adapters.console.plain import counted, in_columns
 from market_data.adapters.console.progress import progress
 from market_data.application.check import Finding
-from market_data.application.verify import KeyReport, VerifyRequest
-from market_data.cli.options import SECONDS, examples, load, parse_instruments, parse_start, with_settings
+from market_data.cli.options import examples, load, with_settings
 from market_data.cli.output import say
-from market_data.cli.running import run, run_briefly
+from market_data.cli.running import run_briefly
 from market_data.domain.errors import AppError
 from market_data.domain.instrument import Listing
 from market_data.factories.venues import make_listings
 
-__all__ = ["check", "instruments", "verify"]
+__all__ = ["check", "instruments"]
 
 
 @click.command(
@@ -120,23 +119,26 @@ def _counted(shown: Sequence[Listing], found: Sequence[Listing]) -> str:
         "python -m app check",
         "python -m app check --env production",
         "python -m app check && python -m app produce",
+        "python -m app check --json | jq -r 'select(.is_ok | not).said'",
     )
 )
 @with_settings
-def check(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...]) -> None:
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a line: subject, is_ok, said.")
+def check(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...], *, is_json: bool) -> None:
     """Test what a run needs: settings, each venue's REST, WebSocket and clock, broker and topic.
 
     One line each, with what to do where something is wrong; status 1 if anything is. Nothing is changed anywhere.
     """
+    tell = _tell_as_json if is_json else _tell
     program = load(env, config_files, overrides)
     settings = program.loaded
-    _tell(Finding("settings", is_ok=True, said=f"{settings.environment}, {len(settings.origins)} values, all good"))
-    _tell(Finding("event loop", is_ok=True, said=str(program.loop)))
+    tell(Finding("settings", is_ok=True, said=f"{settings.environment}, {len(settings.origins)} values, all good"))
+    tell(Finding("event loop", is_ok=True, said=str(program.loop)))
     engine = program.container.engine()
-    _tell(Finding("book engine", is_ok=True, said=f"{engine}; {engine.advice}" if engine.advice else str(engine)))
+    tell(Finding("book engine", is_ok=True, said=f"{engine}; {engine.advice}" if engine.advice else str(engine)))
     job = program.container.check()
     with progress("asking venues and broker"):
-        is_well = run_briefly(lambda: job.run(_tell), program.log, program.loop)
+        is_well = run_briefly(lambda: job.run(tell), program.log, program.loop)
     if not is_well:
         raise click.exceptions.Exit(1)
 
@@ -146,79 +148,5 @@ def _tell(finding: Finding) -> None:
     say(f"{finding.subject:<18}  {finding.said}", adorn=f"{mark}  {{}}".format)
 
 
-@click.command(
-    epilog=examples(
-        "python -m app verify",
-        "python -m app verify --from -15m --instruments coinbase:BTC-USD",
-        "python -m app verify --from latest --seconds 60 --json",
-    )
-)
-@with_settings
-@click.option(
-    "--from", "start", metavar="WHEN", default="earliest", show_default=True, help="Where to begin: as consume."
-)
-@click.option(
-    "--seconds",
-    type=SECONDS,
-    metavar="N",
-    help="Read for so long, what comes too.  [default: to the end as it is now]",
-)
-@click.option("--instruments", metavar="VENUE:SYMBOL,...", help="Only these: binance:BTC-USDT,coinbase:BTC-USD.")
-@click.option("--json", "is_json", is_flag=True, help="One JSON object an instrument.")
-def verify(
-    env: str | None,
-    config_files: tuple[Path, ...],
-    overrides: tuple[str, ...],
-    start: str,
-    seconds: float | None,
-    instruments: str | None,
-    *,
-    is_json: bool,
-) -> None:
-    """Read the topic and prove that nothing is missing, doubled or out of order, instrument by instrument.
-
-    Status 1 if anything is unexplained or unreadable, if nothing was read, or if it is ended early. What was merged
-    under pressure is counted (conflated) and explained; so is another producer of the same instrument (foreign).
-    """
-    program = load(env, config_files, overrides)
-    request = VerifyRequest(parse_start(start), seconds, parse_instruments(instruments))
-    job = program.container.verification()
-    with progress("reading the topic"):
-        reports = run(lambda stop: job.run(request, stop), program.log, program.loop)
-    for line in map(_report_as_json, reports) if is_json else _reports_in_columns(reports):
-        say(line)
-    if job.is_cut_short:
-        raise AppError("ended early: what was not read is not proven")
-    if not reports or not all(report.is_proven for report in reports):
-        raise click.exceptions.Exit(1)
-
-
-_REPORT_TITLES = (
-    *("instrument", "records", "holes", "doubled", "disorder", "conflated", "epochs", "runs", "foreign"),
-    *("live", "worst age", "book by", "verdict"),
-)
-
-
-def _report_as_json(report: KeyReport) -> str:
-    return json.dumps({**attrs.asdict(report), "is_proven": report.is_proven, "verdict": report.verdict})
-
-
-def _reports_in_columns(reports: Sequence[KeyReport]) -> Iterable[str]:
-    if not reports:
-        return ["nothing was read, nothing is proven"]
-    rows = [
-        (
-            report.instrument,
-            *(str(count) for count in (report.records, report.holes, report.doubles, report.disorder)),
-            *(str(count) for count in (report.conflated, report.epochs, report.runs, report.foreign_runs)),
-            "-" if report.live_share is None else f"{report.live_share:.2%}",
-            f"{report.worst_age_seconds:.3f} s",
-            report.proof or "-",
-            report.verdict,
-        )
-        for report in reports
-    ]
-    lines = in_columns([_REPORT_TITLES, *rows], right=range(1, len(_REPORT_TITLES) - 2))
-    records, unproven = sum(each.records for each in reports), sum(not each.is_proven for each in reports)
-    verdict = f"{unproven} of them NOT PROVEN" if unproven else "order proven by contiguous publish_seq"
-    return [*lines, f"{counted(records, 'record')} of {counted(len(reports), 'instrument')}, {verdict}"]
+def _tell_as_json(finding: Finding) -> None:
+    say(json.dumps(attrs.asdict(finding)))

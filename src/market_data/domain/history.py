@@ -6,7 +6,7 @@ All times are µs since 1970 UTC; a record counts at the time of its publishing.
 import attrs
 
 from market_data.domain.following import RunFollower
-from market_data.domain.normalized import BookStatus, NormalizedBook, Proof
+from market_data.domain.normalized import BookStatus, NormalizedBook, Proof, Reason
 
 __all__ = ["KeyHistory"]
 
@@ -23,6 +23,8 @@ class KeyHistory:
     """A live book without a record for longer than this, in µs, was not live from then on: its producer was silent."""
     first_time: int | None = None
     last_time: int = 0
+    last_appended: int | None = None
+    """Kafka's time of the last record: by the broker's clock, where the topic keeps that."""
     live_time: int = 0
     """How long it was live, between its first and its last record."""
     worst_age: int = 0
@@ -41,8 +43,8 @@ class KeyHistory:
     def __attrs_post_init__(self) -> None:
         self._follower = RunFollower(self.stale_after)
 
-    def add(self, book: NormalizedBook, published: int) -> None:
-        """Take the next record."""
+    def add(self, book: NormalizedBook, published: int, appended: int | None = None) -> None:
+        """Take the next record; ``appended`` is Kafka's time of it, the same where it is not told."""
         if self.first_time is None:
             self.first_time = self.last_time = published
         run, received = book.run, book.received_time
@@ -53,6 +55,7 @@ class KeyHistory:
             if len(self.foreign_runs) < _RUNS_KEPT:
                 self.foreign_runs.add(run)
             return
+        self.last_appended = published if appended is None else appended
         last, passed = self._last, published - self.last_time
         if passed > 0:
             self.last_time = published
@@ -70,6 +73,16 @@ class KeyHistory:
     def proof(self) -> Proof | None:
         """How the book is proven, by its last record; None before there is one."""
         return None if self._last is None else self._last.proof
+
+    @property
+    def status(self) -> BookStatus | None:
+        """What the book is by its last record; None before there is one."""
+        return None if self._last is None else self._last.status
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it is not live, by its last record."""
+        return None if self._last is None else self._last.reason
 
     @property
     def live_share(self) -> float | None:

@@ -32,10 +32,10 @@ def make_consumer(
     )
 
 
-def make_verification(settings: Settings, subscriber: Subscriber, probe: TopicProbe) -> Verification:
+def make_verification(settings: Settings, subscriber: Subscriber, probe: TopicProbe, clock: Clock) -> Verification:
     """Make one run of ``verify``."""
     stale_after = settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds
-    return Verification(subscriber, probe, settings.kafka.topics.books, stale_after)
+    return Verification(subscriber, probe, settings.kafka.topics.books, stale_after, clock)
 
 
 def make_check(

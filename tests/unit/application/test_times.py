@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from market_data.application.ports import Start
-from market_data.application.times import When, end_of, start_of
+from market_data.application.times import When, end_of, seconds_of, start_of
 from market_data.domain.errors import UsageError
 
 NOW = 1_795_405_030_445_854
@@ -87,3 +87,17 @@ def test_reading_ends_now_or_at_a_time_that_may_be_to_come() -> None:
     assert end_of(datetime(2027, 1, 1, tzinfo=UTC), NOW) == 1_798_761_600_000_000
     with pytest.raises(UsageError, match="expected latest, an ISO time or a span"):
         end_of("earliest", NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30", 30), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("1.5h", 5400), ("2d", 172_800)],
+)
+def test_how_long_is_a_number_with_a_unit_or_of_seconds(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-30s", "30 s", "5min", "1e3", "nan", "inf", "9" * 400, "٣٠", "30s\n"])
+def test_what_is_no_time_is_told_with_what_is_expected(text: str) -> None:
+    with pytest.raises(UsageError, match="expected a time above 0 such as 30s, 5m or 1h, received '"):
+        seconds_of(text)
