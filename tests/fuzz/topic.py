@@ -1,6 +1,7 @@
 """What lies on a topic, and all that shows or proves it; and what a broker says of the topic itself."""
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -96,6 +97,10 @@ def _key_of(value: bytes) -> bytes:
         return b"binance:BTC-USDT"
 
 
+_A_LINE = re.compile(r"\d{4}-\d\d-\d\d UTC|(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{3}  \S.*", re.ASCII)
+"""A date, or what a record says."""
+
+
 async def _consume(messages: Sequence[FakeMessage]) -> None:
     """Do what the commands do with records: prove, show in each view, tell how the market was over time."""
     consumer, telemetry = FakeConsumer(), FakeTelemetry()
@@ -112,12 +117,12 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     await subscription.begin([0, 1])
     proven = ProvenSubscription(subscription, None, telemetry)
     market, reading = Market(15.0, 6), Reading("books at 127.0.0.1:1", proven.proof, _NOW, now=_NOW)
-    stream, drawn = io.StringIO(), io.StringIO()
+    stream, objects, drawn = io.StringIO(), io.StringIO(), io.StringIO()
     table = TableDisplay("market", MessageBoard(io.StringIO()), _Clock(), drawn)
     with table.open():
         delivered = await proven.receive()
         quotes = [quote for quote, _ in proven.take(delivered, market, _NOW)]
-        for display in (LinesDisplay(stream), JsonDisplay(stream), table):
+        for display in (LinesDisplay(stream), JsonDisplay(objects), table):
             display.show(quotes, market, reading)
         table.refresh(market, reading)
         proven.pass_time(market, attrs.evolve(_NOW, mono=_NOW.mono + 100.0))
@@ -126,9 +131,14 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     for each in delivered:
         history.add(each.book, each.timestamp)
     assert history.live_share is None or 0 <= history.live_share <= 1
-    lines = stream.getvalue().split("\n")
-    assert len(lines) == 2 * len(quotes) + 1, "a record took more than a line"
-    assert all(map(str.isprintable, lines)), "what cannot be printed was shown"
+    *lines, rest = stream.getvalue().split("\n")
+    assert all(map(_A_LINE.fullmatch, lines)), "a record took more than a line"
+    said = [line for line in lines if not line.endswith(" UTC")]
+    assert len({quote.book.key for quote in quotes}) <= len(said) <= len(quotes), "a record said nothing, or too much"
+    assert len(lines) <= 2 * len(said), "a date without a line"
+    json_lines = objects.getvalue().split("\n")
+    assert len(json_lines) == len(quotes) + 1, "a record took more than a line of JSON"
+    assert all(map(str.isprintable, (*lines, rest, *json_lines))), "what cannot be printed was shown"
 
 
 def _headers() -> list[bytes]:

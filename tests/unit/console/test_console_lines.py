@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 
 import attrs
 import pytest
@@ -10,6 +11,7 @@ from tests.support.bounds import HandClock
 from tests.support.records import record
 
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
+from market_data.adapters.console.numbers import shortest
 from market_data.adapters.console.plain import in_columns
 from market_data.application.ports import Reading
 from market_data.domain.market import Market
@@ -41,7 +43,7 @@ def shown(display_type: type[LinesDisplay | JsonDisplay], *books: NormalizedBook
     [
         pytest.param(
             LIVE,
-            "00:00:00.131  binance    BTC-USDT    bid 61837.63000000 x 3.78826000  ask 61837.64000000 x 1.54698000"
+            "00:00:00.131  binance    BTC-USDT    bid 61837.63 x 3.78826  ask 61837.64 x 1.54698"
             "  mid 61837.635  spread 0.01 (0.000016%)\n",
             id="live",
         ),
@@ -57,7 +59,7 @@ def shown(display_type: type[LinesDisplay | JsonDisplay], *books: NormalizedBook
         ),
         pytest.param(
             record(status=BookStatus.GAP, reason=Reason.SEQUENCE),
-            "00:00:00.131  binance    BTC-USDT    gap (sequence)\n",
+            "00:00:00.000  binance    BTC-USDT    gap (sequence)\n",
             id="gap",
         ),
         pytest.param(
@@ -66,11 +68,11 @@ def shown(display_type: type[LinesDisplay | JsonDisplay], *books: NormalizedBook
             "  unproven\n",
             id="unproven",
         ),
-        pytest.param(record(status=BookStatus.SYNCING), "00:00:00.131  binance    BTC-USDT    syncing\n", id="syncing"),
+        pytest.param(record(status=BookStatus.SYNCING), "00:00:00.000  binance    BTC-USDT    syncing\n", id="syncing"),
     ],
 )
 def test_a_record_is_a_line_and_what_is_not_live_says_why_instead(book: NormalizedBook, line: str) -> None:
-    assert shown(LinesDisplay, book) == line
+    assert shown(LinesDisplay, book) == f"2024-08-08 UTC\n{line}"
 
 
 def test_a_percentage_of_many_digits_is_written_without_an_exponent() -> None:
@@ -116,10 +118,92 @@ def test_a_record_that_is_not_live_has_null_for_every_number() -> None:
     assert {found[name] for name in found if name.startswith(("best", "mid", "spread"))} == {None}
 
 
+DAY = 86_400 * 1_000_000
+
+
+def _later(book: NormalizedBook, microseconds: int) -> NormalizedBook:
+    """Give a record whose times are so much later."""
+    received = book.received_time
+    return attrs.evolve(
+        book,
+        status_since=book.status_since + microseconds,
+        received_time=None if received is None else received + microseconds,
+    )
+
+
+def _lines(*books: NormalizedBook) -> list[str]:
+    """Show records that are numbered in their order."""
+    numbered = [attrs.evolve(book, publish_seq=number) for number, book in enumerate(books)]
+    return shown(LinesDisplay, *numbered).splitlines()
+
+
+def test_what_says_the_same_again_is_no_line_and_what_says_something_else_is() -> None:
+    """A heartbeat, a change below the best prices and a zero more or less say nothing new."""
+    deeper = attrs.evolve(_later(LIVE, 1), bids=(LIVE.bids[0], ("61837.61", "1")))
+    zeros = attrs.evolve(_later(deeper, 1), bids=(("061837.63", "3.788260"),))
+    size = attrs.evolve(_later(zeros, 1), bids=(("61837.63", "3.78827"),))
+    lines = _lines(LIVE, LIVE, deeper, zeros, size, _later(size, 1), LIVE)
+    assert [line.partition("bid ")[2].partition(" ask")[0] for line in lines[1:]] == [
+        "61837.63 x 3.78826 ",
+        "61837.63 x 3.78827 ",
+        "61837.63 x 3.78826 ",
+    ]
+
+
+def test_instruments_speak_each_for_itself() -> None:
+    other = attrs.evolve(LIVE, symbol="ETH-USDT")
+    assert len(_lines(LIVE, other, _later(LIVE, 1), _later(other, 1))) == 1 + 2
+
+
+def test_a_status_is_stamped_with_its_beginning_and_told_once_and_again_when_it_begins_anew() -> None:
+    gap = attrs.evolve(record(1, status=BookStatus.GAP, reason=Reason.SEQUENCE), status_since=record().status_since + 1)
+    heartbeat = attrs.evolve(gap, received_time=gap.status_since + 5_000_000)
+    other_reason = attrs.evolve(gap, reason=Reason.CONNECTION)
+    lines = _lines(gap, heartbeat, other_reason, _later(other_reason, 61_000_000))
+    assert [line.replace("  binance    BTC-USDT  ", "") for line in lines[1:]] == [
+        "00:00:00.000  gap (sequence)",
+        "00:00:00.000  gap (connection)",
+        "00:01:01.000  gap (connection)",
+    ]
+
+
+def test_the_date_stands_alone_once_a_day_and_with_the_time_in_a_line_of_an_earlier_day() -> None:
+    size = attrs.evolve(LIVE, asks=(("61837.64", "2"),))
+    halted = record(3, symbol="ETH-USDT", status=BookStatus.STALE, reason=Reason.SILENCE)
+    lines = _lines(LIVE, _later(size, 10), _later(LIVE, DAY), halted, _later(size, DAY + 1))
+    assert [line.split("  ")[0] for line in lines] == [
+        "2024-08-08 UTC",
+        "00:00:00.131",
+        "00:00:00.131",
+        "2024-08-09 UTC",
+        "00:00:00.131",
+        "2024-08-08 00:00:00.000",
+        "00:00:00.131",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("61837.63000000", "61837.63"),
+        ("61837.6", "61837.6"),
+        ("100.000", "100"),
+        ("100", "100"),
+        ("0.00000000", "0"),
+        ("0.00000001", "0.00000001"),
+        ("007.50", "7.5"),
+        ("12345678901234567890.12345678901234567890", "12345678901234567890.1234567890123456789"),
+    ],
+)
+def test_a_number_is_written_one_way_whatever_zeros_its_venue_writes(text: str, written: str) -> None:
+    assert shortest(text) == written
+    assert Decimal(shortest(text)) == Decimal(text)
+
+
 @pytest.mark.parametrize("display_type", [LinesDisplay, JsonDisplay])
 def test_each_record_is_a_line_of_its_own_in_their_order(display_type: type[LinesDisplay | JsonDisplay]) -> None:
     text = shown(display_type, record(0), record(1, bids=(("100.5", "1"),)), record(2, status=BookStatus.SYNCING))
-    first, second, third = text.splitlines()
+    first, second, third = text.removeprefix("2024-08-08 UTC\n").splitlines()
     assert "100" in first
     assert "100.5" in second
     assert "syncing" in third
@@ -139,7 +223,7 @@ def test_what_has_fallen_silent_is_shown_as_stale(display_type: type[LinesDispla
 def test_columns_are_as_wide_as_a_terminal_shows_them() -> None:
     """A Chinese character takes two cells: what follows a name stands below what follows others."""
     names = ("BTC-USDT", "\u5e01\u5b89-USDT", "\u5e01\u5b89\u4eba\u751f\u5e01\u5b89-USDT")
-    lines = [shown(LinesDisplay, record(symbol=name)) for name in names]
+    lines = [shown(LinesDisplay, record(symbol=name)).splitlines()[1] for name in names]
     assert [cell_len(line.partition(" bid ")[0]) for line in lines] == [36, 36, 43]
     table = in_columns([("binance", name, "live") for name in names])
     assert {cell_len(line.removesuffix("live")) for line in table} == {cell_len("binance  ") + cell_len(names[-1]) + 2}

@@ -350,7 +350,7 @@ def test_the_largest_numbers_are_read_and_shown() -> None:
     quote = market.take(book, clock.now())
     assert quote is not None
     display.show([quote], market, Reading("", OrderProof(), clock.now()))
-    assert stream.getvalue().startswith("23:59:59.999")
+    assert stream.getvalue().startswith("9999-12-31 UTC\n23:59:59.999")
 
 
 @pytest.mark.parametrize(

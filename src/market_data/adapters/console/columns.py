@@ -10,6 +10,7 @@ from decimal import Decimal
 import attrs
 from rich.cells import cell_len, set_cell_size
 
+from market_data.adapters.console.numbers import digits_of, padded_to
 from market_data.domain.best import Best
 from market_data.domain.market import Quote
 from market_data.domain.normalized import Level
@@ -44,13 +45,13 @@ class Row:
 
     def price(self, text: str | None, more: int = 0) -> str:
         """Show a price with as many digits as the book's prices have, and ``more``."""
-        return _padded(text, max(map(_digits, (price for price, _ in self.levels)), default=0) + more)
+        return _padded(text, max(map(digits_of, (price for price, _ in self.levels)), default=0) + more)
 
     def size(self, text: str | None) -> str:
         """Show a size with as many digits as the book's sizes have, before the point and behind it."""
         sizes = [size for _, size in self.levels]
         whole = max((len(size.partition(".")[0]) for size in sizes), default=1)
-        shown = _padded(text, max(map(_digits, sizes), default=0))
+        shown = _padded(text, max(map(digits_of, sizes), default=0))
         return " " * (whole - len(shown.partition(".")[0])) + shown if shown else ""
 
 
@@ -141,17 +142,8 @@ def span(seconds: float | None) -> str:
     return f"{int(seconds // _MINUTE)} m"
 
 
-def _digits(number: str) -> int:
-    return len(number.partition(".")[2].rstrip("0"))
-
-
 def _padded(text: str | None, digits: int) -> str:
-    """Write a number with so many digits behind the point, or with all that it has where it has more."""
-    if text is None:
-        return "-"
-    whole, _, rest = text.partition(".")
-    rest = rest.rstrip("0").ljust(digits, "0")
-    return f"{whole}.{rest}" if rest else whole
+    return "-" if text is None else padded_to(text, digits)
 
 
 def _text(number: Decimal | None) -> str:
