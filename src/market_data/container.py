@@ -14,6 +14,7 @@ from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.screen import TableDisplay
 from market_data.adapters.telemetry.logs import LogTelemetry
+from market_data.application.measures import Measures
 from market_data.application.shard import Shard
 from market_data.config import Settings
 from market_data.factories.asking import make_check, make_consumer, make_verification
@@ -36,7 +37,8 @@ class Container(containers.DeclarativeContainer):
     input_log_folder: providers.Object[Path | None] = providers.Object(None)
 
     clock = providers.Singleton(SystemClock)
-    telemetry = providers.Singleton(LogTelemetry)
+    measures = providers.Singleton(Measures)
+    telemetry = providers.Singleton(LogTelemetry, measures)
     run = providers.Singleton(make_run, clock)
 
     engine = providers.Singleton(make_engine, settings)

@@ -109,6 +109,10 @@ class Memory(Publisher, Publication):
     def undelivered(self) -> int:
         return 0
 
+    @property
+    def stalled_seconds(self) -> float:
+        return 0.0
+
     def p99(self, since: float, until: float) -> float:
         """Give the latency that one in a hundred of a time's records exceeds, in ms; all of it where none came."""
         late = sorted(seconds for at, seconds in self.late if since <= at < until)

@@ -8,6 +8,8 @@ import anyio
 import attrs
 
 from market_data.application.inputs import HandOver
+from market_data.application.measures import Source
+from market_data.application.metrics import Metric
 from market_data.application.ports import Clock, Connection, Network, Received, Request, Response, Telemetry, Transport
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from market_data.domain.normalized import Reason
@@ -156,6 +158,8 @@ class FakeTelemetry(Telemetry):
     notes: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list)
     warnings: list[tuple[str, Mapping[str, object]]] = attrs.field(factory=list)
     counts: dict[str, int] = attrs.field(factory=dict)
+    observed: list[tuple[str, float, Mapping[str, str]]] = attrs.field(factory=list)
+    sources: list[Source] = attrs.field(factory=list)
 
     def note(self, message: str, **fields: object) -> None:
         self.notes.append((message, fields))
@@ -163,6 +167,23 @@ class FakeTelemetry(Telemetry):
     def warn(self, message: str, **fields: object) -> None:
         self.warnings.append((message, fields))
 
-    def count(self, name: str, amount: int = 1, **labels: str) -> None:
-        key = name + "".join(f" {label}={value}" for label, value in sorted(labels.items()))
-        self.counts[key] = self.counts.get(key, 0) + amount
+    def count(self, metric: Metric, amount: int = 1, **labels: str) -> None:
+        assert set(labels) == set(metric.labels)
+        key = metric.name + "".join(f" {label}={value}" for label, value in sorted(labels.items()))
+        if amount:  # 0 only makes it known
+            self.counts[key] = self.counts.get(key, 0) + amount
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        assert set(labels) == set(metric.labels)
+        self.observed.append((metric.name, value, labels))
+
+    def watch(self, source: Source) -> None:
+        self.sources.append(source)
+
+    def read(self) -> dict[str, float]:
+        """Give what the sources say now, as ``name label=value`` in the order of the labels."""
+        return {
+            " ".join([metric.name, *map("=".join, zip(metric.labels, labels, strict=True))]): value
+            for source in self.sources
+            for metric, labels, value in source()
+        }

@@ -68,6 +68,10 @@ class FakePublisher(Publisher, Publication):
     def undelivered(self) -> int:
         return len(self.waiting)
 
+    @property
+    def stalled_seconds(self) -> float:
+        return 1.0 if self.is_hanging and self.waiting else 0.0
+
     def recover(self) -> None:
         """Answer again."""
         self.is_hanging = False

@@ -61,6 +61,10 @@ class FakeSubscriber(Subscriber, Subscription):
         return None if self.troubled_since is None else Trouble("broker unreachable", self.troubled_since())
 
     @property
+    def lags(self) -> Mapping[int, int]:
+        return {0: len(self.waiting)}
+
+    @property
     def positions(self) -> Mapping[int, int]:
         return {0: self._position}
 

@@ -132,6 +132,10 @@ class _MemoryPublication(Publication):
     def undelivered(self) -> int:
         return 0
 
+    @property
+    def stalled_seconds(self) -> float:
+        return 0.0
+
 
 @attrs.define
 class MemoryPublisher(Publisher):

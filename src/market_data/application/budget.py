@@ -28,6 +28,10 @@ class WeightBudget:
         self._available = self._burst
         self._counted_at = clock.now().mono
         self._held_until = 0.0
+        self.spent = 0
+        """All that was spent so far."""
+        self.used: int | None = None
+        """The venue's own count for this minute, as it was told last."""
         self._turn = anyio.Lock()
         self._urgent_turn = anyio.Lock()
 
@@ -40,6 +44,12 @@ class WeightBudget:
             while (wait := self._wait_for(weight, is_urgent=is_urgent)) > 0.0:  # noqa: ASYNC110 - for time to pass
                 await anyio.sleep(wait)
             self._available -= weight
+            self.spent += weight
+
+    @property
+    def limit(self) -> float:
+        """How much may be spent a minute."""
+        return self._limit
 
     def hold(self, seconds: float | None) -> None:
         """The venue said to stop: spend nothing for so long; a minute where it gave no time."""
@@ -48,7 +58,10 @@ class WeightBudget:
 
     def learn(self, used: int | None) -> None:
         """Take the venue's own count of this minute, which knows of other programs at the same address too."""
-        if used is not None and used > self._limit:
+        if used is None:
+            return
+        self.used = used
+        if used > self._limit:
             self._available = min(self._available, 0.0)
 
     def _wait_for(self, weight: int, *, is_urgent: bool) -> float:

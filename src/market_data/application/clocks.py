@@ -5,6 +5,7 @@ from math import inf
 from market_data.domain.effects import Effect, Tell
 from market_data.domain.moment import Moment
 from market_data.domain.sync import SyncSettings
+from market_data.domain.tally import VenueTally
 
 __all__ = ["ClockWatch"]
 
@@ -15,12 +16,13 @@ _SKEW_PERIOD_SECONDS = 300.0
 class ClockWatch:
     """Tells what it notices; pure, as its core."""
 
-    def __init__(self, settings: SyncSettings, effects: list[Effect]) -> None:
-        """``effects`` is shared with the core, which drains it."""
+    def __init__(self, settings: SyncSettings, effects: list[Effect], tally: VenueTally) -> None:
+        """``effects`` is shared with the core, which drains it; ``tally`` is the venue's."""
         self.behind = 0
         """How far the last change's time was behind ours when it was read, µs; 0 where there was none since a look."""
         self._settings = settings
         self._effects = effects
+        self._tally = tally
         self._last: Moment | None = None
         self._opened_at = -inf
         self._busy_at = -inf
@@ -52,6 +54,8 @@ class ClockWatch:
     def watch_skew(self, now: Moment) -> None:
         """Notice that the venue's clock is far from ours."""
         skew, self.behind = self.behind / _MICROSECONDS, 0
+        if skew:
+            self._tally.behind_seconds = skew
         is_far = abs(skew) > self._settings.max_clock_skew_seconds and not self._may_be_transit(skew, now)
         if is_far and now.mono - self._skew_told_at >= _SKEW_PERIOD_SECONDS:
             self._skew_told_at = now.mono

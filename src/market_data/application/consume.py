@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection
 import anyio
 import attrs
 
+from market_data.application.consumed import Consumed
 from market_data.application.opening import opened_unless
-from market_data.application.ports import Clock, Display, Reading, Start, Subscriber, Telemetry
+from market_data.application.ports import Clock, Display, Reading, Start, Subscriber, Subscription, Telemetry
 from market_data.application.proven import ProvenSubscription
 from market_data.application.stalls import watch_stalls
 from market_data.domain.market import Market
@@ -43,8 +44,11 @@ class Consumer:
         *,
         source: str,
         refresh_seconds: float,
+        configured: Collection[str] = (),
     ) -> None:
-        """``source`` names broker and topic; ``refresh_seconds`` is how often passing time is shown."""
+        """``source`` names broker and topic; ``refresh_seconds`` is how often passing time is shown; ``configured``
+        are the keys of the instruments that metrics tell apart in any case.
+        """
         self._subscriber = subscriber
         self._market = market
         self._display = display
@@ -53,6 +57,11 @@ class Consumer:
         self._refresh_seconds = refresh_seconds
         self._source = source
         self.reading = Reading(source, OrderProof(), clock.now())
+        self.subscription: Subscription | None = None
+        """The way from the topic; None before it is open."""
+        self.ticked_at: float | None = None
+        """When passing time was last shown, seconds of the monotonic clock."""
+        self._consumed = Consumed(self.reading.proof, market, configured)
 
     async def run(self, request: ConsumeRequest, stop: anyio.Event) -> None:
         """Read and show until ``stop`` is set.
@@ -61,9 +70,11 @@ class Consumer:
             BrokerError: reading cannot go on.
             BrokenPipeError: nobody reads what is shown any more.
         """
+        self._telemetry.watch(lambda: self._consumed.measure(self.subscription, self._clock.now()))
         async with opened_unless(stop, self._subscriber.open(request.start, request.group)) as subscription:
             if subscription is None:
                 return
+            self.subscription = subscription
             self._telemetry.note("reading", source=self._source, start=str(request.start))
             with self._display.open():
                 async with anyio.create_task_group() as tasks:
@@ -85,6 +96,7 @@ class Consumer:
                         quotes = [quote for quote, _ in reader.take(delivered, self._market, now)]
                         self.reading.records += len(delivered)
                         self.reading.now = now
+                        self._consumed.worst_age.saw(quotes, now)
                         if quotes:
                             self._display.show(quotes, self._market, self.reading)
                 reader.leave()
@@ -99,6 +111,7 @@ class Consumer:
         while True:
             await anyio.sleep(self._refresh_seconds)
             now = self._clock.now()
+            self.ticked_at = now.mono
             self.reading.now, self.reading.trouble = now, reader.trouble
             _, expired = reader.pass_time(self._market, now)
             if expired:

@@ -37,6 +37,7 @@ from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.rules import frames_of, rule_of
 from market_data.domain.sync import BookSetup, BookSync, Standing, SyncSettings
+from market_data.domain.tally import VenueTally
 
 __all__ = ["FeedCore"]
 
@@ -57,26 +58,27 @@ class FeedCore:
         frame_silence_seconds: float,
         auctions: frozenset[str] = frozenset(),
         books: BookFactory = OrderBook,
+        tally: VenueTally | None = None,
     ) -> None:
         """``frame_silence_seconds`` bounds how long a connection that promises heartbeats, or owes the answer to a
         request, may say nothing at all; ``auctions`` holds the native ids of instruments whose books may cross
-        legitimately.
+        legitimately; ``tally`` counts for the whole venue.
         """
         self._venue = venue
         self._effects: list[Effect] = []
         continuity = venue.continuity
+        self._tally = tally or VenueTally()
         rule = rule_of(continuity)
-        self._books = CarriedBooks(
-            [
-                rule(BookSetup(instrument, settings, self._effects, continuity, instrument.native in auctions, books))
-                for instrument in instruments
-            ]
+        setups = (
+            BookSetup(each, settings, self._effects, continuity, each.native in auctions, books, self._tally)
+            for each in instruments
         )
+        self._books = CarriedBooks([rule(setup) for setup in setups])
         self._session: VenueSession | None = None
         self._ahead = ReadAhead()
         self._frames = frames_of(continuity)
         self._outgoing = Outgoing(venue)
-        self._clocks = ClockWatch(settings, self._effects)
+        self._clocks = ClockWatch(settings, self._effects, self._tally)
         self._hearing = Hearing(venue, frame_silence_seconds)
 
     @property
@@ -222,6 +224,7 @@ class FeedCore:
             except MalformedFrame as error:
                 self._refuse_content(str(error), self._frames.whose(error.native), now)
                 continue
+            self._tally.events += len(events)
             problem = self._frames.find_problem(events)
             if problem is not None:
                 self._refuse_content(problem, None, now)

@@ -14,6 +14,7 @@ import anyio
 import attrs
 from anyio.abc import TaskGroup
 
+from market_data.application import metrics
 from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.inputlog import NO_INPUT_LOG, InputRecorder
@@ -39,6 +40,7 @@ from market_data.domain.effects import Fetch, Reconnect, Tell
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, Reason
+from market_data.domain.tally import VenueTally
 
 E = TypeVar("E", bound=Exception)
 
@@ -84,11 +86,13 @@ class Feed:
         *,
         probe_patience_seconds: float = 0.0,
         large_frames: anyio.Lock | None = None,
+        tally: VenueTally | None = None,
     ) -> None:
         """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
         over without waiting; ``hand_over`` takes over what needs a feed of its own; ``random`` jitters the waits;
         ``recorder`` takes down what the core is given; a probe may wait for its turn in the budget for
-        ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read these one after the other.
+        ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read these one after the other;
+        ``tally`` counts for the whole venue.
         """
         self._core = core
         self._venue = venue
@@ -104,6 +108,9 @@ class Feed:
         self._recorder = recorder
         self._probe_patience = probe_patience_seconds
         self._large_frames = large_frames or anyio.Lock()
+        self._tally = tally or VenueTally()
+        self.ticked_at = clock.now().mono
+        """When time was last seen to pass, seconds of the monotonic clock."""
         self._is_reading_ahead = False
         self._messages: deque[str] = deque()
         """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
@@ -154,7 +161,7 @@ class Feed:
                 self._messages.extend(messages)
                 self._message_queued.set()
             case Reconnect(reason):
-                self._telemetry.count("reconnects", exchange=self._venue.name, reason=reason)
+                self._telemetry.count(metrics.RECONNECTS, exchange=self._venue.name, reason=reason)
                 if self._connection_scope is not None:
                     self._is_closing_ourselves = True
                     self._connection_scope.cancel()
@@ -191,21 +198,25 @@ class Feed:
                     self._messages.clear()
                     self.give(Opened(), self._clock.now())
                     self._is_open, self._is_open_said = True, False
+                    self._tally.connections += 1
                     self._say_open()
                     tasks.start_soon(self._send, connection, name=f"{self._venue.name} sends")
                     await self._read(connection)
         except* ConnectionFailed as failed:
             error = _first(failed)
+            self._telemetry.count(metrics.CONNECT_FAILURES, exchange=self._venue.name, reason=error.reason)
             self._telemetry.warn("could not connect", exchange=self._venue.name, problem=str(error))
             self.give(Unopened(error.reason), self._clock.now())
             retry_after = error.retry_after_seconds or 0.0
         except* ConnectionLost as lost:
             loss = _first(lost)
+            self._telemetry.count(metrics.RECONNECTS, exchange=self._venue.name, reason=loss.reason)
             self._telemetry.warn("connection lost", exchange=self._venue.name, problem=str(loss))
             self.give(Closed(loss.reason), self._clock.now())
         finally:
             self._connection_scope = None
             self._losses += self._is_open
+            self._tally.connections -= self._is_open
             self._is_open = False
         if self._is_closing_ourselves:
             self.give(Closed(Reason.CONNECTION, is_ours=True), self._clock.now())
@@ -233,8 +244,11 @@ class Feed:
     async def _take(self, received: Received) -> None:
         """Give frames to the core; a large one is read ahead, in steps between which other feeds go on."""
         frames, moment, given = received.frames, received.moment, 0
+        self._tally.frames += len(frames)
         for at, frame in enumerate(frames):
-            if len(frame) > _LARGE_FRAME_BYTES:
+            size = len(frame)
+            self._tally.frame_bytes += size
+            if size > _LARGE_FRAME_BYTES:
                 if at > given:
                     self.give(Frames(frames[given:at]), moment)
                     given = at
@@ -258,6 +272,7 @@ class Feed:
         while True:
             while self._messages:
                 await connection.send(self._messages.popleft())
+                self._tally.messages += 1
                 await anyio.sleep(pause)
             self._message_queued = anyio.Event()
             await self._message_queued.wait()
@@ -286,9 +301,11 @@ class Feed:
                     with anyio.fail_after(within):
                         response = await self._network.get(request)
             except TimeoutError:
+                self._telemetry.count(metrics.REST_FAILURES, exchange=self._venue.name, reason=Reason.UNAVAILABLE)
                 self._telemetry.warn("a probe was not answered in time", instrument=key, seconds=fetch.within_seconds)
                 self.give(FetchFailed(fetch, Reason.UNAVAILABLE), self._clock.now())
             except RequestFailed as error:
+                self._telemetry.count(metrics.REST_FAILURES, exchange=self._venue.name, reason=error.reason)
                 self._telemetry.warn("a book could not be fetched", instrument=key, problem=str(error))
                 self.give(FetchFailed(fetch, error.reason, error.retry_after_seconds), self._clock.now())
             else:
@@ -302,7 +319,9 @@ class Feed:
             await anyio.sleep(_TICK_SECONDS)
             if self._is_reading_ahead:
                 self.give(Frames(()), self._clock.now())
-            self.give(Ticked(), self._clock.now())
+            now = self._clock.now()
+            self.give(Ticked(), now)
+            self.ticked_at = now.mono
             self._say_open()
 
 

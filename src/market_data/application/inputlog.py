@@ -18,6 +18,7 @@ from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.sync import Standing, SyncSettings
+from market_data.domain.tally import VenueTally
 
 __all__ = [
     "NO_INPUT_LOG",
@@ -106,8 +107,10 @@ class Replayed:
     is_same: bool
 
 
-def make_core(setup: CoreSetup, venue: Venue, books: BookFactory = OrderBook) -> FeedCore:
-    """Make a core as it stood before its first input; what keeps its books changes nothing that it says."""
+def make_core(
+    setup: CoreSetup, venue: Venue, books: BookFactory = OrderBook, tally: VenueTally | None = None
+) -> FeedCore:
+    """Make a core as it stood before its first input; what keeps its books, or counts, changes nothing that it says."""
     core = FeedCore(
         venue,
         setup.instruments,
@@ -115,6 +118,7 @@ def make_core(setup: CoreSetup, venue: Venue, books: BookFactory = OrderBook) ->
         frame_silence_seconds=setup.frame_silence_seconds,
         auctions=setup.auctions,
         books=books,
+        tally=tally,
     )
     core.resume(setup.standings)
     return core

@@ -15,12 +15,14 @@ The contract, in one place:
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 import anyio
 import attrs
 
+from market_data.application import metrics
+from market_data.application.measures import Sample
 from market_data.domain.levels import size_of
 from market_data.domain.normalized import BookState, NormalizedBook
 
@@ -86,6 +88,16 @@ class Outbox:
     def is_full(self) -> bool:
         """Tell whether the next record makes the waiting ones be merged."""
         return self._records >= self._max_records or self._bytes >= self._max_bytes
+
+    def measure(self) -> Iterator[Sample]:
+        """Give the metrics of what waits and what has left."""
+        yield metrics.OUTBOX_RECORDS, (), self._records
+        yield metrics.OUTBOX_BYTES, (), self._bytes
+        yield metrics.OUTBOX_RECORDS_LIMIT, (), self._max_records
+        yield metrics.OUTBOX_BYTES_LIMIT, (), self._max_bytes
+        yield metrics.OUTBOX_CONFLATED, (), self._merged
+        for key, waiting in self._waiting.items():
+            yield metrics.BOOK_RECORDS, (key.partition(":")[0], key), waiting.next_seq
 
     def put(self, state: BookState) -> None:
         """Keep a state for publication; never waits."""

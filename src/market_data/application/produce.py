@@ -16,8 +16,10 @@ from market_data.application.opening import opened_unless
 from market_data.application.outbox import Outbox
 from market_data.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport
 from market_data.application.stalls import watch_stalls
+from market_data.application.standings import BookStandings
 from market_data.application.venue_feeds import VenueFeeds, VenuePlan
 from market_data.domain.errors import UsageError
+from market_data.domain.normalized import BookState
 
 __all__ = ["ProduceSettings", "Producer", "VenuePlan"]
 
@@ -62,6 +64,11 @@ class Producer:
         self._delivered = anyio.Event()
         self._handing = 0
         self._in_flight = 0
+        self._publication: Publication | None = None
+        self._venues: list[VenueFeeds] = []
+        self.standings = BookStandings(clock, telemetry)
+        for plan in plans:
+            self.standings.want(plan.venue.name, plan.symbols)
 
     async def run(self, stop: anyio.Event) -> int:
         """Produce until ``stop`` is set; gives how many records could not be delivered.
@@ -70,21 +77,24 @@ class Producer:
             BrokerError: the broker cannot be used, at the start or for good.
             UsageError: no venue knows anything of what was asked for.
         """
+        self._telemetry.watch(self.standings.measure)
+        self._telemetry.watch(self._outbox.measure)
         async with opened_unless(stop, self._publisher.open()) as publication:
             if publication is None:
                 return 0
+            self._publication = publication
             async with anyio.create_task_group() as delivering:
                 delivering.start_soon(self._deliver, publication, name="delivery")
                 delivering.start_soon(self._look_for_room, publication, name="room in flight")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
-                    venues = [self._make_feeds(plan, network) for plan in self._plans]
-                    for feeds, plan in zip(venues, self._plans, strict=True):
+                    self._venues = [self._make_feeds(plan, network) for plan in self._plans]
+                    for feeds, plan in zip(self._venues, self._plans, strict=True):
                         feeding.start_soon(feeds.run, self._count_listed, name=f"{plan.venue.name} feeds")
                     await stop.wait()
                     feeding.cancel_scope.cancel()
                 self._telemetry.note("stopping", waiting=len(self._outbox), in_flight=publication.undelivered)
-                for feeds in venues:
+                for feeds in self._venues:
                     feeds.stop()
                 self._outbox.close()
                 with anyio.move_on_after(self._settings.shutdown_timeout_seconds):
@@ -92,6 +102,20 @@ class Producer:
                     await publication.flush()
                 delivering.cancel_scope.cancel()
             return self._count_undelivered(publication)
+
+    @property
+    def publication(self) -> Publication | None:
+        """The way to the topic; None before it is open."""
+        return self._publication
+
+    @property
+    def ticked_at(self) -> float | None:
+        """When all that watch the time for their books last did, seconds of the monotonic clock; None before any do."""
+        return min((feeds.ticked_at for feeds in self._venues), default=None)
+
+    def _publish(self, state: BookState) -> None:
+        self.standings.take(state)
+        self._outbox.put(state)
 
     async def _deliver(self, publication: Publication) -> None:
         while books := await self._outbox.take(_BATCH, publication.admission, publication.linger):
@@ -119,7 +143,7 @@ class Producer:
             self._telemetry,
             self._settings.reconnect,
             self._settings.connection_silence_seconds,
-            self._outbox.put,
+            self._publish,
             self._random,
             self._input_log,
         )

@@ -15,26 +15,30 @@
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 
 import anyio
 import attrs
 from anyio.abc import TaskGroup
 
+from market_data.application import metrics
 from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.feeds import Feed, ReconnectSettings
 from market_data.application.inputlog import CoreSetup, InputLog, make_core
 from market_data.application.inputs import HandOver, Started, Stopped, Ticked, Unopened
 from market_data.application.listing import VenueListings
+from market_data.application.measures import Sample
 from market_data.application.ports import Clock, Network, Telemetry, Venue
 from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.continuity import Quietness
+from market_data.domain.effects import Purpose
 from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
 from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings, nearest_symbols
 from market_data.domain.normalized import BookState, Reason
 from market_data.domain.sync import SyncSettings
+from market_data.domain.tally import VenueTally
 from market_data.domain.waits import Backoff
 
 __all__ = ["VenueFeeds", "VenuePlan"]
@@ -108,12 +112,15 @@ class VenueFeeds:
         self._stand_in = self._speak_for(plan.symbols)
         self._listed: Mapping[str, Listing] = {}
         """By the symbol it was asked for by, as of the last answer."""
+        self._tally = VenueTally()
+        self._beaten_at = clock.now().mono
         self._states: dict[str, str] = {}
         """The venue's word for each instrument, as it was told; empty where it is not listed."""
         self._unreadable = 0
 
     async def run(self, count_listed: Callable[[int], None]) -> None:
         """Follow until cancelled; ``count_listed`` is told once how many of the instruments the venue lists at all."""
+        self._telemetry.watch(self.measure)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._beat, name=f"{self._venue.name} heartbeats of the stand-in")
             self._take(await self._ask(self._listings.ask_all), tasks)
@@ -128,6 +135,35 @@ class VenueFeeds:
             feed.stop()
         self._say(Stopped())
 
+    @property
+    def ticked_at(self) -> float:
+        """When all that watch the time last did, seconds of the monotonic clock."""
+        return min([self._beaten_at, *(feed.ticked_at for feed in self._feeds)])
+
+    def measure(self) -> Iterator[Sample]:
+        """Give the metrics of the exchange."""
+        tally, budget, exchange = self._tally, self._budget, (self._venue.name,)
+        yield metrics.CONNECTIONS, exchange, tally.connections
+        yield metrics.FRAMES, exchange, tally.frames
+        yield metrics.FRAME_BYTES, exchange, tally.frame_bytes
+        yield metrics.EVENTS, exchange, tally.events
+        yield metrics.MESSAGES_SENT, exchange, tally.messages
+        yield metrics.REST_WEIGHT, exchange, budget.spent
+        yield metrics.REST_WEIGHT_LIMIT, exchange, budget.limit
+        if budget.used is not None:
+            yield metrics.REST_WEIGHT_USED, exchange, budget.used
+        if tally.behind_seconds is not None:
+            yield metrics.CLOCK_BEHIND, exchange, tally.behind_seconds
+        for purpose in (Purpose.AUDIT, Purpose.PROBE, Purpose.RESEED):
+            yield metrics.BOOK_COMPARISONS, (*exchange, purpose, "same"), tally.comparisons.get((purpose, True), 0)
+            yield (
+                metrics.BOOK_COMPARISONS,
+                (*exchange, purpose, "different"),
+                tally.comparisons.get((purpose, False), 0),
+            )
+        for metric in (metrics.RECONNECTS, metrics.CONNECT_FAILURES, metrics.REST_FAILURES):
+            yield from ((metric, (*exchange, reason), 0) for reason in Reason)  # known before the first is counted
+
     # asking
 
     async def _ask(self, question: Callable[[], Awaitable[Catalogue]]) -> Catalogue:
@@ -140,6 +176,7 @@ class VenueFeeds:
                 retry_after = error.retry_after_seconds if isinstance(error, RequestFailed) else None
                 if error.reason is Reason.RATE_LIMITED:
                     self._budget.hold(retry_after)
+                self._telemetry.count(metrics.REST_FAILURES, exchange=self._venue.name, reason=error.reason)
                 self._telemetry.warn("could not ask what is listed", exchange=self._venue.name, problem=str(error))
                 if (
                     self._venue.is_listing_optional
@@ -254,7 +291,7 @@ class VenueFeeds:
     def _follow(self, setup: CoreSetup, tasks: TaskGroup) -> None:
         """Open a connection and keep it open."""
         feed = Feed(
-            make_core(setup, self._venue, self._plan.books),
+            make_core(setup, self._venue, self._plan.books, self._tally),
             self._venue,
             self._network,
             self._budget,
@@ -268,6 +305,7 @@ class VenueFeeds:
             self._input_log.begin(setup),
             probe_patience_seconds=max(0.0, self._sync.quiet_probe_seconds - self._sync.stream_silence_seconds),
             large_frames=self._large_frames,
+            tally=self._tally,
         )
         self._feeds.append(feed)
         tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")
@@ -305,6 +343,7 @@ class VenueFeeds:
         while True:
             await anyio.sleep(_BEAT_SECONDS)
             self._give(Ticked())
+            self._beaten_at = self._clock.now().mono
 
     def _say(self, given: Stopped | Unopened) -> None:
         """Say something of the instruments, and before it, where nothing was said yet, that they exist."""

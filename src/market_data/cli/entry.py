@@ -11,6 +11,7 @@ from click.shell_completion import shell_complete
 from market_data import __version__
 from market_data.adapters.books import choose_engine
 from market_data.cli.demo import demo
+from market_data.cli.health import health
 from market_data.cli.output import close_stdout, open_streams, say
 from market_data.cli.questions import check, instruments
 from market_data.cli.running import advice_on, end_on_signals
@@ -44,7 +45,7 @@ def cli() -> None:
     """Order books of crypto exchanges, checked, normalised, and delivered in order through Kafka."""
 
 
-for _command in (check, completion, config, consume, demo, instruments, produce, sandbox, venues, verify):
+for _command in (check, completion, config, consume, demo, health, instruments, produce, sandbox, venues, verify):
     cli.add_command(_command)
 
 

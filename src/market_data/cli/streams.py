@@ -1,11 +1,16 @@
 """The two halves of the river: ``produce`` and ``consume``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from market_data import __version__
+from market_data.application import metrics
 from market_data.application.consume import ConsumeRequest
+from market_data.application.ports import Telemetry
 from market_data.cli.options import (
+    Program,
     examples,
     load,
     only_instruments,
@@ -19,8 +24,12 @@ from market_data.cli.options import (
 from market_data.cli.running import run
 from market_data.config import load_settings
 from market_data.domain.errors import AppError
+from market_data.factories.monitoring import make_consume_monitored, make_produce_monitored
 
 __all__ = ["consume", "produce"]
+
+_NAMED = 5
+"""Instruments that a line names."""
 
 
 @click.command(
@@ -66,18 +75,23 @@ def produce(
     program.container.shard.override(share)
     program.container.input_log_folder.override(input_log_folder)
     producer = program.container.producer()
-    if share is not None:
-        ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
-        program.container.telemetry().note("following a share of the instruments", shard=str(share), ours=len(ours))
-    engine = program.container.engine()
+    settings, telemetry, engine = program.loaded.settings, program.container.telemetry(), program.container.engine()
     if engine.advice is not None:
-        program.container.telemetry().warn(engine.advice)
-    program.container.telemetry().note(
-        "producing", run=program.container.run(), engine=str(engine), event_loop=str(program.loop)
-    )
-    undelivered = run(producer.run, program.log, program.loop)
+        telemetry.warn(engine.advice)
+    about = {
+        "run": program.container.run(),
+        "shard": "1/1" if share is None else str(share),
+        "engine": str(engine),
+        **_about(program),
+    }
+    ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
+    telemetry.note("producing", **about, instruments=_named(ours), count=len(ours))
+    _tell_info(telemetry, program="produce", **about)
+    measures, clock = program.container.measures(), program.container.clock()
+    monitored = make_produce_monitored(settings, producer, measures, clock, telemetry)
+    undelivered = run(lambda stop: monitored.run(producer.run, stop), program.log, program.loop)
     if undelivered:
-        seconds = program.loaded.settings.shutdown_timeout_seconds
+        seconds = settings.shutdown_timeout_seconds
         raise AppError(f"{undelivered} records could not be delivered within {seconds:g} s (shutdown_timeout_seconds)")
 
 
@@ -110,7 +124,8 @@ def consume(
     Without --group all partitions are read and nothing is committed: two terminals both show the whole market. A book
     of which its exchange can prove nothing is marked by a ?.
     """
-    program = load(env, config_files, overrides, view_or_default(view))
+    view = view_or_default(view)
+    program = load(env, config_files, overrides, view)
     settings, market = program.loaded.settings.kafka.consumer, program.loaded.settings.market
     request = ConsumeRequest(
         parse_start(start or settings.start),
@@ -118,9 +133,16 @@ def consume(
         parse_instruments(instruments),
         proven_only=proven_only or market.proven_only,
     )
-    consumer = program.container.consumer()
-    run(lambda stop: consumer.run(request, stop), program.log, program.loop)
-    proof, tell = consumer.reading.proof, program.container.telemetry()
+    consumer, tell = program.container.consumer(), program.container.telemetry()
+    about = _about(program)
+    tell.note("consuming", **about, group=request.group, view=view)
+    _tell_info(tell, program="consume", **about)
+    measures, clock = program.container.measures(), program.container.clock()
+    monitored = make_consume_monitored(
+        program.loaded.settings, consumer, measures, clock, tell, is_drawn=view == "table"
+    )
+    run(lambda stop: monitored.run(lambda stopped: consumer.run(request, stopped), stop), program.log, program.loop)
+    proof = consumer.reading.proof
     counts = {"records": consumer.reading.records, "holes": proof.holes, "foreign": proof.foreign}
     if not consumer.reading.records:
         return
@@ -128,3 +150,23 @@ def consume(
         tell.note("order proven", **counts)
     else:
         tell.warn("ORDER NOT PROVEN: see verify", **counts, doubled=proof.doubles, out_of_order=proof.disorder)
+
+
+def _about(started: Program) -> dict[str, str]:
+    """Say what runs, as far as both commands have it."""
+    return {
+        "version": __version__,
+        "event_loop": str(started.loop),
+        "client_id": started.loaded.settings.kafka.client_id,
+    }
+
+
+def _named(keys: Sequence[str]) -> str:
+    """Name a few of the instruments."""
+    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+    return ", ".join(keys[:_NAMED]) + more
+
+
+def _tell_info(telemetry: Telemetry, **about: str) -> None:
+    labels = tuple(about.get(name, "") for name in metrics.INFO.labels)
+    telemetry.watch(lambda: [(metrics.INFO, labels, 1)])

@@ -20,6 +20,7 @@ from market_data.domain.instrument import is_symbol
 
 __all__ = [
     "MASK",
+    "Address",
     "Brokers",
     "Bytes",
     "Count",
@@ -185,6 +186,10 @@ def _is_broker(text: str) -> bool:
     return match is not None and 1 <= int(match[1]) <= _MAX_PORT
 
 
+def _address(value: object) -> str | None:
+    return value if isinstance(value, str) and (_is_broker(value) or re.fullmatch(r"[^:]+:0", value)) else None
+
+
 def _start(value: object) -> str | None:
     if not isinstance(value, str):
         return None
@@ -246,5 +251,6 @@ HttpUrl = Annotated[
 Brokers = Annotated[
     tuple[str, ...], Kind("host:port, several separated by commas, ports from 1 to 65535", _brokers, is_text=True)
 ]
+Address = Annotated[str, Kind("host:port of this machine, port 0 for any that is free", _address, is_text=True)]
 Start = Annotated[str, Kind("latest, earliest, an ISO time or a span such as -15m", _start, is_text=True)]
 ExistingFile = Annotated[Path, Kind("the path of an existing file", _existing_file, is_text=True)]

@@ -11,6 +11,7 @@ import attrs
 
 from market_data.adapters.venues import DIALECTS
 from market_data.config.kinds import (
+    Address,
     Brokers,
     Bytes,
     Count,
@@ -54,6 +55,7 @@ __all__ = [
     "KafkaSettings",
     "LogSettings",
     "MarketSettings",
+    "MetricsSettings",
     "OutboxSettings",
     "ReconnectSettings",
     "SecuritySettings",
@@ -265,12 +267,21 @@ class ViewSettings:
 
 
 @attrs.frozen
+class MetricsSettings:
+    """Where metrics and health can be asked for."""
+
+    listen: Address | None
+    consume_listen: Address | None
+
+
+@attrs.frozen
 class LogSettings:
     """What is written to stderr."""
 
     level: LogLevel
     format: LogFormat
     repeat_seconds: Seconds
+    summary_seconds: Seconds | None
 
 
 @attrs.frozen
@@ -285,6 +296,7 @@ class Settings:
     kafka: KafkaSettings
     market: MarketSettings
     view: ViewSettings
+    metrics: MetricsSettings
     log: LogSettings
     event_loop: EventLoop
     shutdown_timeout_seconds: Seconds

@@ -49,6 +49,7 @@ class CheckedSync(BookSync):
     def __init__(self, setup: BookSetup) -> None:
         super().__init__(setup)
         self._check: Check | None = None
+        self._tally = setup.tally
         self._check_backoff = Backoff(
             setup.settings.snapshot_retry_initial_seconds, setup.settings.snapshot_retry_max_seconds
         )
@@ -129,6 +130,7 @@ class CheckedSync(BookSync):
             return
         difference = self._book.find_difference(check.book)
         self._check = None
+        self._tally.compared(check.purpose, is_same=difference is None)
         if difference is not None:
             self._tell(
                 "the book differs from the venue's own",

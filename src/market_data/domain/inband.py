@@ -24,6 +24,7 @@ class InBandSync(BookSync):
 
     def __init__(self, setup: BookSetup) -> None:
         super().__init__(setup)
+        self._tally = setup.tally
         self._is_accepted = False
         self._snapshot_by = inf
         self._accepted_by = inf
@@ -77,7 +78,7 @@ class InBandSync(BookSync):
         self._forget(now)
         self._effects.append(Reconnect(Reason.CLOCK))
 
-    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:  # noqa: ARG002 - only probes
+    def _take_fetched(self, purpose: Purpose, snapshot: Snapshot, now: Moment) -> None:
         theirs = self._make_book()
         try:
             theirs.replace(snapshot.bids, snapshot.asks, snapshot.limit)
@@ -85,6 +86,7 @@ class InBandSync(BookSync):
             self._miss_fetched(Purpose.PROBE, Reason.MALFORMED, None, now)
             return
         difference = self._book.find_difference(theirs)
+        self._tally.compared(purpose, is_same=difference is None)
         if difference is None:
             self._is_quiet(now)
             return

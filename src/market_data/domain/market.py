@@ -5,7 +5,7 @@ A reader keeps in mind ``MOST_KEYS`` instruments; of more, those not heard of fo
 Taking a record and noticing silence cost the same however many instruments there are.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, KeysView
 from enum import StrEnum
 from functools import cached_property
@@ -55,6 +55,8 @@ class Quote:
     """Its producer fell silent."""
     is_return: bool = False
     """It is of an older run than the one that was followed before."""
+    is_fresh: bool = False
+    """It holds what its live book was told since the record before, and was published while the topic was read."""
 
     @cached_property
     def top(self) -> TopOfBook:
@@ -133,7 +135,15 @@ class Market:
         if not follower.take(book, published, self._read_until if is_new else None):
             return None
         age = 0 if is_new or published is None else max(0, now.wall - published)
-        quote = Quote(book, self._digits, now.mono - age / 1e6, now.wall - age, is_return=book.run < followed)
+        received = book.received_time if is_new and book.status is BookStatus.LIVE else None
+        quote = Quote(
+            book,
+            self._digits,
+            now.mono - age / 1e6,
+            now.wall - age,
+            is_return=book.run < followed,
+            is_fresh=received is not None and (seen is None or seen.quote.book.received_time != received),
+        )
         if seen is None:
             seen = self._seen[key] = _Seen(quote, follower, counted_at=now.mono)
             self._make_room()
@@ -223,6 +233,10 @@ class Market:
             rest = (self._seen[key].quote for key in keys)
             quotes += takewhile(lambda quote: quote.book.symbol == quotes[-1].book.symbol, rest)
         return quotes
+
+    def count(self) -> Counter[BookStatus]:
+        """Count the instruments by status."""
+        return Counter(seen.quote.book.status for seen in self._seen.values())
 
     def count_live(self) -> int:
         """Count the instruments that are live."""

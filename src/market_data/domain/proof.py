@@ -19,7 +19,7 @@ import attrs
 
 from market_data.domain.normalized import MOST_KEYS, NormalizedBook
 
-__all__ = ["MOST_RUNS", "KeyProof", "OrderProof", "Verdict", "started_at"]
+__all__ = ["MOST_RUNS", "Findings", "KeyProof", "OrderProof", "Verdict", "started_at"]
 
 MOST_RUNS = 50_000
 """Of all keys."""
@@ -102,6 +102,33 @@ class _Run:
 
 
 @attrs.define
+class Findings:
+    """What was counted of some records."""
+
+    records: int = 0
+    holes: int = 0
+    doubles: int = 0
+    disorder: int = 0
+    foreign: int = 0
+
+    def add(self, other: "Findings") -> None:
+        """Count these as well."""
+        self.records += other.records
+        self.holes += other.holes
+        self.doubles += other.doubles
+        self.disorder += other.disorder
+        self.foreign += other.foreign
+
+    def subtract(self, other: "Findings") -> None:
+        """Count these no more."""
+        self.records -= other.records
+        self.holes -= other.holes
+        self.doubles -= other.doubles
+        self.disorder -= other.disorder
+        self.foreign -= other.foreign
+
+
+@attrs.define
 class KeyProof:
     """What was seen of one key."""
 
@@ -128,6 +155,11 @@ class KeyProof:
     has_forgotten: bool = False
     """There were more runs than are kept."""
     runs: OrderedDict[str, _Run] = attrs.field(factory=OrderedDict)
+
+    @property
+    def findings(self) -> Findings:
+        """Sum up what was counted so far."""
+        return Findings(self.records, self.holes, self.doubles, self.disorder, self.foreign)
 
     @property
     def is_proven(self) -> bool:
@@ -169,6 +201,7 @@ class OrderProof:
         """How often an older run of an instrument was followed again, because the newer one spoke no more."""
         self.forgotten = 0
         """How many keys were forgotten for want of room."""
+        self._forgotten_records = 0
         self._most_keys = most_keys
         self._most_runs = most_runs
         self._runs = 0
@@ -177,6 +210,12 @@ class OrderProof:
     def is_proven(self) -> bool:
         """Tell whether nothing was seen to be missing, doubled or out of order."""
         return not (self.holes or self.doubles or self.disorder)
+
+    @property
+    def findings(self) -> Findings:
+        """Sum up what was counted so far, of all keys; takes longer the more there are."""
+        records = self._forgotten_records + sum(proof.records for proof in self.keys.values())
+        return Findings(records, self.holes, self.doubles, self.disorder, self.foreign)
 
     def leave_out(self, key: str) -> None:
         """Count a record that is not of the run that is followed."""
@@ -255,6 +294,7 @@ class OrderProof:
             _, gone = self.keys.popitem(last=False)
             self._runs -= len(gone.runs)
             self.forgotten += 1
+            self._forgotten_records += gone.records
 
     def _begin(self, proof: KeyProof, book: NormalizedBook, run: _Run, *, is_whole: bool) -> Verdict:
         is_whole = is_whole and not self.forgotten

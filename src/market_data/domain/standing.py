@@ -7,6 +7,7 @@ from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.tally import VenueTally
 from market_data.domain.waits import Backoff
 
 __all__ = ["BookSetup", "Standing", "SyncSettings"]
@@ -88,3 +89,5 @@ class BookSetup:
     may_cross: bool = False
     """An auction is on."""
     books: BookFactory = OrderBook
+    tally: VenueTally = attrs.field(factory=VenueTally)
+    """Of the whole venue: comparisons are counted there."""

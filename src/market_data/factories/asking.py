@@ -29,6 +29,7 @@ def make_consumer(
         telemetry,
         source=f"{','.join(settings.kafka.brokers)} {settings.kafka.topics.books}",
         refresh_seconds=1.0 / settings.view.refresh_per_second,
+        configured=[f"{name}:{symbol}" for name, venue in settings.venues.items() for symbol in venue.instruments],
     )
 
 

@@ -9,6 +9,8 @@ from time import monotonic
 from loguru import logger
 
 from market_data.adapters.telemetry.logs import subject_field
+from market_data.application.measures import Source
+from market_data.application.metrics import Metric
 from market_data.application.ports import Telemetry
 from market_data.logs.lines import Line
 from market_data.logs.repeats import Repeats
@@ -40,8 +42,14 @@ class LibraryTelemetry(Telemetry):
     def warn(self, message: str, **fields: object) -> None:
         self._tell(self._repeats.admit(_line("WARNING", _WARNING, message, fields), monotonic()))
 
-    def count(self, name: str, amount: int = 1, **labels: str) -> None:
-        """Counters are for whoever runs the program; the proof says what a reader needs to know."""
+    def count(self, metric: Metric, amount: int = 1, **labels: str) -> None:
+        """Metrics are for whoever runs the program; the proof says what a reader needs to know."""
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """As ``count``."""
+
+    def watch(self, source: Source) -> None:
+        """As ``count``."""
 
     def close(self) -> None:
         """Tell what was only counted."""

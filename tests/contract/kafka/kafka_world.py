@@ -13,6 +13,8 @@ from market_data.adapters.kafka.client import KafkaCluster
 from market_data.adapters.kafka.publisher import KafkaPublisher
 from market_data.adapters.kafka.subscriber import KafkaSubscriber
 from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.measures import Measures, Source
+from market_data.application.metrics import Metric
 from market_data.application.ports import Clock, Delivered, Publication, Subscription, Telemetry
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, NormalizedBook
@@ -55,7 +57,7 @@ class FakeTelemetry(Telemetry):
 
     notes: list[tuple[str, dict[str, object]]] = attrs.field(factory=list)
     warnings: list[tuple[str, dict[str, object]]] = attrs.field(factory=list)
-    counters: dict[str, int] = attrs.field(factory=dict)
+    measures: Measures = attrs.field(factory=Measures)
 
     def note(self, message: str, **fields: object) -> None:
         self.notes.append((message, fields))
@@ -63,8 +65,18 @@ class FakeTelemetry(Telemetry):
     def warn(self, message: str, **fields: object) -> None:
         self.warnings.append((message, fields))
 
-    def count(self, name: str, amount: int = 1, **_labels: str) -> None:
-        self.counters[name] = self.counters.get(name, 0) + amount
+    def count(self, metric: Metric, amount: int = 1, **labels: str) -> None:
+        self.measures.count(metric, tuple(labels[name] for name in metric.labels), amount)
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        self.measures.observe(metric, tuple(labels[name] for name in metric.labels), value)
+
+    def watch(self, source: Source) -> None:
+        self.measures.watch(source)
+
+    def measured(self, metric: Metric) -> float:
+        """Give the sum of a metric's series."""
+        return sum(self.measures.read().get(metric, {}).values())
 
     def noted(self, message: str) -> list[dict[str, object]]:
         """Give the fields of the notes that start so."""

@@ -12,6 +12,7 @@ from tests.contract.kafka.kafka_world import RUN, World, batches, book, publish,
 from market_data.adapters.kafka.partitioner import partition_of
 from market_data.adapters.kafka.records import HEADERS, decode, encode
 from market_data.adapters.kafka.stamps import published_at
+from market_data.application import metrics
 from market_data.application.outbox import Outbox, OutboxPolicy
 from market_data.application.ports import Start
 from market_data.domain.errors import BrokerUnavailable, TopicMismatch
@@ -232,7 +233,7 @@ async def test_records_that_can_not_be_read_are_counted_told_and_skipped(world: 
         delivered = await read(subscription, 2)
     assert sequences(delivered) == {"S0-USD": [0, 1]}
     assert subscription.unreadable == {"binance:S0-USD": 2, "?": 2}
-    assert world.telemetry.counters == {"kafka_records_unreadable": 4}
+    assert world.telemetry.measured(metrics.CONSUMER_UNREADABLE) == 4
     told = world.telemetry.warned("a record cannot be read")
     assert [(fields["partition"], fields["offset"]) for fields in told] == [(partition, 1 + n) for n in range(4)]
     assert all(fields["problem"] for fields in told)

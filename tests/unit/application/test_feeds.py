@@ -304,7 +304,7 @@ async def test_a_gap_closes_the_connection_by_our_own_will_and_opens_another() -
         (BookStatus.GAP, Reason.SEQUENCE),
         (BookStatus.LIVE, None),
     ]
-    assert bench.telemetry.counts == {"reconnects exchange=coinbase reason=sequence": 1}
+    assert bench.telemetry.counts == {"market_data_exchange_reconnects_total exchange=coinbase reason=sequence": 1}
 
 
 async def test_a_connection_without_any_frame_is_stale_within_its_bound_and_replaced() -> None:

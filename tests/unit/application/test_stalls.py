@@ -26,7 +26,7 @@ async def test_a_stall_beyond_a_quarter_of_a_second_is_counted_and_told(seconds:
         asyncio.get_running_loop()._virtual.now += seconds  # type: ignore[attr-defined]
         await anyio.sleep(1)
         tasks.cancel_scope.cancel()
-    assert telemetry.counts == ({"event_loop_stalls": 1} if is_told else {})
+    assert telemetry.counts == ({"market_data_event_loop_stalls_total": 1} if is_told else {})
     assert [message for message, _ in telemetry.warnings] == (["the event loop stood still"] if is_told else [])
     if is_told:
         (stalled,) = (fields["seconds"] for _, fields in telemetry.warnings)

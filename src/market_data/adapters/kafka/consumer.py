@@ -244,6 +244,12 @@ class Consumer:
         position: int = await self._consumer.position(self._of(partition))
         return position
 
+    def known_end(self, partition: int) -> int | None:
+        """Give the offset of the next record of a partition, as the last answer told it; None where none has."""
+        at = self._of(partition)
+        end: int | None = self._consumer.highwater(at) if at in self._consumer.assignment() else None
+        return end
+
     async def take(self, *, max_records: int, timeout_seconds: float) -> Mapping[int, Sequence[Message]]:
         """Take what is there, by partition; wait for it for a while. Safe to cancel."""
         taken = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)

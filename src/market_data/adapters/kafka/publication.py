@@ -1,7 +1,7 @@
 """An open publication: records in lanes, one a partition, and the two tasks that send them and watch over them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
 
@@ -18,6 +18,8 @@ from market_data.adapters.kafka.producer import Acknowledgement, IdempotentProdu
 from market_data.adapters.kafka.records import HEADERS, encode
 from market_data.adapters.kafka.stamps import stamp
 from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application import metrics
+from market_data.application.measures import Sample
 from market_data.application.ports import Clock, Publication, Telemetry
 from market_data.domain.errors import AppError, DeliveryFailed
 from market_data.domain.moment import Moment
@@ -75,6 +77,10 @@ class KafkaPublication(Publication):
         self._busy: dict[int | None, float] = {}
         """Brokers with a request under way, and since when."""
         self._undelivered = 0
+        self._acknowledged = 0
+        self._errors = 0
+        """Batches that were refused, and are sent again or split."""
+        self._stalls = 0
         self._failure: DeliveryFailed | None = None
         self._work = anyio.Event()
         self._progress = anyio.Event()
@@ -89,6 +95,19 @@ class KafkaPublication(Publication):
     @property
     def undelivered(self) -> int:
         return self._undelivered
+
+    @property
+    def stalled_seconds(self) -> float:
+        return 0.0 if self._stalled_since is None else anyio.current_time() - self._stalled_since
+
+    def measure(self) -> Iterator[Sample]:
+        """Give the metrics of what is under way and what has arrived."""
+        yield metrics.KAFKA_ACKNOWLEDGED, (), self._acknowledged
+        yield metrics.KAFKA_IN_FLIGHT, (), self._undelivered
+        yield metrics.KAFKA_IN_FLIGHT_LIMIT, (), self._max_in_flight
+        yield metrics.KAFKA_ERRORS, (), self._errors
+        yield metrics.KAFKA_STALLS, (), self._stalls
+        yield metrics.KAFKA_STALLED_SECONDS, (), self.stalled_seconds
 
     def linger(self) -> float:
         return self._linger
@@ -206,6 +225,7 @@ class KafkaPublication(Publication):
                 self._fail(made_anew(self._topic.name, f"partition {lane.partition} is not there any more"))
                 return
             except KafkaError as error:
+                self._errors += 1
                 # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
                 if isinstance(error, UNAUTHORIZED):
                     self._fail(refused(self._cluster, self._topic.name, error, size))
@@ -245,6 +265,7 @@ class KafkaPublication(Publication):
             return False
         lane.last_offset = max(offset, lane.last_offset)
         self._undelivered -= len(lane.in_flight)
+        self._acknowledged += len(lane.in_flight)
         lane.in_flight = []
         lane.moved = anyio.current_time()
         if offset >= 0 and answer.timestamp > 0:
@@ -253,6 +274,7 @@ class KafkaPublication(Publication):
 
     def _split(self, lane: Lane, size: int) -> None:
         """Send again, in smaller batches, what is too large for the topic: it was made to take less meanwhile."""
+        self._errors += 1
         self._producer.take_back(lane.partition, len(lane.in_flight))
         loaded = sum(len(record.value) for record in lane.in_flight)
         self._max_batch_bytes = max(1, min(self._max_batch_bytes, loaded // 2))
@@ -279,6 +301,7 @@ class KafkaPublication(Publication):
                 self._fail(given_up(self._cluster, self._ride_out, self._undelivered))
             elif self._stalled_since is None:
                 self._stalled_since = moved
+                self._stalls += 1
                 self._telemetry.warn(
                     "Kafka does not acknowledge, holding records until it does",
                     brokers=self._cluster.brokers,

@@ -80,6 +80,7 @@ class KafkaPublisher(Publisher):
                 ride_out_seconds=self.ride_out_seconds,
                 max_clock_skew_seconds=self.max_clock_skew_seconds,
             )
+            self.telemetry.watch(publication.measure)
             raised: Exception | None = None
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(publication.pump, name=f"pump of {self.topic.name}")

@@ -1,6 +1,5 @@
 """An open subscription: takes records, commits for the group, tells trouble."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import anyio
@@ -11,9 +10,10 @@ from market_data.adapters.kafka.client import UNAUTHORIZED, KafkaCluster
 from market_data.adapters.kafka.consumer import Consumer, Message
 from market_data.adapters.kafka.failures import not_readable
 from market_data.adapters.kafka.reading import Beginning, Reading, find_beginnings
-from market_data.adapters.kafka.records import NAMELESS, name_of, read
+from market_data.adapters.kafka.records import read
 from market_data.adapters.kafka.silence import BrokerSilence
 from market_data.adapters.kafka.stamps import published_at
+from market_data.adapters.kafka.unreadable import UnreadableRecords
 from market_data.application.ports import Delivered, Start, Subscription, Telemetry, Trouble
 from market_data.domain.errors import BrokerError, MalformedRecord
 
@@ -26,8 +26,6 @@ _COMMIT_SECONDS = 1.0
 _COMMIT_TIMEOUT_SECONDS = 2.0
 _RETRY_SECONDS = 0.1
 _EARLIEST = Start("earliest")
-_MOST_NAMES = 1000
-"""Of instruments with unreadable records; the others are counted together."""
 
 
 class KafkaSubscription(Subscription):
@@ -78,7 +76,7 @@ class KafkaSubscription(Subscription):
         """Offset after the last record that the caller has come back from, by partition."""
         self._committed: dict[int, int] = {}
         self._committed_at = anyio.current_time()
-        self._unreadable: Counter[str] = Counter()
+        self._unreadable = UnreadableRecords(consumer.topic, telemetry)
         self._has_left = False
 
     @property
@@ -95,11 +93,16 @@ class KafkaSubscription(Subscription):
 
     @property
     def unreadable(self) -> Mapping[str, int]:
-        return self._unreadable
+        return self._unreadable.counts
 
     @property
     def behind(self) -> Collection[int]:
         return [partition for partition, reading in self._readings.items() if reading.is_behind]
+
+    @property
+    def lags(self) -> Mapping[int, int]:
+        ends = {each: self._consumer.known_end(each) for each in self._readings}
+        return {each: max(0, end - self._readings[each].position) for each, end in ends.items() if end is not None}
 
     @property
     def trouble(self) -> Trouble | None:
@@ -370,17 +373,7 @@ class KafkaSubscription(Subscription):
             try:
                 book = read(message.key, message.value)
             except MalformedRecord as error:
-                name = name_of(message.key)
-                is_counted = name in self._unreadable or len(self._unreadable) < _MOST_NAMES
-                self._unreadable[name if is_counted else NAMELESS] += 1
-                self._telemetry.count("kafka_records_unreadable", partition=str(partition))
-                self._telemetry.warn(
-                    "a record cannot be read, skipping it",
-                    topic=self._consumer.topic,
-                    partition=partition,
-                    offset=message.offset,
-                    problem=str(error),
-                )
+                self._unreadable.add(message, partition, error)
             else:
                 offset = message.offset
                 delivered.append(

@@ -6,6 +6,7 @@ manager, and what that yields is always usable.
 """
 
 from market_data.application.ports.clock import Clock
+from market_data.application.ports.monitoring import Health, Listener, Report
 from market_data.application.ports.network import Connection, Network, Received, Response, Transport
 from market_data.application.ports.publishing import Publication, Publisher
 from market_data.application.ports.subscribing import Delivered, Start, Subscriber, Subscription, Trouble
@@ -20,12 +21,15 @@ __all__ = [
     "Connection",
     "Delivered",
     "Display",
+    "Health",
+    "Listener",
     "Moment",
     "Network",
     "Publication",
     "Publisher",
     "Reading",
     "Received",
+    "Report",
     "Request",
     "Response",
     "Start",

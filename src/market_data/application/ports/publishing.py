@@ -63,6 +63,12 @@ class Publication(Protocol):
         """How many records were taken over and not yet acknowledged by the broker."""
         raise NotImplementedError
 
+    @property
+    @abstractmethod
+    def stalled_seconds(self) -> float:
+        """For how long the broker has acknowledged nothing of some partition; 0 while it does, or has nothing to."""
+        raise NotImplementedError
+
 
 class Publisher(Protocol):
     """What delivers records."""

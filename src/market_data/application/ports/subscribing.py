@@ -95,6 +95,12 @@ class Subscription(Protocol):
 
     @property
     @abstractmethod
+    def lags(self) -> Mapping[int, int]:
+        """How many records are between us and the end, of each partition whose end a broker has told, as of then."""
+        raise NotImplementedError
+
+    @property
+    @abstractmethod
     def trouble(self) -> Trouble | None:
         """What keeps records from coming now; None where nothing is known to."""
         raise NotImplementedError

@@ -3,11 +3,14 @@
 from abc import abstractmethod
 from typing import Protocol
 
+from market_data.application.measures import Source
+from market_data.application.metrics import Metric
+
 __all__ = ["Telemetry"]
 
 
 class Telemetry(Protocol):
-    """What an operator is told. Verbs of the application; the adapter decides between log lines and metrics."""
+    """What an operator is told, in log lines and metrics. Verbs of the application; the adapter decides how."""
 
     @abstractmethod
     def note(self, message: str, **fields: object) -> None:
@@ -20,6 +23,16 @@ class Telemetry(Protocol):
         raise NotImplementedError
 
     @abstractmethod
-    def count(self, name: str, amount: int = 1, **labels: str) -> None:
-        """Add to a counter."""
+    def count(self, metric: Metric, amount: int = 1, **labels: str) -> None:
+        """Add to a counter: something that happens rarely. What is counted all the time is watched."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """Take one value of a histogram."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def watch(self, source: Source) -> None:
+        """Ask this source whenever metrics are read, for the rest of the run."""
         raise NotImplementedError

@@ -1,0 +1,115 @@
+"""What the metrics of a reader are read from: its proof, its market, its subscription.
+
+The sums are exact whatever keys a topic holds: an instrument without labels of its own counts as ``OTHER``, and what
+was found of one that is forgotten goes on to count.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import attrs
+
+from market_data.application import metrics
+from market_data.application.measures import Sample
+from market_data.application.metrics import MOST_INSTRUMENTS, OTHER
+from market_data.application.ports import Subscription
+from market_data.domain.market import Market, Quote
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus
+from market_data.domain.proof import Findings, KeyProof, OrderProof
+
+__all__ = ["Consumed", "WorstAge"]
+
+_WINDOW_SECONDS = 60.0
+_FINDINGS = {
+    "records": metrics.CONSUMER_RECORDS,
+    "holes": metrics.CONSUMER_HOLES,
+    "doubles": metrics.CONSUMER_DOUBLES,
+    "disorder": metrics.CONSUMER_DISORDER,
+    "foreign": metrics.CONSUMER_FOREIGN,
+}
+
+
+@attrs.define
+class WorstAge:
+    """The longest that fresh data was old when it was read, in this minute and the last."""
+
+    _began_at: float = 0.0
+    _before: float = 0.0
+    _now: float = 0.0
+
+    def saw(self, quotes: Sequence[Quote], now: Moment) -> None:
+        """Take what was just read."""
+        oldest = min((quote.book.received_time or now.wall for quote in quotes if quote.is_fresh), default=now.wall)
+        self._turn(now)
+        self._now = max(self._now, (now.wall - oldest) / 1e6)
+
+    def seconds(self, now: Moment) -> float:
+        """Tell it; 0 where nothing fresh came."""
+        self._turn(now)
+        return max(self._before, self._now)
+
+    def _turn(self, now: Moment) -> None:
+        if (passed := now.mono - self._began_at) >= _WINDOW_SECONDS:
+            self._before = self._now if passed < 2 * _WINDOW_SECONDS else 0.0
+            self._began_at, self._now = now.mono, 0.0
+
+
+@attrs.define
+class _Named:
+    """An instrument with labels of its own."""
+
+    proof: KeyProof
+    forgotten: Findings = attrs.field(factory=Findings)
+    """What was found of it before it was forgotten and seen again."""
+
+    def go_on(self, proof: KeyProof) -> None:
+        """Take it that it may have been forgotten meanwhile."""
+        if proof is not self.proof:
+            self.forgotten.add(self.proof.findings)
+            self.proof = proof
+
+
+class Consumed:
+    """Of one run of ``consume``."""
+
+    def __init__(self, proof: OrderProof, market: Market, configured: Collection[str]) -> None:
+        """``configured`` are the keys that have labels of their own in any case."""
+        self._proof = proof
+        self._market = market
+        self._configured = frozenset(configured)
+        self._named: dict[str, _Named] = {}
+        self._uninvited = 0
+        self.worst_age = WorstAge()
+
+    def measure(self, subscription: Subscription | None, now: Moment) -> Iterator[Sample]:
+        """Give the metrics; ``subscription`` is None before there is one."""
+        yield from self._measure_findings()
+        yield metrics.CONSUMER_FORGOTTEN, (), self._proof.forgotten
+        yield metrics.CONSUMER_WORST_AGE, (), self.worst_age.seconds(now)
+        statuses = self._market.count()
+        for status in BookStatus:
+            yield metrics.CONSUMER_BOOKS, (status,), statuses[status]
+        if subscription is None:
+            return
+        trouble = subscription.trouble
+        yield metrics.CONSUMER_TROUBLE, (), 0.0 if trouble is None else trouble.seconds
+        for partition, records in subscription.lags.items():
+            yield metrics.CONSUMER_LAG, (str(partition),), records
+
+    def _measure_findings(self) -> Iterator[Sample]:
+        for key, proof in self._proof.keys.items():
+            if key in self._named:
+                self._named[key].go_on(proof)
+            elif key in self._configured or self._uninvited < MOST_INSTRUMENTS:
+                self._uninvited += key not in self._configured
+                self._named[key] = _Named(proof)
+        others = self._proof.findings
+        for key, named in self._named.items():
+            labels = (key.partition(":")[0], key)
+            found = attrs.evolve(named.forgotten)
+            found.add(named.proof.findings)
+            others.subtract(found)
+            for name, metric in _FINDINGS.items():
+                yield metric, labels, getattr(found, name)
+        for name, metric in _FINDINGS.items():
+            yield metric, (OTHER, OTHER), getattr(others, name)

@@ -1,0 +1,114 @@
+"""What was last said of every book that is followed, and what its statuses add up to.
+
+Every state that is published passes here: a book is what its readers are told of it, whichever connection speaks for
+it. A state of the same status and reason as the last costs a look.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from market_data.application import metrics
+from market_data.application.measures import Labels, Sample
+from market_data.application.ports import Clock, Telemetry
+from market_data.domain.normalized import BookState, BookStatus, Reason
+
+__all__ = ["BookStandings", "StandingBook"]
+
+_STARTING = "starting"
+"""The reason of a book that is not live and has told none."""
+
+
+@attrs.define(eq=False)
+class StandingBook:
+    """One instrument as its readers know it."""
+
+    exchange: str
+    instrument: str
+    """Its key, ``exchange:symbol``."""
+    since: float
+    """When its status or reason was last told to be another, seconds of the monotonic clock."""
+    status: BookStatus = BookStatus.SYNCING
+    reason: Reason | None = None
+    status_since: int | None = None
+    """When its status began, µs since 1970 UTC; None before it was told."""
+    lost_at: float | None = None
+    """When it was live last, where it is not live now and has been before."""
+    gaps: int = 0
+    epochs: int = 0
+    _not_live: dict[str, float] = attrs.field(factory=dict)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its levels can be relied on."""
+        return self.status is BookStatus.LIVE
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its venue is known not to give it: not listed, without a book, refused."""
+        return not self.is_live and self.reason is Reason.REJECTED
+
+    def turn(self, state: BookState, now: float) -> None:
+        """Take a state of another status or reason."""
+        self._add_up(now)
+        if self.is_live and not state.is_live:
+            self.lost_at = now
+        if state.status is not self.status:
+            self.gaps += state.status is BookStatus.GAP
+            self.epochs += state.is_live
+        if state.is_live:
+            self.lost_at = None
+        self.status, self.reason, self.status_since, self.since = state.status, state.reason, state.status_since, now
+
+    def not_live_seconds(self, now: float) -> Mapping[str, float]:
+        """Tell how long it was not live so far, by reason."""
+        self._add_up(now)
+        self.since = now
+        return self._not_live
+
+    def _add_up(self, now: float) -> None:
+        if not self.is_live:
+            reason = self.reason or _STARTING
+            self._not_live[reason] = self._not_live.get(reason, 0.0) + now - self.since
+
+
+class BookStandings:
+    """Of all instruments that are wanted."""
+
+    def __init__(self, clock: Clock, telemetry: Telemetry) -> None:
+        self._clock = clock
+        self._telemetry = telemetry
+        self._books: dict[str, StandingBook] = {}
+
+    def want(self, exchange: str, symbols: Iterable[str]) -> None:
+        """Expect these of an exchange."""
+        now = self._clock.now().mono
+        for symbol in symbols:
+            key = f"{exchange}:{symbol}"
+            self._books.setdefault(key, StandingBook(exchange, key, now))
+
+    def take(self, state: BookState) -> None:
+        """Take note of what is published."""
+        book = self._books[state.key]
+        if state.status is not book.status or state.reason is not book.reason or book.status_since is None:
+            now, lost_at = self._clock.now().mono, book.lost_at
+            book.turn(state, now)
+            if state.is_live and lost_at is not None:
+                self._telemetry.observe(metrics.BOOK_RECOVERY, now - lost_at, exchange=state.exchange)
+
+    @property
+    def books(self) -> Iterable[StandingBook]:
+        """All of them, as they were wanted."""
+        return self._books.values()
+
+    def measure(self) -> Iterator[Sample]:
+        """Give the metrics of every book."""
+        now = self._clock.now().mono
+        for book in self._books.values():
+            labels: Labels = (book.exchange, book.instrument)
+            for status in BookStatus:
+                yield metrics.BOOK_STATUS, (*labels, status), float(status is book.status)
+            for reason, seconds in book.not_live_seconds(now).items():
+                yield metrics.BOOK_NOT_LIVE_SECONDS, (*labels, reason), seconds
+            yield metrics.BOOK_GAPS, labels, book.gaps
+            yield metrics.BOOK_EPOCHS, labels, book.epochs
