@@ -21,6 +21,7 @@ PARTS = (
     "growth",
     "memory",
     "big_snapshot",
+    "metrics",
     "reading",
     "sockets",
     "end_to_end",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import tests.benchmarks.peers.__main__ as peers
-from tests.benchmarks import big_snapshot, end_to_end, growth, hot_path, instructions, memory, plot, reading
+from tests.benchmarks import big_snapshot, end_to_end, growth, hot_path, instructions, memory, metrics, plot, reading
 from tests.benchmarks.engines import book_engines
 from tests.benchmarks.pipeline import Recording, agreement
 from tests.benchmarks.results import Effort, Result, command, in_turns
@@ -53,6 +53,13 @@ def test_a_book_that_is_not_the_venues_own_is_told() -> None:
     for number, (bid, size, ask, more) in ticks.items():
         ticks[number] = (bid, f"{size}1", ask, more)
     assert agreement(engine, recording) == (0, 4)
+
+
+def test_what_metrics_cost_is_held_against_the_way_without(tmp_path: Path) -> None:
+    (result,) = measured("metrics", metrics.measure, tmp_path).values()
+    assert list(result["ways"]) == [metrics.WITHOUT, metrics.COUNTED, metrics.SCRAPED]
+    assert result["ways"][metrics.WITHOUT]["ratio"]["median"] == 1
+    assert len(result["notes"]) == 3
 
 
 def test_growth_is_measured_in_instruments_and_in_levels(tmp_path: Path) -> None:

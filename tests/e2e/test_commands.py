@@ -21,7 +21,7 @@ from market_data.adapters.books import choose_engine
 
 pytestmark = pytest.mark.timeout(60)
 
-COMMANDS = ("check", "completion", "config", "consume", "demo", "instruments", "produce", "venues", "verify")
+COMMANDS = ("check", "completion", "config", "consume", "demo", "health", "instruments", "produce", "venues", "verify")
 KEYS = ["binance:BTC-USDT", "binance:ETH-USDT", "coinbase:BTC-USD", "coinbase:ETH-USD"]
 
 

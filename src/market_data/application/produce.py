@@ -88,6 +88,7 @@ class Producer:
                 delivering.start_soon(self._look_for_room, publication, name="room in flight")
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
+                    feeding.start_soon(self.standings.changes.run, name="changes")
                     self._venues = [self._make_feeds(plan, network) for plan in self._plans]
                     for feeds, plan in zip(self._venues, self._plans, strict=True):
                         feeding.start_soon(feeds.run, self._count_listed, name=f"{plan.venue.name} feeds")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from market_data.application import metrics
+from market_data.application.changes import LiveChanges
 from market_data.application.measures import Labels, Sample
 from market_data.application.ports import Clock, Telemetry
 from market_data.domain.normalized import BookState, BookStatus, Reason
@@ -26,6 +27,8 @@ class StandingBook:
     exchange: str
     instrument: str
     """Its key, ``exchange:symbol``."""
+    wanted_at: float
+    """Since when it is followed, seconds of the monotonic clock."""
     since: float
     """When its status or reason was last told to be another, seconds of the monotonic clock."""
     status: BookStatus = BookStatus.SYNCING
@@ -78,6 +81,7 @@ class BookStandings:
     def __init__(self, clock: Clock, telemetry: Telemetry) -> None:
         self._clock = clock
         self._telemetry = telemetry
+        self.changes = LiveChanges(clock, telemetry)
         self._books: dict[str, StandingBook] = {}
 
     def want(self, exchange: str, symbols: Iterable[str]) -> None:
@@ -85,16 +89,23 @@ class BookStandings:
         now = self._clock.now().mono
         for symbol in symbols:
             key = f"{exchange}:{symbol}"
-            self._books.setdefault(key, StandingBook(exchange, key, now))
+            self._books.setdefault(key, StandingBook(exchange, key, now, now))
 
     def take(self, state: BookState) -> None:
         """Take note of what is published."""
         book = self._books[state.key]
         if state.status is not book.status or state.reason is not book.reason or book.status_since is None:
-            now, lost_at = self._clock.now().mono, book.lost_at
-            book.turn(state, now)
-            if state.is_live and lost_at is not None:
-                self._telemetry.observe(metrics.BOOK_RECOVERY, now - lost_at, exchange=state.exchange)
+            self._turn(book, state, self._clock.now().mono)
+
+    def _turn(self, book: StandingBook, state: BookState, now: float) -> None:
+        was_live, lost_at = book.is_live, book.lost_at
+        book.turn(state, now)
+        if was_live:
+            self.changes.lost(book.exchange, book.instrument, state.status, state.reason)
+        elif book.is_live and lost_at is not None:
+            self._telemetry.observe(metrics.BOOK_RECOVERY, now - lost_at, exchange=state.exchange)
+        if book.is_live and not was_live:
+            self.changes.back(book.exchange, book.instrument, now - (book.wanted_at if lost_at is None else lost_at))
 
     @property
     def books(self) -> Iterable[StandingBook]:

@@ -1,0 +1,81 @@
+"""What an operator is told when books stop being live, and when they are again: many of a kind in one line.
+
+That they are not is told within a second, and where it repeats the log sums it up. That they are again is told at once
+the first time, then of each exchange twice a minute at most, of all that are by then: what comes and goes all the time
+says no more than that.
+"""
+
+from math import inf
+
+import anyio
+import attrs
+
+from market_data.application.ports import Clock, Telemetry
+from market_data.domain.normalized import BookStatus, Reason
+
+__all__ = ["LiveChanges"]
+
+_LOOK_SECONDS = 1.0
+_PERIOD_SECONDS = 30.0
+_NAMED = 5
+"""Instruments that a line names."""
+
+
+@attrs.define(eq=False)
+class LiveChanges:
+    """Of all books that are followed; holds each once at most."""
+
+    _clock: Clock
+    _telemetry: Telemetry
+    _lost: dict[str, tuple[str, BookStatus, Reason | None]] = attrs.field(factory=dict)
+    """What is not told yet, by instrument: its exchange, and what it became."""
+    _back: dict[str, dict[str, float]] = attrs.field(factory=dict)
+    """Of each exchange what is live again and not told yet, and how many seconds it was not."""
+    _told_at: dict[str, float] = attrs.field(factory=dict)
+
+    def lost(self, exchange: str, instrument: str, status: BookStatus, reason: Reason | None) -> None:
+        """An instrument is not live any more."""
+        self._lost[instrument] = exchange, status, reason
+        self._back.get(exchange, {}).pop(instrument, None)
+
+    def back(self, exchange: str, instrument: str, seconds: float) -> None:
+        """An instrument is live, for the first time or again, after so many seconds."""
+        self._back.setdefault(exchange, {})[instrument] = seconds
+
+    async def run(self) -> None:
+        """Tell what there is, until cancelled."""
+        while True:
+            await anyio.sleep(_LOOK_SECONDS)
+            self._tell(self._clock.now().mono)
+
+    def _tell(self, now: float) -> None:
+        alike: dict[tuple[str, BookStatus, Reason | None], list[str]] = {}
+        for instrument, what in self._lost.items():
+            alike.setdefault(what, []).append(instrument)
+        self._lost.clear()
+        for (exchange, status, reason), instruments in alike.items():
+            self._telemetry.warn(
+                "books are not live",
+                exchange=exchange,
+                status=status,
+                reason=reason,
+                instruments=_named(instruments),
+                count=len(instruments),
+            )
+        for exchange, back in self._back.items():
+            if back and now - self._told_at.get(exchange, -inf) >= _PERIOD_SECONDS:
+                self._told_at[exchange] = now
+                longest = round(max(back.values()), 1)
+                self._telemetry.note(
+                    "books are live",
+                    exchange=exchange,
+                    instruments=_named(list(back)),
+                    count=len(back),
+                    after_seconds=longest,
+                )
+                back.clear()
+
+
+def _named(instruments: list[str]) -> str:
+    more = f" and {len(instruments) - _NAMED} more" if len(instruments) > _NAMED else ""
+    return ", ".join(instruments[:_NAMED]) + more
