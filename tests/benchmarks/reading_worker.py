@@ -161,7 +161,7 @@ class Silent:
 
     def note(self, *_: object, **__: object) -> None: ...
 
-    warn = count = note
+    warn = count = observe = watch = note
 
 
 class Display:

@@ -20,8 +20,8 @@ def test_two_shards_together_follow_every_instrument_once(world: Sandbox, topic:
         with running("consume", *world.options(topic), "--view", "json", folder=tmp_path) as consumer:
             consumer.wait_for(lambda: {_key(line) for line in consumer.out if '"live"' in line} == KEYS)
         assert (first.end().status, second.end().status) == (0, 0)
-    for producer in (first, second):
-        assert any("following a share of the instruments" in line for line in producer.err)
+    for producer, shard in ((first, "1/2"), (second, "2/2")):
+        assert any('"producing"' in line and f'"shard": "{shard}"' in line for line in producer.err)
     verified = run("verify", *world.options(topic), "--json", folder=tmp_path)
     assert verified.status == 0
     reports = [json.loads(line) for line in verified.out.splitlines()]

@@ -80,9 +80,9 @@ def produce(
         telemetry.warn(engine.advice)
     about = {
         "run": program.container.run(),
-        "shard": "1/1" if share is None else str(share),
         "engine": str(engine),
         **_about(program),
+        "shard": "1/1" if share is None else str(share),
     }
     ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
     telemetry.note("producing", **about, instruments=_named(ours), count=len(ours))
