@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from market_data.config import LoadedSettings, describe, load_settings, render
+from market_data.config import LoadedSettings, describe, differences, load_settings, render
 from market_data.config.layers import read_file
 
 SECRET = {
@@ -101,3 +101,27 @@ def test_rendering_is_read_by_our_own_reader(tmp_path: Path) -> None:
     file.write_text("\n".join(render(load_settings("test", environ={}))))
 
     assert read_file(file, "rendered.yaml").faults == ()
+
+
+def test_differences_name_what_changed_secrets_and_what_is_in_one_only_included(tmp_path: Path) -> None:
+    more = tmp_path / "more.yaml"
+    stanza = yaml.safe_load("\n".join(render(load_settings("local", environ={}, folder=tmp_path))))["venues"]["binance"]
+    more.write_text(yaml.safe_dump({"venues": {"mine": stanza}}))
+    before = load_settings("local", environ=SECRET, folder=tmp_path)
+    after = load_settings(
+        "local",
+        [more],
+        ["kafka.partitions=7"],
+        environ=SECRET | {"APP__KAFKA__SECURITY__PASSWORD": "hunter3"},
+        folder=tmp_path,
+    )
+
+    found = differences(before, after)
+
+    assert [path for path in found if not path.startswith("venues.mine.")] == [
+        "kafka.partitions",
+        "kafka.security.password",
+    ]
+    assert "venues.mine.dialect" in found
+    assert differences(after, after) == []
+    assert sorted(differences(after, before)) == sorted(found)

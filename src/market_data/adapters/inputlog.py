@@ -24,6 +24,7 @@ import msgspec
 from market_data.application.inputlog import CoreSetup, InputLog, InputRecorder, Logged, NoInputLog, digest
 from market_data.application.inputs import (
     Closed,
+    Dropped,
     Fetched,
     FetchFailed,
     Frames,
@@ -57,6 +58,7 @@ _KINDS: Mapping[str, type[Input]] = {
     "fetch_failed": FetchFailed,
     "ticked": Ticked,
     "stopped": Stopped,
+    "dropped": Dropped,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -264,14 +266,14 @@ def _fields_of(given: Input) -> dict[str, object]:
     match given:
         case Frames(frames):
             return {"frames": [_text_of(frame) for frame in frames]}
-        case Closed(reason, is_ours):
-            return {"reason": reason, "is_ours": is_ours}
-        case Unopened(reason):
-            return {"reason": reason}
+        case Closed() | Unopened():
+            return attrs.asdict(given)
         case Fetched(fetch, body):
             return {"fetch": attrs.asdict(fetch), "body": _text_of(body)}
         case FetchFailed(fetch, reason, retry_after):
             return {"fetch": attrs.asdict(fetch), "reason": reason, "retry_after_seconds": retry_after}
+        case Dropped(keys):
+            return {"keys": list(keys)}
         case Started() | Opened() | Ticked() | Stopped():
             return {}
 

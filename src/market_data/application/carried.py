@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from market_data.domain.effects import Effect, Isolate, Reconnect
 from market_data.domain.events import Change, Event, Snapshot
 from market_data.domain.normalized import BookStatus
 from market_data.domain.sync import BookSync
@@ -37,6 +38,17 @@ class CarriedBooks:
         if leaving.instrument.native not in self.by_native:
             self._departed.add(leaving.instrument.native)
         return leaving
+
+    def isolated_last(self, effects: Sequence[Effect]) -> list[Effect]:
+        """Let go, at last, of those that are rebuilt alone, unless a new connection is due anyway or costs nobody."""
+        leaving = [effect for effect in effects if isinstance(effect, Isolate)]
+        others: list[Effect] = [effect for effect in effects if not isinstance(effect, Isolate)]
+        if leaving and not any(isinstance(effect, Reconnect) for effect in others):
+            if any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self.syncs):
+                others += leaving
+            else:
+                others.append(Reconnect(leaving[0].reason))
+        return others
 
     def reopened(self) -> None:
         """On a new connection only what is left is asked for."""

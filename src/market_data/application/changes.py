@@ -42,6 +42,12 @@ class LiveChanges:
         """An instrument is live, for the first time or again, after so many seconds."""
         self._back.setdefault(exchange, {})[instrument] = seconds
 
+    def forget(self, instrument: str) -> None:
+        """An instrument is followed no more: that it is not live is no news."""
+        self._lost.pop(instrument, None)
+        for back in self._back.values():
+            back.pop(instrument, None)
+
     async def run(self) -> None:
         """Tell what there is, until cancelled."""
         while True:

@@ -13,6 +13,7 @@ from market_data.application.clocks import ClockWatch
 from market_data.application.hearing import Hearing
 from market_data.application.inputs import (
     Closed,
+    Dropped,
     Fetched,
     FetchFailed,
     Frames,
@@ -124,20 +125,14 @@ class FeedCore:
             case Fetched() | FetchFailed():
                 held = self._take(given, now)
                 return [*held, *self._drain(now)]
-            case Started():
-                for sync in self._syncs:
-                    sync.start(now)
             case Opened():
                 return self._open(now)
             case Closed():
                 self._close(given, now)
-            case Unopened():
-                for sync in self._syncs:
-                    sync.unopened(given.reason, now)
-            case Stopped():
-                self._session = None
-                for sync in self._syncs:
-                    sync.stopped(now)
+            case Dropped(keys):
+                return self._drop(keys, now)
+            case Started() | Stopped() | Unopened():
+                self._tell_all(given, now)
         return self._drain(now)
 
     def reading(self, frame: bytes) -> Iterator[None]:
@@ -168,6 +163,32 @@ class FeedCore:
             else:
                 sync.detached(now)
 
+    def _tell_all(self, given: Started | Stopped | Unopened, now: Moment) -> None:
+        if isinstance(given, Stopped):
+            self._session = None
+        for sync in self._syncs:
+            match given:
+                case Started():
+                    sync.start(now)
+                case Unopened(reason):
+                    sync.unopened(reason, now)
+                case Stopped():
+                    sync.stopped(now)
+
+    def _drop(self, keys: Sequence[str], now: Moment) -> list[Output]:
+        """Let go of what is not wanted any more; the venue is told where its connection goes on without."""
+        leaving = [sync for sync in self._syncs if sync.instrument.key in keys]
+        for sync in leaving:
+            sync.stopped(now)
+            self._effects.append(Isolate(sync.instrument, Reason.SHUTDOWN))
+        outputs = self._drain(now)
+        natives = [
+            each for each in {sync.instrument.native: None for sync in leaving} if self._books.have_left((each,))
+        ]
+        if self._session is not None and natives and self._syncs:
+            outputs.append(self._outgoing.leave(self._session, natives, now))
+        return outputs
+
     def _tick(self, now: Moment) -> list[Output]:
         self._clocks.watch_skew(now)
         if self._session is not None and self._hearing.is_silent(now, self._outgoing.renewed_at):
@@ -183,24 +204,11 @@ class FeedCore:
                 sync.beat(now)
             else:
                 sync.tick(now)
-        self._isolate()
+        self._effects[:] = self._books.isolated_last(self._effects)
         if self._session is not None and all(sync.is_refused for sync in self._syncs):
             self._effects.append(Reconnect(Reason.REJECTED))
         outputs = self._drain(now)
         return outputs if self._session is None else [*outputs, *self._outgoing.ping(self._session, now)]
-
-    def _isolate(self) -> None:
-        """Let go, at last, of those that are rebuilt alone, unless a new connection is due anyway or costs nobody."""
-        leaving = [effect for effect in self._effects if isinstance(effect, Isolate)]
-        if not leaving:
-            return
-        effects: list[Effect] = [effect for effect in self._effects if not isinstance(effect, Isolate)]
-        if not any(isinstance(effect, Reconnect) for effect in effects):
-            if any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self._syncs):
-                effects += leaving
-            else:
-                effects.append(Reconnect(leaving[0].reason))
-        self._effects[:] = effects
 
     def _watch_leaps(self, now: Moment, *, is_open: bool) -> None:
         """Take nothing for live that may have waited while the clocks leapt."""

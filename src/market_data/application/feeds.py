@@ -5,7 +5,7 @@ batch of frames, so neither a slow broker nor a slow REST answer can stall a rea
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from random import Random
 from typing import TypeVar
@@ -20,6 +20,7 @@ from market_data.application.core import FeedCore
 from market_data.application.inputlog import NO_INPUT_LOG, InputRecorder
 from market_data.application.inputs import (
     Closed,
+    Dropped,
     Fetched,
     FetchFailed,
     Frames,
@@ -38,6 +39,7 @@ from market_data.application.ports import Clock, Connection, Network, Received, 
 from market_data.application.progress import FrameProgress
 from market_data.domain.effects import Fetch, Reconnect, Tell
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
+from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, Reason
 from market_data.domain.tally import VenueTally
@@ -140,6 +142,21 @@ class Feed:
     def stop(self) -> None:
         """Say that the program stops: the last record of each instrument."""
         self.give(Stopped(), self._clock.now())
+
+    @property
+    def instruments(self) -> Sequence[Instrument]:
+        """What it follows now."""
+        return self._core.instruments
+
+    def drop(self, keys: Sequence[str]) -> None:
+        """Follow these of its own no more; once there is nothing left to follow, ``run`` ends."""
+        ours = [each.key for each in self._core.instruments if each.key in keys]
+        if ours:
+            self.give(Dropped(ours), self._clock.now())
+        if not self._core.instruments:
+            self.stop()
+            if self._tasks is not None:
+                self._tasks.cancel_scope.cancel()
 
     def give(self, given: Input, moment: Moment) -> None:
         """Hand one input to the core and carry its effects out."""

@@ -11,6 +11,7 @@ from market_data.domain.sync import Standing
 
 __all__ = [
     "Closed",
+    "Dropped",
     "FetchFailed",
     "Fetched",
     "Frames",
@@ -86,7 +87,14 @@ class Stopped:
     """The program stops: every instrument gets its last record."""
 
 
-Input = Started | Opened | Frames | Closed | Unopened | Fetched | FetchFailed | Ticked | Stopped
+@attrs.frozen
+class Dropped:
+    """These instruments are not wanted any more: each gets its last record, and is spoken of no more."""
+
+    keys: Sequence[str]
+
+
+Input = Started | Opened | Frames | Closed | Unopened | Fetched | FetchFailed | Ticked | Stopped | Dropped
 
 
 @attrs.frozen
@@ -99,7 +107,7 @@ class Send:
 @attrs.frozen
 class HandOver:
     """The core that gives this speaks for the instrument no more: one with a connection for it alone goes on with its
-    records.
+    records, or, where it was dropped, whoever speaks for it when it is wanted again.
     """
 
     instrument: Instrument

@@ -68,6 +68,13 @@ class Outgoing:
         """Have a stream sent anew as soon as it can be."""
         (self._to_check if even_if_live else self._to_renew)[native] = None
 
+    def leave(self, session: VenueSession, natives: Sequence[str], now: Moment) -> Send:
+        """Ask the venue to send these streams no more."""
+        for native in natives:
+            self._to_renew.pop(native, None)
+            self._to_check.pop(native, None)
+        return self._request(session.leaving(natives), now)
+
     def heard(self) -> None:
         """Something came: whatever was owed, the connection is not silent."""
         self.renewed_at = inf

@@ -4,11 +4,12 @@ The last thing of a run is said in order: feeds stop, every instrument gets its 
 ``shutdown``), and what waits is delivered for as long as ``shutdown_timeout_seconds`` allows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import anyio
 import attrs
+from anyio.abc import TaskGroup
 
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import NO_INPUT_LOG, InputLog
@@ -58,14 +59,16 @@ class Producer:
         self._settings = settings
         self._input_log = input_log
         self._random = Random()
-        self._unanswered = len(plans)
+        self._unanswered = 0
         """Venues that have not told yet what they list."""
         self._listed = 0
+        self._venues: dict[str, VenueFeeds] = {}
+        self._begin: Callable[[VenuePlan, Callable[[int], None]], None] | None = None
+        """Begins to follow a venue; only while venues are followed."""
         self._delivered = anyio.Event()
         self._handing = 0
         self._in_flight = 0
         self._publication: Publication | None = None
-        self._venues: list[VenueFeeds] = []
         self.standings = BookStandings(clock, telemetry)
         for plan in plans:
             self.standings.want(plan.venue.name, plan.symbols)
@@ -89,13 +92,12 @@ class Producer:
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
                     feeding.start_soon(self.standings.changes.run, name="changes")
-                    self._venues = [self._make_feeds(plan, network) for plan in self._plans]
-                    for feeds, plan in zip(self._venues, self._plans, strict=True):
-                        feeding.start_soon(feeds.run, self._count_listed, name=f"{plan.venue.name} feeds")
+                    self._follow_by(network, feeding)
                     await stop.wait()
+                    self._begin = None
                     feeding.cancel_scope.cancel()
                 self._telemetry.note("stopping", waiting=len(self._outbox), in_flight=publication.undelivered)
-                for feeds in self._venues:
+                for feeds in self._venues.values():
                     feeds.stop()
                 self._outbox.close()
                 with anyio.move_on_after(self._settings.shutdown_timeout_seconds):
@@ -112,11 +114,39 @@ class Producer:
     @property
     def ticked_at(self) -> float | None:
         """When all that watch the time for their books last did, seconds of the monotonic clock; None before any do."""
-        return min((feeds.ticked_at for feeds in self._venues), default=None)
+        return min((feeds.ticked_at for feeds in self._venues.values()), default=None)
 
     def _publish(self, state: BookState) -> None:
         self.standings.take(state)
         self._outbox.put(state)
+
+    def follow(self, plans: Sequence[VenuePlan]) -> None:
+        """Follow these instruments from now on and no others, without a gap for those that are followed already. Of a
+        venue that was planned before, its instruments count and nothing else of the plan.
+        """
+        symbols = {plan.venue.name: plan.symbols for plan in plans}
+        for name, wanted in symbols.items():
+            self.standings.want(name, wanted)
+        self._plans = plans
+        if self._begin is not None:
+            for name, feeds in self._venues.items():
+                feeds.want(symbols.get(name, ()))
+        self.standings.keep({f"{name}:{symbol}" for name, wanted in symbols.items() for symbol in wanted})
+        if self._begin is None:
+            return
+        for plan in plans:
+            if plan.venue.name not in self._venues:
+                self._begin(plan, _count_nothing)
+
+    def _follow_by(self, network: Network, feeding: TaskGroup) -> None:
+        def begin(plan: VenuePlan, count_listed: Callable[[int], None]) -> None:
+            feeds = self._venues[plan.venue.name] = self._make_feeds(plan, network)
+            feeding.start_soon(feeds.run, count_listed, name=f"{plan.venue.name} feeds")
+
+        self._begin = begin
+        self._unanswered = len(self._plans)
+        for plan in self._plans:
+            begin(plan, self._count_listed)
 
     async def _deliver(self, publication: Publication) -> None:
         while books := await self._outbox.take(_BATCH, publication.admission, publication.linger):
@@ -159,3 +189,7 @@ class Producer:
         self._listed += listed
         if self._unanswered == 0 and self._listed == 0:
             raise UsageError("no venue lists any of the instruments asked for; see venues.*.instruments")
+
+
+def _count_nothing(_listed: int) -> None:
+    """What joins a run may be unknown to its venue: that is told, and ends nothing."""

@@ -4,7 +4,7 @@ Every state that is published passes here: a book is what its readers are told o
 it. A state of the same status and reason as the last costs a look.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import attrs
 
@@ -90,6 +90,12 @@ class BookStandings:
         for symbol in symbols:
             key = f"{exchange}:{symbol}"
             self._books.setdefault(key, StandingBook(exchange, key, now, now))
+
+    def keep(self, keys: Container[str]) -> None:
+        """Expect no others than these."""
+        for key in [each for each in self._books if each not in keys]:
+            del self._books[key]
+            self.changes.forget(key)
 
     def take(self, state: BookState) -> None:
         """Take note of what is published."""

@@ -12,6 +12,7 @@
    behaved for long costs one connection, and moving it back would cost its readers an epoch.
 6. After ``listings_refresh_seconds`` the venue is asked again, about these instruments alone; on with 3. What it no
    longer lists or trades is told; its feed goes on and says of the book what it sees.
+7. What is wanted may change: what is not wanted any more gets its last record, what is new is asked about at once.
 """
 
 import math
@@ -27,17 +28,18 @@ from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.feeds import Feed, ReconnectSettings
 from market_data.application.inputlog import CoreSetup, InputLog, make_core
-from market_data.application.inputs import HandOver, Started, Stopped, Ticked, Unopened
+from market_data.application.inputs import Dropped, HandOver, Started, Stopped, Ticked, Unopened
+from market_data.application.listed import ListedStates
 from market_data.application.listing import VenueListings
 from market_data.application.measures import Sample
 from market_data.application.ports import Clock, Network, Telemetry, Venue
 from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.continuity import Quietness
 from market_data.domain.effects import Purpose
-from market_data.domain.errors import MalformedFrame, RequestFailed, UnknownInstrument
-from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings, nearest_symbols
-from market_data.domain.normalized import BookState, Reason
-from market_data.domain.sync import SyncSettings
+from market_data.domain.errors import MalformedFrame, RequestFailed
+from market_data.domain.instrument import Catalogue, Instrument, Listing, index_listings
+from market_data.domain.normalized import BookState, BookStatus, Reason
+from market_data.domain.sync import Standing, SyncSettings
 from market_data.domain.tally import VenueTally
 from market_data.domain.waits import Backoff
 
@@ -49,10 +51,6 @@ _BEAT_SECONDS = 0.1
 _LISTING_SECONDS = 0.5
 """A venue that has not told by then what it lists is spoken of by the stand-in."""
 _SEED_BITS = 32
-_TOLD_ALONE = 5
-"""So many instruments that are not listed are told with what may have been meant; the others by their names."""
-_NAMED = 10
-_TRADED = "instruments are traded now"
 _REFUSED_HERE = (403, 451)
 _NOT_TOLD = "not told"
 
@@ -114,9 +112,12 @@ class VenueFeeds:
         """By the symbol it was asked for by, as of the last answer."""
         self._tally = VenueTally()
         self._beaten_at = clock.now().mono
-        self._states: dict[str, str] = {}
-        """The venue's word for each instrument, as it was told; empty where it is not listed."""
+        self._states = ListedStates(venue.name, telemetry, plan.listings_refresh_seconds)
         self._unreadable = 0
+        self._former: dict[str, Standing] = {}
+        """What was said at last of instruments that are not wanted any more, by key."""
+        self._waiting = anyio.CancelScope()
+        """Until the next question, its answer included."""
 
     async def run(self, count_listed: Callable[[int], None]) -> None:
         """Follow until cancelled; ``count_listed`` is told once how many of the instruments the venue lists at all."""
@@ -125,9 +126,34 @@ class VenueFeeds:
             tasks.start_soon(self._beat, name=f"{self._venue.name} heartbeats of the stand-in")
             self._take(await self._ask(self._listings.ask_all), tasks)
             count_listed(len(self._listed))
+            pause = self._plan.listings_refresh_seconds
             while True:
-                await anyio.sleep(self._plan.listings_refresh_seconds)
-                self._take(await self._ask(self._ask_again), tasks)
+                with anyio.CancelScope() as self._waiting:
+                    await anyio.sleep(pause)
+                    if self._plan.symbols:
+                        self._take(await self._ask(self._ask_again), tasks)
+                pause = 0.0 if self._waiting.cancelled_caught else self._plan.listings_refresh_seconds
+
+    def want(self, symbols: Sequence[str]) -> None:
+        """Follow these from now on and no others; what is followed already goes on as if nothing had happened."""
+        kept = frozenset(symbols)
+        dropped = [f"{self._venue.name}:{each}" for each in self._plan.symbols if each not in kept]
+        for feed in self._feeds:
+            feed.drop(dropped)
+        self._feeds = [feed for feed in self._feeds if feed.instruments]
+        self._give(Dropped(dropped))
+        self._plan = attrs.evolve(self._plan, symbols=tuple(symbols))
+        self._states.keep(kept)
+        self._listed = {symbol: listing for symbol, listing in self._listed.items() if symbol in kept}
+        self._sync = self._spread_probes()
+        followed = {each.symbol for feed in self._feeds for each in feed.instruments}
+        before = self._stand_in
+        self._stand_in = self._speak_for([symbol for symbol in symbols if symbol not in followed])
+        self._stand_in.succeed(before)
+        again = [each.key for each in self._stand_in.instruments if each.key in self._former]
+        self._stand_in.resume(map(self._former.pop, again))
+        self._give(Started())
+        self._waiting.cancel()
 
     def stop(self) -> None:
         """Say that the program stops: the last record of each instrument."""
@@ -184,7 +210,7 @@ class VenueFeeds:
                     and error.status in _REFUSED_HERE
                 ):
                     return self._assumed()
-                if not self._states:
+                if not self._states.were_told:
                     self._say(Unopened(error.reason))
                 await anyio.sleep(max(backoff.advance(), retry_after or 0.0))
 
@@ -202,7 +228,7 @@ class VenueFeeds:
                 self._listed.get(symbol)
                 or Listing(Instrument(name, symbol, native_of(symbol)), is_tradable=True, state=_NOT_TOLD)
                 for symbol in self._plan.symbols
-                if self._states.get(symbol) != ""  # that was said not to be listed
+                if not self._states.is_unlisted(symbol)
             )
         )
 
@@ -220,35 +246,12 @@ class VenueFeeds:
             )
         index = index_listings(catalogue)
         self._listed = {symbol: index[symbol] for symbol in self._plan.symbols if symbol in index}
-        self._tell_states(index)
+        self._states.tell(self._plan.symbols, self._listed, index)
         awaited = [instrument.symbol for instrument in self._stand_in.instruments]
         joining = [symbol for symbol in awaited if symbol in self._listed and self._listed[symbol].has_book]
         if joining:
             self._join(joining, tasks)
         self._say(Unopened(Reason.REJECTED))
-
-    def _tell_states(self, index: Mapping[str, Listing]) -> None:
-        """Tell what is not as it should be, and each change; many of a kind are one line."""
-        alike: dict[tuple[str, str], list[str]] = {}
-        unlisted: list[str] = []
-        for symbol in self._plan.symbols:
-            listing = self._listed.get(symbol)
-            state = "" if listing is None else listing.state
-            before, self._states[symbol] = self._states.get(symbol), state
-            if state == before or (before is None and listing is not None and listing.is_tradable):
-                continue
-            if listing is None and before is None and len(unlisted) < _TOLD_ALONE:
-                unlisted.append(symbol)
-            else:
-                alike.setdefault((_meaning(listing, before), state), []).append(symbol)
-        exchange, again = self._venue.name, self._plan.listings_refresh_seconds
-        for symbol in unlisted:
-            unknown = UnknownInstrument(exchange, symbol, nearest=nearest_symbols(symbol, index))
-            self._telemetry.warn(str(unknown), asked_again_after_seconds=again)
-        for (meaning, state), symbols in alike.items():
-            tell = self._telemetry.note if meaning is _TRADED else self._telemetry.warn
-            names = ", ".join(symbols[:_NAMED]) + (", ..." if len(symbols) > _NAMED else "")
-            tell(meaning, exchange=exchange, instruments=names, count=len(symbols), state=state or "not listed")
 
     # following
 
@@ -283,7 +286,12 @@ class VenueFeeds:
         )
 
     def _isolate(self, handed: HandOver, setup: CoreSetup, tasks: TaskGroup) -> None:
-        """Follow a book alone that shared a connection made by ``setup``, from where its records stand."""
+        """Follow a book alone that shared a connection made by ``setup``, from where its records stand; one that is not
+        wanted any more, not at all.
+        """
+        if handed.standing.reason is Reason.SHUTDOWN:
+            self._remember(handed)
+            return
         seed = self._random.getrandbits(_SEED_BITS)
         alone = attrs.evolve(setup, instruments=(handed.instrument,), standings=(handed.standing,), seed=seed)
         self._follow(alone, tasks)
@@ -316,7 +324,7 @@ class VenueFeeds:
         Where their streams are asked for anew instead, that costs no such budget, and each connection sees to its pace.
         """
         venue, sync, symbols = self._venue, self._plan.sync, self._plan.symbols
-        if venue.continuity.quietness is Quietness.RENEWED:
+        if venue.continuity.quietness is Quietness.RENEWED or not symbols:
             return sync
         instrument = Instrument(venue.name, symbols[0], venue.native_of(symbols[0]))
         weight = venue.book_request(instrument, sync.depth).weight
@@ -350,15 +358,14 @@ class VenueFeeds:
         self._give(Started())
         self._give(given)
 
-    def _give(self, given: Started | Stopped | Ticked | Unopened) -> None:
+    def _give(self, given: Dropped | Started | Stopped | Ticked | Unopened) -> None:
         for output in self._stand_in.handle(given, self._clock.now()):
             if isinstance(output, BookState):
                 self._publish(output)
+            elif isinstance(output, HandOver):
+                self._remember(output)
 
-
-def _meaning(listing: Listing | None, before: str | None) -> str:
-    if listing is None:
-        return "instruments are not listed" if before is None else "instruments are not listed any more"
-    if listing.is_tradable:
-        return _TRADED
-    return "instruments have no book now" if not listing.has_book else "instruments are not traded now, only followed"
+    def _remember(self, dropped: HandOver) -> None:
+        """Keep what the records of an instrument go on from if it is wanted again: then it has no connection yet."""
+        standing = attrs.evolve(dropped.standing, status=BookStatus.SYNCING, reason=Reason.CONNECTION, status_since=0)
+        self._former[standing.key] = standing

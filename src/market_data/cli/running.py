@@ -20,6 +20,7 @@ __all__ = ["advice_on", "end_on_signals", "run", "run_briefly"]
 T = TypeVar("T")
 
 _SECOND_SIGNAL_SECONDS = 1.0
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 _NO_ROOM = "could not write: {}, make room and start again"
 _NO_HANDLES = "{}: raise the limit (ulimit -n) and start again"
 _ADVICE = {
@@ -29,10 +30,16 @@ _ADVICE = {
 """What the machine lacks, and what to do about it."""
 
 
-def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput, loop: Loop) -> T:
+def run(
+    job: Callable[[anyio.Event], Awaitable[T]],
+    log: LogOutput,
+    loop: Loop,
+    reload: Callable[[], None] | None = None,
+) -> T:
     """Run until it is done or a signal asks it to stop; a second signal, a moment later, ends it at once.
 
     One Ctrl-C may reach a process twice, by its terminal and by a wrapper that passes it on: that is one wish, not two.
+    ``reload`` is what SIGHUP asks a program for that no terminal has a hold of: there it does not mean the end.
 
     Raises:
         AppError: what went wrong, where a person can do something about it.
@@ -40,6 +47,7 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput, loop: Loop) 
         OSError: the machine lacks something, see ``advice_on``.
     """
     results: list[T] = []
+    has_terminal = _has_terminal()
 
     async def main() -> None:
         stop = anyio.Event()
@@ -49,8 +57,10 @@ def run(job: Callable[[anyio.Event], Awaitable[T]], log: LogOutput, loop: Loop) 
                 with anyio.open_signal_receiver(*_stopping_signals()) as signals:
                     task_status.started()
                     stopped_at = math.inf
-                    async for _ in signals:
-                        if not stop.is_set():
+                    async for number in signals:
+                        if number == _HANGUP and reload is not None and not has_terminal:
+                            reload()
+                        elif not stop.is_set():
                             stopped_at = anyio.current_time()
                             stop.set()
                         elif anyio.current_time() - stopped_at > _SECOND_SIGNAL_SECONDS:
@@ -118,9 +128,18 @@ def _end(*_: object) -> None:
 def _stopping_signals() -> list[signal.Signals]:
     """Ctrl-C, SIGTERM, and the closing of the terminal, unless nohup has said not to mind that one."""
     signals = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signals.append(signal.SIGHUP)
+    if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+        signals.append(_HANGUP)
     return signals
+
+
+def _has_terminal() -> bool:
+    """Tell whether there is a terminal whose closing is a wish for the end, whatever became of our streams."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | getattr(os, "O_NOCTTY", 0)))
+    except OSError:
+        return False
+    return True
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

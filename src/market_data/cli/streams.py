@@ -21,10 +21,12 @@ from market_data.cli.options import (
     with_settings,
     with_view,
 )
+from market_data.cli.reloading import Reloading
 from market_data.cli.running import run
 from market_data.config import load_settings
 from market_data.domain.errors import AppError
 from market_data.factories.monitoring import make_consume_monitored, make_produce_monitored
+from market_data.factories.venues import make_plans
 
 __all__ = ["consume", "produce"]
 
@@ -65,6 +67,9 @@ def produce(
 ) -> None:
     """Follow the venues and publish their books until Ctrl-C.
 
+    SIGHUP, where no terminal has a hold of it, makes it read the settings again: instruments that were added or removed
+    follow without a gap for the others; whatever else has changed is named, and waits for the next start.
+
     With --shard, several producers share the instruments: which of them follows one is decided by a hash of its key
     (exchange:symbol), so that each falls to exactly one, and adding one moves no other.
     """
@@ -89,7 +94,14 @@ def produce(
     _tell_info(telemetry, program="produce", **about)
     measures, clock = program.container.measures(), program.container.clock()
     monitored = make_produce_monitored(settings, producer, measures, clock, telemetry)
-    undelivered = run(lambda stop: monitored.run(producer.run, stop), program.log, program.loop)
+    reloading = Reloading(
+        program.loaded,
+        lambda: load_settings(env, config_files, overrides),
+        lambda settings: make_plans(settings, share, engine),
+        producer.follow,
+        telemetry,
+    )
+    undelivered = run(lambda stop: monitored.run(producer.run, stop), program.log, program.loop, reloading.reload)
     if undelivered:
         seconds = settings.shutdown_timeout_seconds
         raise AppError(f"{undelivered} records could not be delivered within {seconds:g} s (shutdown_timeout_seconds)")

@@ -4,7 +4,7 @@
 `sources` read, `structure` builds and checks, `load` knows the order, `describe` writes it all down for a person.
 """
 
-from market_data.config.describe import Described, describe, render
+from market_data.config.describe import Described, describe, differences, render
 from market_data.config.faults import Fault, Origin, SettingsError
 from market_data.config.kinds import Secret
 from market_data.config.load import LoadedSettings, load_defaults, load_settings
@@ -61,6 +61,7 @@ __all__ = [
     "VenueSettings",
     "ViewSettings",
     "describe",
+    "differences",
     "load_defaults",
     "load_settings",
     "render",

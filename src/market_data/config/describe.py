@@ -10,7 +10,7 @@ from market_data.config.kinds import MASK, Secret
 from market_data.config.load import LoadedSettings
 from market_data.config.schema import value_at, walk
 
-__all__ = ["Described", "describe", "render"]
+__all__ = ["Described", "describe", "differences", "render"]
 
 _INDENT = "  "
 _MAX_COLUMN = 72
@@ -34,6 +34,19 @@ def describe(loaded: LoadedSettings) -> list[Described]:
         for path, entry in walk(loaded.settings)
         if not entry.is_section
     ]
+
+
+def differences(before: LoadedSettings, after: LoadedSettings) -> list[str]:
+    """Name the settings, by their dotted paths, that have other values, or are there in one only; secrets as well."""
+    then, now = (
+        {
+            ".".join(path): value_at(loaded.settings, path)
+            for path, entry in walk(loaded.settings)
+            if not entry.is_section
+        }
+        for loaded in (before, after)
+    )
+    return [path for path in {**then, **now} if path not in then or path not in now or then[path] != now[path]]
 
 
 def render(loaded: LoadedSettings) -> list[str]:

@@ -17,6 +17,7 @@ from market_data.adapters.venues import DIALECTS
 from market_data.application.core import FeedCore
 from market_data.application.inputs import (
     Closed,
+    Dropped,
     Fetched,
     FetchFailed,
     Frames,
@@ -99,8 +100,8 @@ class Stage:
                 return [Closed(Reason.CONNECTION, is_ours=True), Opened()]
             case Tell(message):
                 self.told.append(message)
-            case HandOver():
-                pytest.fail("a book was handed over")
+            case HandOver(standing=standing):
+                assert standing.reason is Reason.SHUTDOWN, "a book was handed over"
         return ()
 
     def move(self, at: int, times: int = 1) -> None:
@@ -201,6 +202,26 @@ def test_one_lost_frame_is_one_gap_of_those_whose_it_may_be_and_is_healed(voice:
     else:
         assert f"gap {reason}" in stage.statuses(1)
         assert len(stage.reconnects) == 1
+
+
+@every_venue
+def test_an_instrument_that_is_dropped_gets_its_last_record_and_costs_the_other_nothing(voice: type[Voice]) -> None:
+    stage = live(voice)
+    sent = len(stage.sent)
+    stage.give(Dropped([stage.last[0].key]))
+    asked = stage.sent[sent:]
+    assert len(asked) == 1
+    assert stage.natives[0].lower() in asked[0].lower()
+    assert "unsubscribe" in asked[0].lower()
+    assert stage.statuses(0) == ["syncing", "live", "disconnected shutdown"]
+    said = len([state for state in stage.states if state.key == stage.last[0].key])
+    for step in range(50):  # its frames go on to come until the venue has heard us
+        stage.move(step % 2)
+        assert stage.is_true(1)
+    assert said == len([state for state in stage.states if state.key == stage.last[0].key])
+    assert stage.statuses(1) == ["syncing", "live"]
+    assert stage.reconnects == []
+    assert stage.told == []
 
 
 @every_venue

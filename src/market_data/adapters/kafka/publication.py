@@ -30,6 +30,8 @@ __all__ = ["KafkaPublication"]
 _STALL_SECONDS = 5.0
 _WATCHES_A_STALL = 10
 _RETRY_SECONDS = 0.1
+_FIRST_TIME_MS = 946_684_800_000
+"""The year 2000: a broker that gives an earlier time has no clock to compare, as librdkafka's for tests."""
 _HELD_SECONDS = 1.0
 """A request that takes longer than this holds up its own partitions only."""
 
@@ -268,7 +270,7 @@ class KafkaPublication(Publication):
         self._acknowledged += len(lane.in_flight)
         lane.in_flight = []
         lane.moved = anyio.current_time()
-        if offset >= 0 and answer.timestamp > 0:
+        if offset >= 0 and answer.timestamp >= _FIRST_TIME_MS:
             self._clocks.compare(leader, sent, self._clock.now(), answer.timestamp)
         return True
 

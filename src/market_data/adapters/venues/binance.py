@@ -142,6 +142,9 @@ class BinanceSession(VenueSession):
     def renewing(self, natives: Sequence[str]) -> Sequence[str]:
         return [self._request(method, batch) for batch in _batches(natives) for method in ("UNSUBSCRIBE", "SUBSCRIBE")]
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        return [self._request("UNSUBSCRIBE", batch) for batch in _batches(natives)]
+
     def _request(self, method: str, natives: Sequence[str]) -> str:
         number = self._next_id
         self._next_id += 1

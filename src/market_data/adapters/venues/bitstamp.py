@@ -109,6 +109,9 @@ class BitstampSession(VenueSession):
     def renewing(self, natives: Sequence[str]) -> Sequence[str]:
         return [_request(verb, native) for native in natives for verb in ("unsubscribe", "subscribe")]
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        return [_request("unsubscribe", native) for native in natives]
+
     def ping(self) -> Sequence[str]:
         return (_PING,)
 

@@ -151,6 +151,9 @@ class BybitSession(VenueSession):
         batches = self._batches(natives)
         return [self._request(verb, batch) for batch in batches for verb in ("unsubscribe", "subscribe")]
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        return [self._request("unsubscribe", batch) for batch in self._batches(natives)]
+
     def ping(self) -> Sequence[str]:
         return ('{"op":"ping"}',)
 

@@ -161,6 +161,9 @@ class CoinbaseSession(VenueSession):
         """For instruments that were left out; of one that was not, a second snapshot is not to be had."""
         return [_subscribe(natives)]
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        return [json.dumps({"type": "unsubscribe", "product_ids": natives, "channel": "level2"})]
+
     def read(self, frame: bytes) -> Sequence[Event]:
         outer = decode(_frame, frame)
         if outer.type and bytes(outer.type) == _ERROR:

@@ -205,6 +205,9 @@ class KrakenSession(VenueSession):
         """Of who is subscribed already, no second subscription is taken."""
         return [self._request(method, batch) for batch in _batches(natives) for method in ("unsubscribe", "subscribe")]
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        return [self._request("unsubscribe", batch) for batch in _batches(natives)]
+
     def _request(self, method: str, natives: Sequence[str]) -> str:
         number = self._next_id
         self._next_id += 1

@@ -164,6 +164,9 @@ class OKXSession(VenueSession):
     def renewing(self, natives: Sequence[str]) -> Sequence[str]:
         return [self._request(verb, batch) for batch in _batches(natives) for verb in ("unsubscribe", "subscribe")]
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        return [self._request("unsubscribe", batch) for batch in _batches(natives)]
+
     def ping(self) -> Sequence[str]:
         return ("ping",)
 

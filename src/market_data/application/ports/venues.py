@@ -43,6 +43,11 @@ class VenueSession(Protocol):
         raise NotImplementedError
 
     @abstractmethod
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:
+        """Give the messages that end the streams of these instruments; the others go on."""
+        raise NotImplementedError
+
+    @abstractmethod
     def read(self, frame: bytes) -> Sequence[Event]:
         """Say what one text frame means, in the frame's order; what is unknown but legal means nothing.
 
