@@ -79,8 +79,11 @@ def test_what_cannot_be_used_changes_nothing_and_is_one_line(world: Sandbox, top
     file = tmp_path / "wanted.yaml"
     want(file, binance=["BTC-USDT"], coinbase=[])
     options = (*world.options(topic), "--config", str(file))
-    with running("produce", *options, folder=tmp_path, start_new_session=True) as producer:
-        producer.wait_for_err('"connected"')
+    with (
+        running("consume", *options, "--view", "json", folder=tmp_path) as consumer,
+        running("produce", *options, folder=tmp_path, start_new_session=True) as producer,
+    ):
+        consumer.wait_for(lambda: live(consumer.out) == {"binance:BTC-USDT"})
         file.write_text("venues: [what is this")
         producer.process.send_signal(signal.SIGHUP)
         producer.wait_for_err("going on with those of before")
@@ -95,6 +98,7 @@ def test_what_cannot_be_used_changes_nothing_and_is_one_line(world: Sandbox, top
         producer.wait_for_err(
             "settings have changed that need a restart", '"kafka.max_batch_bytes"', "lists no NONE-USD"
         )
+        consumer.wait_for(lambda: live(consumer.out) == {"binance:BTC-USDT", "binance:ETH-USDT"})
         ended = producer.end(signal.SIGTERM)
     assert ended.status == 0
     assert "Traceback" not in ended.err
