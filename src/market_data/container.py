@@ -5,6 +5,7 @@ application, inside its own scopes. Providers are the typed functions of ``facto
 to whom, and one test builds every provider for every settings file.
 """
 
+import os
 from pathlib import Path
 
 from dependency_injector import containers, providers
@@ -13,6 +14,7 @@ from market_data.adapters.clock import SystemClock
 from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.screen import TableDisplay
+from market_data.adapters.supervisor import make_supervisor
 from market_data.adapters.telemetry.logs import LogTelemetry
 from market_data.application.measures import Measures
 from market_data.application.shard import Shard
@@ -39,6 +41,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     measures = providers.Singleton(Measures)
     telemetry = providers.Singleton(LogTelemetry, measures)
+    supervisor = providers.Singleton(make_supervisor, providers.Object(os.environ))
     run = providers.Singleton(make_run, clock)
 
     engine = providers.Singleton(make_engine, settings)
@@ -51,7 +54,7 @@ class Container(containers.DeclarativeContainer):
     outbox = providers.Singleton(make_outbox, settings, run)
     input_log = providers.Singleton(make_input_log, settings, input_log_folder, run, telemetry)
     producer = providers.Factory(
-        make_producer, settings, plans, transport, publisher, outbox, clock, telemetry, input_log
+        make_producer, settings, plans, transport, publisher, outbox, clock, telemetry, supervisor, input_log
     )
 
     board = providers.Singleton(MessageBoard)

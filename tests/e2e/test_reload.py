@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -111,6 +112,30 @@ def test_what_cannot_be_used_changes_nothing_and_is_one_line(world: Sandbox, top
     reports = {each["instrument"]: each for each in map(json.loads, verified.out.splitlines())}
     assert reports["binance:BTC-USDT"]["epochs"] == 1
     assert {"binance:ETH-USDT", "coinbase:NONE-USD"} <= reports.keys()
+
+
+def test_systemd_is_told_each_stage(world: Sandbox, topic: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.settimeout(30)
+        heard.bind(str(tmp_path / "notify"))
+        environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+        arguments = ("produce", *world.options(topic))
+        with running(*arguments, folder=tmp_path, environ=environ, start_new_session=True) as producer:
+            assert _heard_until(heard, "READY=1") <= {"WATCHDOG=1", "READY=1"}
+            assert "WATCHDOG=1" in _heard_until(heard, "WATCHDOG=1")
+            producer.process.send_signal(signal.SIGHUP)
+            assert "RELOADING=1" in _heard_until(heard, "READY=1")
+            producer.process.send_signal(signal.SIGTERM)
+            assert "READY=1" not in _heard_until(heard, "STOPPING=1")
+            assert producer.end(None).status == 0
+
+
+def _heard_until(heard: socket.socket, last: str) -> set[str]:
+    """Collect the first lines of messages up to one."""
+    lines: set[str] = set()
+    while last not in lines:
+        lines.add(heard.recv(256).decode().partition("\n")[0])
+    return lines
 
 
 def test_a_hangup_of_its_terminal_ends_it(world: Sandbox, topic: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.support.venues import (
 )
 from tests.support.virtual import LoopClock
 
+from market_data.adapters.supervisor import Unsupervised
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.outbox import Outbox, OutboxPolicy
 from market_data.application.ports import Request
@@ -91,6 +92,7 @@ class Bench:
             self.outbox,
             self.clock,
             self.telemetry,
+            Unsupervised(),
             ProduceSettings(
                 reconnect=ReconnectSettings(
                     initial_backoff_seconds=0.5, max_backoff_seconds=8.0, backoff_multiplier=2.0, jitter=0.0

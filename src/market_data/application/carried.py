@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from market_data.application.inputs import Started, Stopped, Unopened
 from market_data.domain.effects import Effect, Isolate, Reconnect
 from market_data.domain.events import Change, Event, Snapshot
+from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
 from market_data.domain.sync import BookSync
 
@@ -49,6 +51,17 @@ class CarriedBooks:
             else:
                 others.append(Reconnect(leaving[0].reason))
         return others
+
+    def tell_all(self, given: Started | Stopped | Unopened, now: Moment) -> None:
+        """Tell every book what is so of all of them."""
+        for sync in self.syncs:
+            match given:
+                case Started():
+                    sync.start(now)
+                case Unopened(reason):
+                    sync.unopened(reason, now)
+                case Stopped():
+                    sync.stopped(now)
 
     def reopened(self) -> None:
         """On a new connection only what is left is asked for."""

@@ -132,7 +132,8 @@ class FeedCore:
             case Dropped(keys):
                 return self._drop(keys, now)
             case Started() | Stopped() | Unopened():
-                self._tell_all(given, now)
+                self._session = None if isinstance(given, Stopped) else self._session
+                self._books.tell_all(given, now)
         return self._drain(now)
 
     def reading(self, frame: bytes) -> Iterator[None]:
@@ -162,18 +163,6 @@ class FeedCore:
                 sync.closed(given.reason, now)
             else:
                 sync.detached(now)
-
-    def _tell_all(self, given: Started | Stopped | Unopened, now: Moment) -> None:
-        if isinstance(given, Stopped):
-            self._session = None
-        for sync in self._syncs:
-            match given:
-                case Started():
-                    sync.start(now)
-                case Unopened(reason):
-                    sync.unopened(reason, now)
-                case Stopped():
-                    sync.stopped(now)
 
     def _drop(self, keys: Sequence[str], now: Moment) -> list[Output]:
         """Let go of what is not wanted any more; the venue is told where its connection goes on without."""

@@ -15,7 +15,7 @@ from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import NO_INPUT_LOG, InputLog
 from market_data.application.opening import opened_unless
 from market_data.application.outbox import Outbox
-from market_data.application.ports import Clock, Network, Publication, Publisher, Telemetry, Transport
+from market_data.application.ports import Clock, Network, Publication, Publisher, Supervisor, Telemetry, Transport
 from market_data.application.stalls import watch_stalls
 from market_data.application.standings import BookStandings
 from market_data.application.venue_feeds import VenueFeeds, VenuePlan
@@ -47,6 +47,7 @@ class Producer:
         outbox: Outbox,
         clock: Clock,
         telemetry: Telemetry,
+        supervisor: Supervisor,
         settings: ProduceSettings,
         input_log: InputLog = NO_INPUT_LOG,
     ) -> None:
@@ -56,6 +57,7 @@ class Producer:
         self._outbox = outbox
         self._clock = clock
         self._telemetry = telemetry
+        self._supervisor = supervisor
         self._settings = settings
         self._input_log = input_log
         self._random = Random()
@@ -92,8 +94,11 @@ class Producer:
                 async with self._transport.open() as network, anyio.create_task_group() as feeding:
                     feeding.start_soon(watch_stalls, self._clock, self._telemetry, name="stalls")
                     feeding.start_soon(self.standings.changes.run, name="changes")
+                    feeding.start_soon(self._show_life, name="signs of life")
                     self._follow_by(network, feeding)
+                    self._supervisor.ready()
                     await stop.wait()
+                    self._supervisor.stopping()
                     self._begin = None
                     feeding.cancel_scope.cancel()
                 self._telemetry.note("stopping", waiting=len(self._outbox), in_flight=publication.undelivered)
@@ -154,6 +159,12 @@ class Producer:
             await publication.publish(books)
             self._handing = 0
         self._delivered.set()
+
+    async def _show_life(self) -> None:
+        pause = self._supervisor.alive_seconds
+        while pause is not None:
+            self._supervisor.alive()
+            await anyio.sleep(pause)
 
     async def _look_for_room(self, publication: Publication) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from market_data.application.ports import Telemetry
+from market_data.application.ports import Supervisor, Telemetry
 from market_data.application.produce import VenuePlan
 from market_data.config import LoadedSettings, Settings, differences
 from market_data.domain.errors import AppError
@@ -23,6 +23,7 @@ class Reloading:
         plan: Callable[[Settings], list[VenuePlan]],
         follow: Callable[[Sequence[VenuePlan]], None],
         telemetry: Telemetry,
+        supervisor: Supervisor,
     ) -> None:
         """``load`` reads all sources again, ``plan`` plans by settings, ``follow`` follows plans from now on."""
         self._started = loaded
@@ -30,12 +31,18 @@ class Reloading:
         self._plan = plan
         self._follow = follow
         self._telemetry = telemetry
+        self._supervisor = supervisor
         self._plans: Sequence[VenuePlan] = plan(loaded.settings)
         self._venues = {plan.venue.name for plan in self._plans}
         """Venues that were followed at some time: of these, what is not their instruments stays as it was."""
 
     def reload(self) -> None:
         """Read again, follow what is wanted now, and say what has changed; what is wrong changes nothing."""
+        self._supervisor.reloading()
+        self._reload()
+        self._supervisor.ready()
+
+    def _reload(self) -> None:
         try:
             loaded = self._load()
             plans = self._plan(loaded.settings)

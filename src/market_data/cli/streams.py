@@ -100,6 +100,7 @@ def produce(
         lambda settings: make_plans(settings, share, engine),
         producer.follow,
         telemetry,
+        program.container.supervisor(),
     )
     undelivered = run(lambda stop: monitored.run(producer.run, stop), program.log, program.loop, reloading.reload)
     if undelivered:

@@ -20,7 +20,7 @@ from market_data.application.core import FeedCore
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import NO_INPUT_LOG, InputLog, make_core
 from market_data.application.outbox import Outbox, OutboxPolicy
-from market_data.application.ports import Clock, Publisher, Telemetry, Transport
+from market_data.application.ports import Clock, Publisher, Supervisor, Telemetry, Transport
 from market_data.application.produce import Producer, ProduceSettings, VenuePlan
 from market_data.config import Settings
 from market_data.domain.errors import UsageError
@@ -108,6 +108,7 @@ def make_producer(
     outbox: Outbox,
     clock: Clock,
     telemetry: Telemetry,
+    supervisor: Supervisor,
     input_log: InputLog,
 ) -> Producer:
     """Make one run of ``produce``."""
@@ -119,6 +120,7 @@ def make_producer(
         outbox,
         clock,
         telemetry,
+        supervisor,
         ProduceSettings(
             reconnect=ReconnectSettings(
                 initial_backoff_seconds=reconnect.initial_backoff_seconds,

@@ -27,6 +27,9 @@ class Unnumbered(VenueSession):
     def renewing(self, natives: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
         return ()
 
+    def leaving(self, natives: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
+        return ()
+
     def read(self, frame: bytes) -> Sequence[Event]:  # noqa: ARG002
         return (snapshot_of("BTC-USD", 288, [("1", "1")], [("2", "1")], None),)
 

@@ -14,6 +14,7 @@ from tests.support.venues import COINBASE, coinbase_event, coinbase_frame
 from tests.support.virtual import VIRTUAL_TIME
 from tests.support.waiting import until
 
+from market_data.adapters.supervisor import Unsupervised
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import (
     NO_INPUT_LOG,
@@ -114,6 +115,7 @@ def bench_of(connections_per_second: float | None = None, log: InputLog = NO_INP
         bench.outbox,
         bench.clock,
         bench.telemetry,
+        Unsupervised(),
         ProduceSettings(RECONNECT, 10.0, 10.0),
         log,
     )

@@ -19,6 +19,7 @@ from tests.support.venues import (
 from tests.support.virtual import VIRTUAL_TIME
 from tests.support.waiting import until
 
+from market_data.adapters.supervisor import Unsupervised
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.outbox import Outbox, OutboxPolicy
 from market_data.application.ports import Request
@@ -60,6 +61,7 @@ async def test_instruments_are_spread_over_as_many_connections_as_the_venue_need
         bench.outbox,
         bench.clock,
         bench.telemetry,
+        Unsupervised(),
         ProduceSettings(ReconnectSettings(0.5, 8.0, 2.0, 0.0), 10.0, 10.0),
     )
     async with bench.running():
@@ -103,6 +105,7 @@ async def test_connections_are_opened_no_faster_than_the_venue_takes_them() -> N
         bench.outbox,
         bench.clock,
         bench.telemetry,
+        Unsupervised(),
         ProduceSettings(ReconnectSettings(0.5, 8.0, 2.0, 0.0), 10.0, 10.0),
     )
     async with bench.running():

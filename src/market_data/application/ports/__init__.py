@@ -10,6 +10,7 @@ from market_data.application.ports.monitoring import Health, Listener, Report
 from market_data.application.ports.network import Connection, Network, Received, Response, Transport
 from market_data.application.ports.publishing import Publication, Publisher
 from market_data.application.ports.subscribing import Delivered, Start, Subscriber, Subscription, Trouble
+from market_data.application.ports.supervising import Supervisor
 from market_data.application.ports.telemetry import Telemetry
 from market_data.application.ports.venues import LISTED_AT_ONCE, Request, Venue, VenueSession
 from market_data.application.ports.viewing import Display, Reading
@@ -35,6 +36,7 @@ __all__ = [
     "Start",
     "Subscriber",
     "Subscription",
+    "Supervisor",
     "Telemetry",
     "Transport",
     "Trouble",
