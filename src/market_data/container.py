@@ -19,7 +19,7 @@ from market_data.adapters.telemetry.logs import LogTelemetry
 from market_data.application.measures import Measures
 from market_data.application.shard import Shard
 from market_data.config import Settings
-from market_data.factories.asking import make_check, make_consumer, make_verification
+from market_data.factories.asking import make_check, make_consumer, make_latency, make_verification
 from market_data.factories.producing import make_input_log, make_outbox, make_producer, make_publisher, make_run
 from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
 from market_data.factories.venues import make_engine, make_plans, make_sync_settings, make_transport
@@ -68,4 +68,5 @@ class Container(containers.DeclarativeContainer):
     probe = providers.Singleton(make_probe, cluster, topic)
     check = providers.Factory(make_check, settings, plans, transport, probe, clock)
     verification = providers.Factory(make_verification, settings, subscriber, probe, clock)
+    latency = providers.Factory(make_latency, settings, subscriber, transport, clock)
     consumer = providers.Factory(make_consumer, settings, subscriber, market, display, clock, telemetry)

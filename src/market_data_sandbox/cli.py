@@ -141,6 +141,7 @@ def _of_each_venue(command: C) -> C:
 @click.option("--settings-file", type=_PATH, help="Where to write the settings.  [a temporary folder]")
 @click.option("--truth-file", type=_PATH, help="Append the true book at every sequence to this file, as JSON lines.")
 @click.option("--broker/--no-broker", default=True, help="Run the embedded Kafka-protocol broker.")
+@click.option("--clock-offset", type=float, default=0.0, help="Seconds that the exchanges' clocks are ahead of ours.")
 @click.option("--ping-interval", type=click.FloatRange(0.1), default=20.0, help="Seconds between the servers' pings.")
 @_of_each_venue
 def main(
@@ -158,6 +159,7 @@ def main(
     settings_file: Path | None,
     truth_file: Path | None,
     broker: bool,
+    clock_offset: float,
     ping_interval: float,
     **of_venues: int | None,
 ) -> None:
@@ -174,6 +176,7 @@ def main(
         depth={venue: depth for venue in Venue if (depth := of_venues[f"{venue}_depth"]) is not None},
         faults=faults,
         settings_file=settings_file,
+        clock_offset_seconds=clock_offset,
         truth_file=truth_file,
         broker=broker,
         ports={venue: of_venues[f"{venue}_port"] or 0 for venue in Venue},

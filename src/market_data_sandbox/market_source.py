@@ -25,12 +25,13 @@ class _Walk:
     market: MarketBook
     book: Book
     random: Random
+    now_ns: Callable[[], int]
 
     def change(self, step: Step) -> Change:
         first = self.book.sequence + 1
         last = self.book.sequence + self.random.randint(1, 70)
         # A venue's time of a change is its name where the sequence is only a connection's: never twice the same.
-        now_us = max(time.time_ns() // 1000, (self.book.changed_ns or 0) // 1000 + 1)
+        now_us = max(self.now_ns() // 1000, (self.book.changed_ns or 0) // 1000 + 1)
         self.book.apply(step.bids, step.asks)
         self.book.sequence = last
         self.book.changed_ns = now_us * 1000
@@ -46,6 +47,8 @@ class MarketSource(Source):
     _walks: dict[str, _Walk]
     _random: Random
     """Chooses which changes share a frame; the walks have their own, so that they do not depend on each other."""
+    _now_ns: Callable[[], int]
+    """The venue's clock."""
     states: dict[str, str] = attrs.field(factory=dict, init=False)
     _listener: Listener | None = attrs.field(default=None, init=False)
 
@@ -60,24 +63,33 @@ class MarketSource(Source):
         depth: int,
         number_text: Callable[[int, int], str],
         size_decimals: int,
+        clock_offset_seconds: float = 0.0,
     ) -> "MarketSource":
-        """Open a market for each instrument, seeded by the venue, the instrument and `seed`."""
+        """Open a market for each instrument, seeded by the venue, the instrument and `seed`.
+
+        Its clock is ahead of this machine's by `clock_offset_seconds`.
+        """
+        offset_ns = round(clock_offset_seconds * 1e9)
+
+        def now_ns() -> int:
+            return time.time_ns() + offset_ns
+
         walks = {}
         for symbol in symbols:
             random = Random(f"{seed}/{venue}/{symbol}")
             market = MarketBook(listing_of(symbol, random, size_decimals), depth, random, number_text)
-            book = Book(sequence=random.randint(10**9, 5 * 10**10), changed_ns=time.time_ns() // 1000 * 1000)
+            book = Book(sequence=random.randint(10**9, 5 * 10**10), changed_ns=now_ns() // 1000 * 1000)
             opening = market.open()
             book.replace(opening.bids, opening.asks)
-            walks[symbol] = _Walk(market, book, random)
-        return cls(rate, walks, Random(f"{seed}/{venue}"))
+            walks[symbol] = _Walk(market, book, random, now_ns)
+        return cls(rate, walks, Random(f"{seed}/{venue}"), now_ns)
 
     @property
     def listings(self) -> Sequence[Listing]:
         return tuple(walk.market.listing for walk in self._walks.values())
 
     def now_ns(self) -> int:
-        return time.time_ns()
+        return self._now_ns()
 
     def book(self, symbol: str) -> Book | None:
         walk = self._walks.get(symbol)

@@ -42,6 +42,9 @@ class Options:
     depth: Mapping[Venue, int] = attrs.field(factory=dict)
     """Levels a side that a market keeps, at least; absent is the venue's own."""
 
+    clock_offset_seconds: float = 0.0
+    """How far the clocks of markets are ahead of this machine's; below zero: behind."""
+
     ports: Mapping[Venue, int] = attrs.field(factory=dict)
     """Port of each venue; 0 or absent is any free one."""
     faults: tuple[str, ...] = ()

@@ -175,6 +175,7 @@ def _market(venue: Venue, symbols: Sequence[str], options: Options) -> MarketSou
         depth=options.depth.get(venue, dialect.depth),
         number_text=dialect.number_text,
         size_decimals=dialect.size_decimals,
+        clock_offset_seconds=options.clock_offset_seconds,
     )
 
 

@@ -1,6 +1,5 @@
 """Whether all that a run needs is there: each venue's REST, clock and WebSocket, the broker, the topic."""
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -10,6 +9,7 @@ import attrs
 from market_data.application.ports import Clock, Connection, Network, Transport, Venue
 from market_data.application.probe import Newest, TopicProbe
 from market_data.application.produce import VenuePlan
+from market_data.application.venue_clock import compare_clocks
 from market_data.domain.errors import (
     BrokerError,
     ConnectionFailed,
@@ -23,8 +23,6 @@ from market_data.domain.events import Accepted, Change, Departing, Event, Number
 from market_data.domain.instrument import Instrument, index_listings, nearest_symbols
 
 __all__ = ["Check", "CheckSettings", "Finding"]
-
-_CLOCK_TRIES = 3
 
 
 @attrs.frozen
@@ -136,18 +134,12 @@ class Check:
         return Finding(subject, is_ok=True, said=f"{len(listings):,} instruments listed{state}"), found
 
     async def _time(self, venue: Venue, network: Network) -> Finding:
-        """Compare clocks by the answer that came fastest: half of its way is the doubt that is left."""
-        subject, offset, doubt = f"{venue.name} clock", 0.0, math.inf
+        subject = f"{venue.name} clock"
         try:
-            for _ in range(_CLOCK_TRIES):
-                asked = self._clock.now()
-                response = await network.get(venue.clock_request())
-                answered = self._clock.now()
-                half = (answered.mono - asked.mono) / 2
-                if half < doubt:
-                    offset, doubt = (venue.read_clock(response.body) - asked.wall) / 1e6 - half, half
+            found = await compare_clocks(venue, network, self._clock)
         except (RequestFailed, MalformedFrame) as error:
             return Finding(subject, is_ok=False, said=f"{error}: see venues.{venue.name}.rest_url")
+        offset, doubt = found.seconds, found.doubt_seconds
         said = (
             f"theirs is {abs(offset):.3f} s {'ahead of' if offset > 0 else 'behind'} ours, give or take {doubt:.3f} s"
         )

@@ -12,6 +12,7 @@ from market_data import __version__
 from market_data.adapters.books import choose_engine
 from market_data.cli.demo import demo
 from market_data.cli.health import health
+from market_data.cli.latency import latency
 from market_data.cli.output import close_stdout, open_streams, say
 from market_data.cli.questions import check, instruments
 from market_data.cli.running import advice_on, end_on_signals
@@ -45,7 +46,20 @@ def cli() -> None:
     """Order books of crypto exchanges, checked, normalised, and delivered in order through Kafka."""
 
 
-for _command in (check, completion, config, consume, demo, health, instruments, produce, sandbox, venues, verify):
+for _command in (
+    check,
+    completion,
+    config,
+    consume,
+    demo,
+    health,
+    instruments,
+    latency,
+    produce,
+    sandbox,
+    venues,
+    verify,
+):
     cli.add_command(_command)
 
 

@@ -1,15 +1,18 @@
 """What ``consume``, ``verify`` and ``check`` are made of."""
 
+from market_data.adapters.histograms import SignedHistogram
 from market_data.application.check import Check, CheckSettings
 from market_data.application.consume import Consumer
+from market_data.application.latency import LatencyMeasurement
 from market_data.application.ports import Clock, Display, Subscriber, Telemetry, Transport
 from market_data.application.probe import TopicProbe
 from market_data.application.produce import VenuePlan
 from market_data.application.verify import Verification
 from market_data.config import Settings
 from market_data.domain.market import Market
+from market_data.factories.venues import make_venue
 
-__all__ = ["make_check", "make_consumer", "make_verification"]
+__all__ = ["make_check", "make_consumer", "make_latency", "make_verification"]
 
 
 def make_consumer(
@@ -37,6 +40,12 @@ def make_verification(settings: Settings, subscriber: Subscriber, probe: TopicPr
     """Make one run of ``verify``."""
     stale_after = settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds
     return Verification(subscriber, probe, settings.kafka.topics.books, stale_after, clock)
+
+
+def make_latency(settings: Settings, subscriber: Subscriber, transport: Transport, clock: Clock) -> LatencyMeasurement:
+    """Make one run of ``latency``."""
+    venues = [make_venue(name, venue) for name, venue in settings.venues.items() if venue.enabled]
+    return LatencyMeasurement(subscriber, venues, transport, clock, SignedHistogram)
 
 
 def make_check(

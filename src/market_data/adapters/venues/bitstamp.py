@@ -169,6 +169,8 @@ class Bitstamp(EndpointVenue):
     sends_heartbeats = True
     """It answers our pings."""
     ping_seconds = _PING_SECONDS
+    clock_doubt_seconds = 1.0
+    """It tells when a book was made that is asked for, which is made anew when it changes."""
     rest_path = "/api/v2"
 
     def _session(self, natives: Sequence[str]) -> VenueSession:

@@ -326,6 +326,8 @@ class Kraken(EndpointVenue):
         ),
     )
     sends_heartbeats = True
+    clock_doubt_seconds = 0.5
+    """It tells whole seconds."""
     offered_levels = _OFFERED_LEVELS
     rest_path = "/0/public"
 

@@ -6,6 +6,7 @@ manager, and what that yields is always usable.
 """
 
 from market_data.application.ports.clock import Clock
+from market_data.application.ports.measuring import Histogram
 from market_data.application.ports.monitoring import Health, Listener, Report
 from market_data.application.ports.network import Connection, Network, Received, Response, Transport
 from market_data.application.ports.publishing import Publication, Publisher
@@ -23,6 +24,7 @@ __all__ = [
     "Delivered",
     "Display",
     "Health",
+    "Histogram",
     "Listener",
     "Moment",
     "Network",

@@ -90,6 +90,8 @@ class Venue(Protocol):
     is_listing_optional: bool = False
     """Where its REST interface refuses us (HTTP 403, 451), its streams may be asked for all the same, by the names that
     ``native_of`` gives."""
+    clock_doubt_seconds: float = 0.0
+    """By how much what it tells of its clock may differ from its time at that moment, either way."""
     requests_per_hour: int | None = None
     """How many messages of ``opening`` and ``renewing`` the venue takes on one connection; None: any number."""
     weight_per_minute: int
