@@ -26,6 +26,10 @@ COPY --from=native /wheels /wheels
 RUN for wheel in /wheels/*.whl; do [ ! -f "$wheel" ] || /opt/market-data/bin/pip install --no-cache-dir --no-deps "$wheel"; done
 
 FROM ${PYTHON_IMAGE}
+LABEL org.opencontainers.image.title="market-data" \
+      org.opencontainers.image.description="Order books of crypto exchanges, checked, normalised, and delivered in order through Kafka" \
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.licenses="MIT"
 COPY --from=build /opt/market-data /opt/market-data
 COPY config /app/config
 COPY src/app /app/app

@@ -252,6 +252,13 @@ def many(session: nox.Session) -> None:
 
 
 @nox.session
+def observe(session: nox.Session) -> None:
+    """See each alert fire and clear in a real Prometheus; needs that, and what broker needs."""
+    _install(session)
+    session.run("pytest", "-m", "observe", "tests/observe", *session.posargs)
+
+
+@nox.session
 def compose(session: nox.Session) -> None:
     """Run docker-compose's services against a sandbox; needs docker-compose and the images."""
     _install(session)
