@@ -328,7 +328,7 @@ def test_verify_finds_holes_doubles_and_disorder_with_status_1(world: Sandbox, t
     _write(world, topic, [0, 1, 2, 5, 5, 6, 3, 7])
     ended = run("verify", *world.options(topic), folder=tmp_path)
     assert ended.status == 1
-    assert ended.out.splitlines()[1].endswith("2 missing, 1 doubled, 1 out of order")
+    assert "2 missing, 1 doubled, 1 out of order" in ended.out.splitlines()[1]
     assert ended.out.splitlines()[2].endswith("1 of them NOT PROVEN")
 
 
@@ -462,7 +462,7 @@ def test_verify_passes_over_what_can_not_be_read_and_does_not_call_it_proven(
     ended = run("verify", *world.options(topic), folder=tmp_path)
     assert ended.status == 1
     assert "a record cannot be read" in ended.err
-    assert ended.out.splitlines()[1].endswith("1 unreadable")
+    assert "1 unreadable" in ended.out.splitlines()[1]
     assert "2 records of 1 instrument, 1 of them NOT PROVEN" in ended.out
 
 

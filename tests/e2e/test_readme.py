@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,9 @@ def test_a_command_of_readme_runs_and_ends_clean(
         else:
             with pytest.raises(subprocess.TimeoutExpired):
                 it.process.wait(5)
+            until = time.monotonic() + 60
+            while not output.stat().st_size and arguments[:2] != ["app", "produce"] and time.monotonic() < until:
+                time.sleep(0.1)
             status = it.stop(signal.SIGINT)
     assert status == 0, it.read_log()
     assert "Traceback" not in it.read_log()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from market_data.application.metrics import CATALOGUE, Kind
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +80,7 @@ def test_a_rule_that_does_not_fire_is_noticed(tmp_path: Path) -> None:
 
 
 @needs_promtool
-@pytest.mark.parametrize(("where", "query"), queries(), ids=[where for where, _ in queries()])
+@pytest.mark.parametrize(("where", "query"), list(queries()), ids=[where for where, _ in queries()])
 def test_prometheus_understands_every_query_of_a_dashboard(where: str, query: str, tmp_path: Path) -> None:
     asked = query.replace("$exchange", "binance|okx").replace("$__range", "1h")
     rule = {"record": "it", "expr": asked}
