@@ -63,6 +63,7 @@ def test_the_file_describes_a_broker_a_console_and_the_program_on_this_machine_o
     assert sorted(ports) == [
         "- 127.0.0.1:19092:19092/tcp",
         "- 127.0.0.1:8080:8080/tcp",
+        "- 127.0.0.1:8081:8081/tcp",
         "- 127.0.0.1:9644:9644/tcp",
     ]
 

@@ -1,4 +1,4 @@
-"""Whether all that a run needs is there: each venue's REST, clock and WebSocket, the broker, the topic."""
+"""Whether all that a run needs is there: each venue's REST, clock and WebSocket, the broker, the topic, its schema."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 import anyio
 import attrs
 
-from market_data.application.ports import Clock, Connection, Network, Transport, Venue
+from market_data.application.ports import Clock, Connection, Network, SchemaRegistry, Transport, Venue
 from market_data.application.probe import Newest, TopicProbe
 from market_data.application.produce import VenuePlan
 from market_data.application.venue_clock import compare_clocks
@@ -57,12 +57,14 @@ class Check:
         probe: TopicProbe,
         clock: Clock,
         settings: CheckSettings,
+        registry: SchemaRegistry | None = None,
     ) -> None:
         self._plans = plans
         self._transport = transport
         self._probe = probe
         self._clock = clock
         self._settings = settings
+        self._registry = registry
 
     async def run(self, tell: Callable[[Finding], None]) -> bool:
         """Look at everything, and tell what was found in the order of the settings; gives whether all is well."""
@@ -79,6 +81,8 @@ class Check:
                 plan.venue.name: partial(self._venue, plan, network) for plan in self._plans
             }
             looks["broker"] = self._broker
+            if self._registry is not None:
+                looks["schema registry"] = partial(self._schema, self._registry)
             for name, at in looks.items():
                 done[name] = anyio.Event()
                 tasks.start_soon(look, name, at, name=f"check {name}")
@@ -196,6 +200,18 @@ class Check:
             return [broker, Finding("topic", is_ok=True, said=f"{settings.topic} does not exist yet: produce makes it")]
         said = f"{settings.topic} does not exist: create it, or set kafka.create_topic to true"
         return [broker, Finding("topic", is_ok=False, said=said)]
+
+    @staticmethod
+    async def _schema(registry: SchemaRegistry) -> list[Finding]:
+        subject = "schema registry"
+        try:
+            found = await registry.look()
+        except (BrokerError, UsageError) as error:
+            return [Finding(subject, is_ok=False, said=str(error))]
+        if found is None:
+            return [Finding(subject, is_ok=True, said="it does not know the schema yet: produce registers it")]
+        said = f"version {found.version} of {found.subject}, id {found.id}, {found.compatibility}"
+        return [Finding(subject, is_ok=True, said=said)]
 
     def _broker_clock(self, newest: Newest | None) -> list[Finding]:
         """Compare the broker's clock with the producer's and with ours, as far as the newest record shows them."""

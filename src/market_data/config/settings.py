@@ -58,6 +58,7 @@ __all__ = [
     "MetricsSettings",
     "OutboxSettings",
     "ReconnectSettings",
+    "SchemaRegistrySettings",
     "SecuritySettings",
     "Settings",
     "TopicSettings",
@@ -210,6 +211,24 @@ class SecuritySettings:
 
 
 @attrs.frozen
+class SchemaRegistrySettings:
+    """Where the record's schema is registered, for other programs to find."""
+
+    url: HttpUrl | None
+    username: Text | None
+    password: Secret | None
+    timeout_seconds: Seconds
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require both halves of a login, or none."""
+        if self.username is not None and self.password is None:
+            variable = "APP__KAFKA__SCHEMA_REGISTRY__PASSWORD"
+            yield "password", f"missing, username needs it; set {variable} in the environment or .env"
+        if self.password is not None and self.username is None:
+            yield "username", "missing, password needs it"
+
+
+@attrs.frozen
 class ConsumerSettings:
     """Reading books back."""
 
@@ -242,6 +261,7 @@ class KafkaSettings:
     connect_timeout_seconds: Seconds
     ride_out_seconds: Seconds
     security: SecuritySettings
+    schema_registry: SchemaRegistrySettings
     consumer: ConsumerSettings
 
     def relations(self) -> Iterator[tuple[str, str]]:

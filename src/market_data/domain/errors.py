@@ -15,6 +15,8 @@
         ├── TopicMismatch       a setting and the broker disagree: status 2
         ├── DeliveryFailed      the broker refuses for good
         │   └── MessageTooLarge a setting and the topic disagree: status 2
+        ├── RegistryUnavailable go on without the schema registry, which gives no answer for now, and ask again
+        ├── SchemaIncompatible  the schema registry refuses the schema of the record
         └── MalformedRecord     count it and skip it: bytes that are no NormalizedBook
 
 Each takes typed arguments and builds its message itself. Bugs are none of these and are never caught.
@@ -35,7 +37,9 @@ __all__ = [
     "MalformedFrame",
     "MalformedRecord",
     "MessageTooLarge",
+    "RegistryUnavailable",
     "RequestFailed",
+    "SchemaIncompatible",
     "TopicMismatch",
     "UnknownInstrument",
     "UsageError",
@@ -178,6 +182,25 @@ class MessageTooLarge(DeliveryFailed):
     """The topic takes no record of that size; the message names the settings."""
 
     exit_status = 2
+
+
+class RegistryUnavailable(BrokerError):
+    """A schema registry gives no answer that helps: it is away, refuses, or is none."""
+
+    def __init__(self, url: str, problem: str) -> None:
+        """``problem`` goes on from the registry's name, and says what to do."""
+        super().__init__(f"the schema registry at {url} {problem}")
+
+
+class SchemaIncompatible(BrokerError):
+    """A schema registry says that the record's schema does not go with the versions before it."""
+
+    def __init__(self, url: str, subject: str, said: str) -> None:
+        """``said`` is why, in the registry's words."""
+        super().__init__(
+            f"the schema registry at {url} refuses the schema of the records as not compatible with those of {subject} "
+            f"({said}): publish to another topic (kafka.topics.books), or change the level of {subject} there"
+        )
 
 
 class MalformedRecord(BrokerError):

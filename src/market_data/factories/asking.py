@@ -10,6 +10,7 @@ from market_data.application.produce import VenuePlan
 from market_data.application.verify import Verification
 from market_data.config import Settings
 from market_data.domain.market import Market
+from market_data.factories.reading import make_registry
 from market_data.factories.venues import make_venue
 
 __all__ = ["make_check", "make_consumer", "make_latency", "make_verification"]
@@ -66,4 +67,5 @@ def make_check(
             first_data_timeout_seconds=settings.book.first_data_timeout_seconds,
             max_clock_skew_seconds=settings.book.max_clock_skew_seconds,
         ),
+        make_registry(settings),
     )

@@ -22,8 +22,10 @@ from market_data.application.inputlog import NO_INPUT_LOG, InputLog, make_core
 from market_data.application.outbox import Outbox, OutboxPolicy
 from market_data.application.ports import Clock, Publisher, Supervisor, Telemetry, Transport
 from market_data.application.produce import Producer, ProduceSettings, VenuePlan
+from market_data.application.registering import RegisteringPublisher
 from market_data.config import Settings
 from market_data.domain.errors import UsageError
+from market_data.factories.reading import make_registry
 from market_data.factories.venues import make_endpoint
 
 __all__ = [
@@ -50,9 +52,9 @@ def make_run(clock: Clock) -> str:
 def make_publisher(
     settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, clock: Clock, telemetry: Telemetry
 ) -> Publisher:
-    """Deliver to Kafka."""
+    """Deliver to Kafka, with the schema in the registry where there is one."""
     kafka = settings.kafka
-    return KafkaPublisher(
+    publisher = KafkaPublisher(
         cluster=cluster,
         topic=topic,
         clock=clock,
@@ -64,6 +66,8 @@ def make_publisher(
         ride_out_seconds=kafka.ride_out_seconds,
         max_clock_skew_seconds=settings.book.max_clock_skew_seconds,
     )
+    registry = make_registry(settings)
+    return publisher if registry is None else RegisteringPublisher(publisher, registry, telemetry)
 
 
 def make_outbox(settings: Settings, run: str) -> Outbox:

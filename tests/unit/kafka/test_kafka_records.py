@@ -24,7 +24,7 @@ _GOLDEN = Path(__file__).parent / "golden"
 _V1 = sorted(_GOLDEN.glob("v1/*.json"))
 _V2 = sorted(_GOLDEN.glob("v2/*.json"))
 _RUN = "20240808T000000Z-1f2e3d"
-_VALIDATOR = jsonschema.Draft202012Validator(json.loads(json_schema()))
+_VALIDATOR = jsonschema.Draft7Validator(json.loads(json_schema()))
 
 LIVE = NormalizedBook(
     exchange="binance",
@@ -150,7 +150,7 @@ def test_fields_stand_in_the_documented_order() -> None:
 
 
 def test_schema_is_itself_valid() -> None:
-    jsonschema.Draft202012Validator.check_schema(json.loads(json_schema()))
+    jsonschema.Draft7Validator.check_schema(json.loads(json_schema()))
 
 
 @given(books())

@@ -241,5 +241,5 @@ def _key(exchange: str, symbol: str) -> bytes | None:
 
 @cache
 def json_schema() -> str:
-    """Give the JSON Schema (draft 2020-12) of the value, as text."""
+    """Give the JSON Schema of the value, as text: of draft-07, the newest that all registries can compare."""
     return resources.files(__package__).joinpath("normalized_book.schema.json").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from market_data.application.ports.measuring import Histogram
 from market_data.application.ports.monitoring import Health, Listener, Report
 from market_data.application.ports.network import Connection, Network, Received, Response, Transport
 from market_data.application.ports.publishing import Publication, Publisher
+from market_data.application.ports.schemas import Registration, SchemaRegistry
 from market_data.application.ports.subscribing import Delivered, Start, Subscriber, Subscription, Trouble
 from market_data.application.ports.supervising import Supervisor
 from market_data.application.ports.telemetry import Telemetry
@@ -32,9 +33,11 @@ __all__ = [
     "Publisher",
     "Reading",
     "Received",
+    "Registration",
     "Report",
     "Request",
     "Response",
+    "SchemaRegistry",
     "Start",
     "Subscriber",
     "Subscription",
