@@ -1,17 +1,20 @@
 """What a schema registry may answer, on real sockets, and what becomes of it: one line that says what to do."""
 
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 import pytest
+from tests.contract.transport.transport_world import make_certificate
 from tests.support.registries import Asked, answering
 
 from market_data.adapters.schema_registry import ConfluentRegistry
 from market_data.application.ports import Registration
-from market_data.domain.errors import RegistryUnavailable, SchemaIncompatible
+from market_data.domain.errors import RegistryUnavailable, SchemaIncompatible, UsageError
 
 pytestmark = pytest.mark.anyio
 
@@ -207,3 +210,33 @@ async def test_a_registry_that_says_nothing_is_waited_for_no_longer_than_it_may_
         with pytest.raises(RegistryUnavailable, match=r"does not answer within 0.2 s. See kafka.schema_registry.url"):
             await registry(url, seconds=0.2).register()
         is_over.set()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+async def test_a_certificate_that_is_not_trusted_is_told_and_one_of_a_named_authority_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(FakeRegistry(), tls=make_certificate(tmp_path)) as (url, asked):
+        with pytest.raises(
+            RegistryUnavailable, match=r"its TLS certificate is not trusted \(self-signed certificate\)"
+        ):
+            await registry(url, login=("ann", "secret")).register()
+        assert asked == [], "nothing is told to whoever that is"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+        assert await registry(url).register() == KNOWN
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(_says(503, b"")) as (url, asked):
+        monkeypatch.setenv("HTTP_PROXY", url)
+        with pytest.raises(
+            RegistryUnavailable, match=r"the schema registry at http://registry\.example answers HTTP 503"
+        ):
+            await registry("http://registry.example").register()
+    assert asked[0].path == f"http://registry.example/subjects/{SUBJECT}"
+
+
+async def test_a_proxy_that_cannot_be_used_is_a_mistake_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "gopher://proxy:70")
+    with pytest.raises(UsageError, match=r"the proxy of the environment \(HTTPS_PROXY, HTTP_PROXY, ALL_PROXY\)"):
+        await registry("http://registry.example").register()
