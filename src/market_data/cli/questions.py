@@ -125,7 +125,7 @@ def _counted(shown: Sequence[Listing], found: Sequence[Listing]) -> str:
 @with_settings
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a line: subject, is_ok, said.")
 def check(env: str | None, config_files: tuple[Path, ...], overrides: tuple[str, ...], *, is_json: bool) -> None:
-    """Test what a run needs: settings, each venue's REST, WebSocket and clock, broker and topic.
+    """Test what a run needs: settings, each venue's REST, WebSocket and clock, broker, topic, and its schema.
 
     One line each, with what to do where something is wrong; status 1 if anything is. Nothing is changed anywhere.
     """
