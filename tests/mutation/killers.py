@@ -30,6 +30,7 @@ _NEAR: Mapping[str, Sequence[str]] = {
     "application/children.py": ("tests/e2e/test_commands_demo.py",),
     "application/times.py": (_APPLICATION, "tests/e2e/test_reader.py"),
     "application/probe.py": (f"{_APPLICATION}/test_verify.py",),
+    "application/reports.py": (f"{_APPLICATION}/test_verify.py",),
 }
 _CHAOS = ("domain/book.py", "domain/counted.py", "domain/splice.py", "domain/sync.py", "application/core.py")
 KILLERS = ("near tests", "chaos", "other tests", "nobody")
