@@ -273,6 +273,9 @@ def test_check_tells_a_websocket_that_opens_and_says_nothing(world: Sandbox, tmp
 
 # verify
 
+PATIENT = ("--set", "book.heartbeat_seconds=60")
+"""With these, what was written just now is not silent yet, however slow the machine is."""
+
 
 def _write(world: Sandbox, topic: str, numbers: list[int], run_name: str = "20261123T000000.000000Z-1") -> None:
     """Publish records of one instrument with these numbers."""
@@ -326,7 +329,7 @@ def test_verify_proves_what_a_producer_wrote_and_that_it_wrote_it_in_two_runs(
 
 def test_verify_finds_holes_doubles_and_disorder_with_status_1(world: Sandbox, topic: str, tmp_path: Path) -> None:
     _write(world, topic, [0, 1, 2, 5, 5, 6, 3, 7])
-    ended = run("verify", *world.options(topic), folder=tmp_path)
+    ended = run("verify", *world.options(topic), *PATIENT, folder=tmp_path)
     assert ended.status == 1
     assert "2 missing, 1 doubled, 1 out of order" in ended.out.splitlines()[1]
     assert ended.out.splitlines()[2].endswith("1 of them NOT PROVEN")
@@ -337,7 +340,7 @@ def test_verify_finds_what_is_missing_at_the_beginning_of_a_later_run(
 ) -> None:
     _write(world, topic, [0, 1, 2])
     _write(world, topic, [4, 5], run_name="29991123T000000.000000Z-2")
-    ended = run("verify", *world.options(topic), "--json", folder=tmp_path)
+    ended = run("verify", *world.options(topic), *PATIENT, "--json", folder=tmp_path)
     assert ended.status == 1
     report = json.loads(ended.out)
     assert (report["holes"], report["runs"], report["is_proven"], report["verdict"]) == (4, 2, False, "4 missing")
@@ -347,12 +350,12 @@ def test_verify_tells_another_producer_of_the_same_instrument(world: Sandbox, to
     _write(world, topic, [0, 1])
     _write(world, topic, [0, 1], run_name="20261123T000001.000000Z-2")
     _write(world, topic, [2, 3])
-    ended = run("verify", *world.options(topic), "--json", folder=tmp_path)
+    ended = run("verify", *world.options(topic), *PATIENT, "--json", folder=tmp_path)
     assert ended.status == 0
     report = json.loads(ended.out)
     assert (report["records"], report["foreign_runs"], report["verdict"]) == (6, 1, "proven, 1 foreign run")
     assert (report["is_ok"], report["failures"]) == (True, [])
-    ended = run("verify", *world.options(topic), "--no-foreign", "--json", folder=tmp_path)
+    ended = run("verify", *world.options(topic), *PATIENT, "--no-foreign", "--json", folder=tmp_path)
     assert (ended.status, ended.err) == (1, "binance:BTC-USDT: 1 foreign run (--no-foreign)")
     assert json.loads(ended.out)["failures"] == ["1 foreign run (--no-foreign)"]
 
@@ -459,7 +462,7 @@ def test_verify_passes_over_what_can_not_be_read_and_does_not_call_it_proven(
     producer = Producer({"bootstrap.servers": world.brokers})
     producer.produce(topic, b"no record", key="binance:BTC-USDT")
     assert producer.flush(20) == 0
-    ended = run("verify", *world.options(topic), folder=tmp_path)
+    ended = run("verify", *world.options(topic), *PATIENT, folder=tmp_path)
     assert ended.status == 1
     assert "a record cannot be read" in ended.err
     assert "1 unreadable" in ended.out.splitlines()[1]
