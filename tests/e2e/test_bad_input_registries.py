@@ -1,6 +1,8 @@
 """What a person gets whose schema registry is away, refuses or is none: a line, and every record."""
 
+import base64
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,13 +48,38 @@ def test_a_registry_that_does_not_help_is_a_line_and_every_record_is_published(
             ended = producer.end()
         checked = run("check", *options, folder=tmp_path, environ=environ)
     assert ended.status == 0
-    (told,) = [line for line in ended.err.splitlines() if "tried again" in line]
+    told, *_ = [line for line in ended.err.splitlines() if "tried again" in line]
     assert said in json.loads(told)["problem"]
     assert "Traceback" not in ended.err
     assert SECRET not in ended.err + checked.out + checked.err
     assert checked.status == 1
     assert said in checked.out.splitlines()[-1]
     assert run("verify", *world.options(topic), folder=tmp_path).status == 0
+
+
+def test_a_registry_is_given_the_login_that_is_set(world: Sandbox, topic: str, tmp_path: Path) -> None:
+    environ = {"APP__KAFKA__SCHEMA_REGISTRY__USERNAME": "ann", "APP__KAFKA__SCHEMA_REGISTRY__PASSWORD": SECRET}
+    with answering(_says(500, b"")) as (url, asked):
+        options = ("--set", f"kafka.schema_registry.url={url}")
+        assert run("check", *world.options(topic), *options, folder=tmp_path, environ=environ).status == 1
+    assert asked[0].headers["authorization"] == f"Basic {base64.b64encode(f'ann:{SECRET}'.encode()).decode()}"
+
+
+def test_a_registry_that_says_nothing_is_waited_for_as_long_as_the_setting_says(
+    world: Sandbox, topic: str, tmp_path: Path
+) -> None:
+    is_over = threading.Event()
+
+    def hang(_: Asked) -> tuple[int, bytes]:
+        is_over.wait(60)
+        return 200, b"{}"
+
+    with answering(hang) as (url, _):
+        options = ("--set", f"kafka.schema_registry.url={url}", "--set", "kafka.schema_registry.timeout_seconds=0.25")
+        checked = run("check", *world.options(topic), *options, folder=tmp_path)
+        is_over.set()
+    assert checked.status == 1
+    assert f"the schema registry at {url} does not answer within 0.25 s. See" in checked.out.splitlines()[-1]
 
 
 def test_a_schema_that_is_not_compatible_ends_produce_with_a_line_and_status_1(

@@ -10,7 +10,7 @@ from market_data.application.produce import VenuePlan
 from market_data.application.verify import Verification
 from market_data.config import Settings
 from market_data.domain.market import Market
-from market_data.factories.reading import make_registry
+from market_data.factories.schemas import make_registry
 from market_data.factories.venues import make_venue
 
 __all__ = ["make_check", "make_consumer", "make_latency", "make_verification"]

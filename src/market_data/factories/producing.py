@@ -25,7 +25,7 @@ from market_data.application.produce import Producer, ProduceSettings, VenuePlan
 from market_data.application.registering import RegisteringPublisher
 from market_data.config import Settings
 from market_data.domain.errors import UsageError
-from market_data.factories.reading import make_registry
+from market_data.factories.schemas import make_registry
 from market_data.factories.venues import make_endpoint
 
 __all__ = [

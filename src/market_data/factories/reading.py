@@ -1,19 +1,17 @@
-"""What reads the topic: the cluster, the topic, its schema, its reader, the market that a reader keeps."""
+"""What reads the topic: the cluster, the topic, its reader, the market that a reader keeps."""
 
 from market_data.adapters.clock import SystemClock
 from market_data.adapters.kafka.client import KafkaCluster
 from market_data.adapters.kafka.probe import KafkaProbe
-from market_data.adapters.kafka.records import json_schema
 from market_data.adapters.kafka.security import Security
 from market_data.adapters.kafka.subscriber import KafkaSubscriber
 from market_data.adapters.kafka.topics import KafkaTopic
-from market_data.adapters.schema_registry import ConfluentRegistry
-from market_data.application.ports import Clock, SchemaRegistry, Subscriber, Telemetry
+from market_data.application.ports import Clock, Subscriber, Telemetry
 from market_data.application.probe import TopicProbe
 from market_data.config import Settings
 from market_data.domain.market import Market
 
-__all__ = ["make_clock", "make_cluster", "make_market", "make_probe", "make_registry", "make_subscriber", "make_topic"]
+__all__ = ["make_clock", "make_cluster", "make_market", "make_probe", "make_subscriber", "make_topic"]
 
 
 def make_cluster(settings: Settings) -> KafkaCluster:
@@ -49,21 +47,6 @@ def make_topic(settings: Settings) -> KafkaTopic:
         retention_bytes_per_partition=kafka.retention_bytes_per_partition,
         max_message_bytes=kafka.max_message_bytes,
         compression=kafka.compression,
-    )
-
-
-def make_registry(settings: Settings) -> SchemaRegistry | None:
-    """Say where the schema of the topic's values is registered, if anywhere."""
-    registry = settings.kafka.schema_registry
-    if registry.url is None:
-        return None
-    return ConfluentRegistry(
-        registry.url,
-        f"{settings.kafka.topics.books}-value",
-        json_schema(),
-        username=registry.username,
-        password=registry.password.reveal() if registry.password else None,
-        timeout_seconds=registry.timeout_seconds,
     )
 
 

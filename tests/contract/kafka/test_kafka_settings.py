@@ -43,6 +43,8 @@ HERE = "tests/contract/kafka/test_kafka_settings.py"
 SECURE = "tests/contract/kafka/test_kafka_secure.py::test_every_setting_of_security_has_its_effect"
 MADE = "tests/unit/kafka/test_kafka_topics.py::test_each_setting_of_the_topic_has_its_effect"
 
+REGISTRY = "tests/e2e/test_bad_input_registries.py"
+
 SHOWN = {
     "outbox.policy": f"{HERE}::test_policy_decides_what_waits",
     "outbox.max_records": f"{HERE}::test_records_beyond_max_records_are_merged",
@@ -71,6 +73,12 @@ SHOWN = {
     "kafka.security.certificate_file": SECURE,
     "kafka.security.key_file": SECURE,
     "kafka.security.key_password": SECURE,
+    "kafka.schema_registry.url": f"{REGISTRY}::test_a_registry_is_given_the_login_that_is_set",
+    "kafka.schema_registry.username": f"{REGISTRY}::test_a_registry_is_given_the_login_that_is_set",
+    "kafka.schema_registry.password": f"{REGISTRY}::test_a_registry_is_given_the_login_that_is_set",
+    "kafka.schema_registry.timeout_seconds": (
+        f"{REGISTRY}::test_a_registry_that_says_nothing_is_waited_for_as_long_as_the_setting_says"
+    ),
     "kafka.consumer.group": f"{HERE}::test_consume_reads_as_the_group_and_from_the_start_that_are_set",
     "kafka.consumer.start": f"{HERE}::test_consume_reads_as_the_group_and_from_the_start_that_are_set",
     "kafka.consumer.max_poll_records": f"{HERE}::test_no_more_is_taken_at_a_time_than_set",
