@@ -36,7 +36,7 @@ class StandingBook:
     status_since: int | None = None
     """When its status began, µs since 1970 UTC; None before it was told."""
     lost_at: float | None = None
-    """When it was live last, where it is not live now and has been before."""
+    """When it stopped being live last; None where it never has."""
     gaps: int = 0
     epochs: int = 0
     _not_live: dict[str, float] = attrs.field(factory=dict)
@@ -59,8 +59,6 @@ class StandingBook:
         if state.status is not self.status:
             self.gaps += state.status is BookStatus.GAP
             self.epochs += state.is_live
-        if state.is_live:
-            self.lost_at = None
         self.status, self.reason, self.status_since, self.since = state.status, state.reason, state.status_since, now
 
     def not_live_seconds(self, now: float) -> Mapping[str, float]:

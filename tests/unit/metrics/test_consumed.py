@@ -133,6 +133,13 @@ def test_the_worst_age_is_that_of_fresh_data_and_lasts_for_a_minute_or_two() -> 
     assert world.sum(metrics.CONSUMER_WORST_AGE) == 0
 
 
+def test_where_nothing_was_read_or_asked_for_minutes_the_worst_age_is_none() -> None:
+    world = World()
+    world.read(fresh(world, 0, 3.0))
+    world.clock.advance(130)
+    assert world.sum(metrics.CONSUMER_WORST_AGE) == 0
+
+
 @pytest.mark.parametrize(
     ("arrival", "more"),
     [

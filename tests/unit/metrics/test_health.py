@@ -160,7 +160,8 @@ async def test_a_consumer_is_ready_while_it_reads_whatever_the_market_is_like() 
         assert ready(world.health) == (False, {"ready": False, "partitions": [0], "behind": [1, 3]})
         world.subscriber.behind_now = frozenset()
         world.subscriber.troubled_since = lambda: 6.25
-        assert ready(world.health)[1]["broker"] == {"problem": "broker unreachable", "seconds": 6.2}
+        is_ready, says = ready(world.health)
+        assert (is_ready, says["broker"]) == (False, {"problem": "broker unreachable", "seconds": 6.2})
         assert world.health.liveness().is_well
         world.subscriber.troubled_since = None
         world.stop.set()
