@@ -80,14 +80,15 @@ class BookStandings:
         self._clock = clock
         self._telemetry = telemetry
         self.changes = LiveChanges(clock, telemetry)
-        self._books: dict[str, StandingBook] = {}
+        self._books: dict[tuple[str, str], StandingBook] = {}
+        """By exchange and symbol: looked up for each state, and so not by a key that would have to be put together."""
 
     def want(self, exchange: str, symbols: Iterable[str]) -> None:
         """Expect these of an exchange."""
         now = self._clock.now().mono
         for symbol in symbols:
-            key = f"{exchange}:{symbol}"
-            self._books.setdefault(key, StandingBook(exchange, key, now, now))
+            book = StandingBook(exchange, f"{exchange}:{symbol}", now, now)
+            self._books.setdefault((exchange, symbol), book)
 
     def keep(self, keys: Container[str]) -> None:
         """Expect no others than these."""
@@ -97,7 +98,7 @@ class BookStandings:
 
     def take(self, state: BookState) -> None:
         """Take note of what is published."""
-        book = self._books[state.key]
+        book = self._books[state.exchange, state.symbol]
         if state.status is not book.status or state.reason is not book.reason or book.status_since is None:
             self._turn(book, state, self._clock.now().mono)
 
