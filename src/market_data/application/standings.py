@@ -92,9 +92,10 @@ class BookStandings:
 
     def keep(self, keys: Container[str]) -> None:
         """Expect no others than these."""
-        for key in [each for each in self._books if each not in keys]:
-            del self._books[key]
-            self.changes.forget(key)
+        for name, book in list(self._books.items()):
+            if book.instrument not in keys:
+                del self._books[name]
+                self.changes.forget(book.instrument)
 
     def take(self, state: BookState) -> None:
         """Take note of what is published."""
