@@ -16,6 +16,8 @@ class BybitExchange(StreamedExchange):
     """Counters of each stream; a snapshot may come at any time."""
 
     counts: dict[int, int] = attrs.field(factory=lambda: {0: 500, 1: 7_000, 2: 90_000})
+    counted: dict[int, int] = attrs.field(factory=dict)
+    """The version at which each was counted last."""
     prefix: str = "orderbook.200."
     were_reset: set[int] = attrs.field(factory=set)
     """Twice on a connection, and frames of before could pass for such of now."""
@@ -24,8 +26,14 @@ class BybitExchange(StreamedExchange):
         super().connect()
         self.were_reset = set()
 
+    def _begin(self, i: int) -> None:
+        """What moved while nobody listened is counted, too."""
+        if self.counted.get(i, self.sent[i]) != self.sent[i]:
+            self.unheard(i)
+
     def unheard(self, i: int) -> None:
         self.counts[i] += 1
+        self.counted[i] = self.sent[i]
 
     def _name(self, i: int) -> str:
         return self.prefix + self.natives[i]
@@ -34,6 +42,7 @@ class BybitExchange(StreamedExchange):
         is_snapshot = since < 0
         if not is_snapshot:
             self.counts[i] += 1
+        self.counted[i] = version
         kind, number, time = ("snapshot" if is_snapshot else "delta"), self.counts[i], self.venue_time()
         native = self.natives[i]
         payload = (
