@@ -37,7 +37,7 @@ _TOPIC = "books"
 
 def hastened(rules: str) -> str:
     """Shorten all times; a reader counts as cut off, and as behind, sooner."""
-    shorter = re.sub(r"(?<=\[|for: |offset )(\d+[ms])|(?<=offset )(\d+m)", lambda found: _SHORTER[found[0]], rules)
+    shorter = re.sub(r"(\[|for: |offset )(\d+[ms])", lambda found: found[1] + _SHORTER[found[2]], rules)
     return shorter.replace("trouble_seconds) > 30", "trouble_seconds) > 6")
 
 
