@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,15 +58,18 @@ def broker() -> Iterator[str]:
 
 def test_the_file_describes_a_broker_a_console_and_the_program_on_this_machine_only() -> None:
     described = compose("config")
-    for service in ("redpanda", "console", "produce", "consume"):
+    for service in ("redpanda", "console", "produce", "consume", "prometheus", "grafana"):
         assert f"  {service}:" in described
     ports = [line.strip() for line in described.splitlines() if line.strip().endswith("/tcp")]
     assert sorted(ports) == [
         "- 127.0.0.1:19092:19092/tcp",
+        "- 127.0.0.1:3000:3000/tcp",
         "- 127.0.0.1:8080:8080/tcp",
         "- 127.0.0.1:8081:8081/tcp",
+        "- 127.0.0.1:9090:9090/tcp",
         "- 127.0.0.1:9644:9644/tcp",
     ]
+    assert described.count("healthcheck:") == described.count("mem_limit:") == described.count("max-size:") == 9
 
 
 def test_produce_and_consume_work_against_the_broker_in_the_container(broker: str, tmp_path: Path) -> None:
@@ -124,6 +128,37 @@ def test_the_program_runs_from_its_image(image: str, folder: Path) -> None:
         compose("stop", "produce", "consume", folder=folder, host=True)
         states = compose("ps", folder=folder, host=True)
     assert states.count("Exit 0") == 2, states
+
+
+@pytest.mark.usefixtures("broker", "image")
+def test_containers_are_healthy_but_for_the_one_whose_exchange_is_cut_off(folder: Path) -> None:
+    with running_sandbox(folder, "--no-broker") as sandbox:
+        sandbox.settings.chmod(0o644)
+        compose("up", "-d", "--no-build", "produce", "consume", folder=folder, host=True)
+        try:
+            _wait_for_health({"produce": "healthy", "consume": "healthy"}, folder)
+            sandbox.program.process.send_signal(signal.SIGSTOP)
+            _wait_for_health({"produce": "unhealthy", "consume": "healthy"}, folder)
+            sandbox.program.process.send_signal(signal.SIGCONT)
+            _wait_for_health({"produce": "healthy", "consume": "healthy"}, folder)
+        finally:
+            sandbox.program.process.send_signal(signal.SIGCONT)
+            compose("stop", "produce", "consume", folder=folder, host=True)
+
+
+def _wait_for_health(wanted: dict[str, str], folder: Path) -> None:
+    until = time.monotonic() + 120
+    while True:
+        states = compose("ps", folder=folder, host=True)
+        seen = {
+            service: found[1]
+            for service in wanted
+            if (found := re.search(rf"_{service}_1 .*\((\w+)\)", states)) is not None
+        }
+        if seen == wanted:
+            return
+        assert time.monotonic() < until, states + compose("logs", "--tail", "30", *wanted, folder=folder, host=True)
+        time.sleep(1)
 
 
 @pytest.mark.usefixtures("image")
