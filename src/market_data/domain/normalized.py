@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import attrs
 
+from market_data.domain import analytics
 from market_data.domain.levels import Ladder, Level, Levels
 from market_data.domain.prices import mid_of, spread_of
 from market_data.domain.values import value
@@ -146,6 +147,34 @@ class BookState:
         """Ask - bid, exactly, in the quote currency; None unless the book is live and has both sides."""
         bid, ask = self.best_bid, self.best_ask
         return None if bid is None or ask is None else spread_of(bid, ask)
+
+    @property
+    def spread_bps(self) -> Decimal | None:
+        """The spread in basis points of the mid: see ``analytics.spread_bps``."""
+        return analytics.spread_bps(self.bids, self.asks) if self.is_live else None
+
+    @property
+    def microprice(self) -> Decimal | None:
+        """The mid weighted by the best sizes: see ``analytics.microprice``."""
+        return analytics.microprice(self.bids, self.asks) if self.is_live else None
+
+    def imbalance(self, levels: int = 1) -> Decimal | None:
+        """Tell how much more is bid than asked on the best levels, -1 to 1: see ``analytics.imbalance``."""
+        return analytics.imbalance(self.bids, self.asks, levels) if self.is_live else None
+
+    def depth_within(self, side: analytics.Side, bps: Decimal | int) -> Decimal | None:
+        """Give the size within so many basis points of the mid that who buys, or sells, finds: see
+        ``analytics.depth_within``.
+        """
+        return analytics.depth_within(self.bids, self.asks, side, bps) if self.is_live else None
+
+    def vwap(self, side: analytics.Side, notional: Decimal | int) -> Decimal | None:
+        """Give the average price of buying, or selling, for so much of the quote currency: see ``analytics.vwap``."""
+        return analytics.vwap(self.bids, self.asks, side, notional) if self.is_live else None
+
+    def slippage_bps(self, side: analytics.Side, notional: Decimal | int) -> Decimal | None:
+        """Give by how much that is worse than the mid: see ``analytics.slippage_bps``."""
+        return analytics.slippage_bps(self.bids, self.asks, side, notional) if self.is_live else None
 
 
 @value

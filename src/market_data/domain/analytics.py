@@ -1,0 +1,146 @@
+"""What follows from the levels of one book: exact fractions, rounded once at the end where a number has no end.
+
+A question that the levels cannot answer has the answer None: a book that is not live, a side that is empty, or fewer
+levels than it takes. Nothing is extrapolated beyond the last level that is known. Prices and amounts of money are in
+the quote currency, sizes in the base currency.
+"""
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+from typing import Literal
+
+from market_data.domain.levels import Levels
+
+__all__ = ["Side", "depth_within", "imbalance", "microprice", "slippage_bps", "spread_bps", "vwap"]
+
+Side = Literal["buy", "sell"]
+"""What a taker does: who buys takes asks, who sells takes bids."""
+
+_ROUNDED = Context(prec=28, rounding=ROUND_HALF_EVEN)
+_BPS = 10_000
+"""Basis points in one."""
+
+
+def spread_bps(bids: Levels, asks: Levels) -> Decimal | None:
+    """Give (ask - bid) / mid in basis points, to 28 digits; None unless both sides have a level."""
+    if not bids or not asks or not (middle := _middle(bids, asks)):
+        return None
+    return _decimal((_price(asks, 0) - _price(bids, 0)) / middle * _BPS)
+
+
+def microprice(bids: Levels, asks: Levels) -> Decimal | None:
+    """Give (bid * ask size + ask * bid size) / (bid size + ask size), to 28 digits: the mid, drawn to the side that has
+    less; None unless both sides have a level.
+
+    Of the best level alone, without a model of what comes next: the weighted mid of Gatheral and Oomen (2010),
+    https://doi.org/10.1007/s00780-009-0115-y.
+    """
+    if not bids or not asks:
+        return None
+    bid, ask, bid_size, ask_size = _price(bids, 0), _price(asks, 0), _size(bids, 0), _size(asks, 0)
+    both = bid_size + ask_size
+    return _decimal((bid * ask_size + ask * bid_size) / both) if both else None
+
+
+def imbalance(bids: Levels, asks: Levels, levels: int) -> Decimal | None:
+    """Give (bid sizes - ask sizes) / (bid sizes + ask sizes) of the best ``levels`` a side, to 28 digits: 1 where all
+    want to buy, -1 where all want to sell; None where a side has fewer levels.
+
+    Gould and Bonart (2016), https://arxiv.org/abs/1512.03492, relate that of the best level to the next price.
+
+    Raises:
+        ValueError: ``levels`` is below 1.
+    """
+    if levels < 1:
+        raise ValueError(f"expected at least one level, received {levels}")
+    if len(bids) < levels or len(asks) < levels:
+        return None
+    bid = sum((_size(bids, at) for at in range(levels)), Fraction(0))
+    ask = sum((_size(asks, at) for at in range(levels)), Fraction(0))
+    return _decimal((bid - ask) / (bid + ask)) if bid + ask else None
+
+
+def depth_within(bids: Levels, asks: Levels, side: Side, bps: Decimal | int) -> Decimal | None:
+    """Give the size that a taker finds no further than ``bps`` from the mid, in the base currency, exactly.
+
+    None unless both sides have a level; and where even the last level that is known lies within, since what comes
+    behind it is not known.
+
+    Raises:
+        ValueError: ``bps`` is below zero.
+    """
+    if bps < 0:
+        raise ValueError(f"expected basis points of at least 0, received {bps}")
+    if not bids or not asks:
+        return None
+    taken, middle = (asks, _middle(bids, asks)) if side == "buy" else (bids, _middle(bids, asks))
+    reach = middle * Fraction(bps) / _BPS
+    within = 0
+    while within < len(taken) and abs(_price(taken, within) - middle) <= reach:
+        within += 1
+    if within == len(taken):
+        return None
+    return _exact(sum((_size(taken, at) for at in range(within)), Fraction(0)))
+
+
+def vwap(bids: Levels, asks: Levels, side: Side, notional: Decimal | int) -> Decimal | None:
+    """Give the average price, weighted by volume, at which a taker trades for ``notional`` of the quote currency, to 28
+    digits; None where the known levels hold less.
+
+    Raises:
+        ValueError: ``notional`` is not above zero.
+    """
+    bought = _bought(bids, asks, side, notional)
+    return None if bought is None else _decimal(Fraction(notional) / bought)
+
+
+def slippage_bps(bids: Levels, asks: Levels, side: Side, notional: Decimal | int) -> Decimal | None:
+    """Give how much worse than the mid ``vwap`` is, in basis points of the mid, to 28 digits: half of the spread at
+    least; None where ``vwap`` or the mid is.
+
+    Raises:
+        ValueError: ``notional`` is not above zero.
+    """
+    bought = _bought(bids, asks, side, notional)
+    if bought is None or not bids or not asks or not (middle := _middle(bids, asks)):
+        return None
+    worse = Fraction(notional) / bought - middle
+    return _decimal((worse if side == "buy" else -worse) / middle * _BPS)
+
+
+def _bought(bids: Levels, asks: Levels, side: Side, notional: Decimal | int) -> Fraction | None:
+    """Give what so much money is traded for, in the base currency."""
+    if notional <= 0:
+        raise ValueError(f"expected a notional above 0, received {notional}")
+    left, bought = Fraction(notional), Fraction(0)
+    taken = asks if side == "buy" else bids
+    for at in range(len(taken)):
+        price, size = _price(taken, at), _size(taken, at)
+        if price * size >= left:
+            return bought + left / price
+        left -= price * size
+        bought += size
+    return None
+
+
+def _price(levels: Levels, at: int) -> Fraction:
+    return Fraction(levels[at][0])
+
+
+def _size(levels: Levels, at: int) -> Fraction:
+    return Fraction(levels[at][1])
+
+
+def _middle(bids: Levels, asks: Levels) -> Fraction:
+    return (_price(bids, 0) + _price(asks, 0)) / 2
+
+
+def _decimal(fraction: Fraction) -> Decimal:
+    return _ROUNDED.divide(Decimal(fraction.numerator), Decimal(fraction.denominator))
+
+
+def _exact(fraction: Fraction) -> Decimal:
+    """Write a sum of decimal numbers, whose denominator has no other factors than two and five."""
+    digits = len(str(fraction.numerator)) + len(str(fraction.denominator)) * 4
+    exact = Context(prec=digits)
+    return exact.divide(Decimal(fraction.numerator), Decimal(fraction.denominator))
