@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.programs import Sandbox, environment, running
+from tests.support.programs import Sandbox, environment, held_by_terminal, running
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -24,8 +24,10 @@ def test_both_commands_end_flushed_and_with_status_0(
     ending: signal.Signals, world: Sandbox, topic: str, tmp_path: Path
 ) -> None:
     with (
-        running("produce", *world.options(topic), folder=tmp_path) as producer,
-        running("consume", *world.options(topic), folder=tmp_path) as consumer,
+        held_by_terminal() as one,
+        held_by_terminal() as other,
+        running("produce", *world.options(topic), folder=tmp_path, **one) as producer,
+        running("consume", *world.options(topic), folder=tmp_path, **other) as consumer,
     ):
         consumer.wait_for_out("binance    BTC-USDT    bid", "coinbase   ETH-USD     bid")
         ended = producer.end(ending)
@@ -46,7 +48,8 @@ def test_both_commands_end_flushed_and_with_status_0(
 def test_an_ending_before_the_broker_is_there_is_clean_too(
     command: str, ending: signal.Signals, tmp_path: Path
 ) -> None:
-    with running(command, "--env", "test", "--set", "kafka.connect_timeout_seconds=30", folder=tmp_path) as program:
+    options = ("--env", "test", "--set", "kafka.connect_timeout_seconds=30")
+    with held_by_terminal() as held, running(command, *options, folder=tmp_path, **held) as program:
         program.wait_for_err("no Kafka broker answers")
         ended = program.end(ending)
     assert ended.status == 0

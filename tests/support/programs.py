@@ -1,10 +1,13 @@
 """The program and the sandbox as processes, as a person starts them: what they say, and how they end."""
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +18,7 @@ from typing import IO, Any
 import attrs
 from tests.support.engines import VARIABLE
 
-__all__ = ["Ended", "Running", "Sandbox", "environment", "run", "running", "sandbox"]
+__all__ = ["Ended", "Running", "Sandbox", "environment", "held_by_terminal", "run", "running", "sandbox"]
 
 _SECONDS = 30.0
 
@@ -91,6 +94,22 @@ class Running:
         for thread in self._threads:
             thread.join(seconds)
         return Ended(status, "\n".join(self.out), "\n".join(self.err))
+
+
+@contextmanager
+def held_by_terminal() -> Iterator[Mapping[str, Any]]:
+    """Open a terminal; gives what makes ``running`` start a program that it holds, whatever its streams are."""
+    master, slave = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+    try:
+        yield {"preexec_fn": take_terminal}
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 @contextmanager
