@@ -185,8 +185,9 @@ class Feed:
                     self._take_back_forgiveness()
             case Hold(seconds):
                 self._budget.hold(seconds)
-            case HandOver(moving):
-                self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
+            case HandOver(moving, standing):
+                if standing.reason is not Reason.SHUTDOWN:  # else it is followed no more
+                    self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
                 self._hand_over(output)
             case Tell(message, fields):
                 self._telemetry.warn(message, exchange=self._venue.name, **fields)

@@ -75,6 +75,7 @@ async def test_what_is_dropped_gets_its_last_record_and_its_stream_is_ended() ->
     assert bench.statuses("binance:ETH-USDT") == ["syncing", "live", "disconnected shutdown"]
     assert bench.statuses("binance:BTC-USDT")[:2] == ["syncing", "live"]
     assert not [fields for _, fields in bench.telemetry.warnings if fields.get("native") == "ETHUSDT"]
+    assert not [message for message, _ in bench.telemetry.warnings if "connection of its own" in message]
     bench.check_records()
 
 
