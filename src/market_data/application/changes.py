@@ -12,6 +12,7 @@ import attrs
 
 from market_data.application.ports import Clock, Telemetry
 from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.printable import few
 
 __all__ = ["LiveChanges"]
 
@@ -65,7 +66,7 @@ class LiveChanges:
                 exchange=exchange,
                 status=status,
                 reason=reason,
-                instruments=_named(instruments),
+                instruments=few(instruments, _NAMED),
                 count=len(instruments),
             )
         for exchange, back in self._back.items():
@@ -75,13 +76,8 @@ class LiveChanges:
                 self._telemetry.note(
                     "books are live",
                     exchange=exchange,
-                    instruments=_named(list(back)),
+                    instruments=few(list(back), _NAMED),
                     count=len(back),
                     after_seconds=longest,
                 )
                 back.clear()
-
-
-def _named(instruments: list[str]) -> str:
-    more = f" and {len(instruments) - _NAMED} more" if len(instruments) > _NAMED else ""
-    return ", ".join(instruments[:_NAMED]) + more

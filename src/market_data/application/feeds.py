@@ -131,6 +131,8 @@ class Feed:
 
     async def run(self) -> None:
         """Keep the connection open until cancelled; the last record of every instrument is given by ``stop``."""
+        if not self._core.instruments:  # all were dropped before it began
+            return
         self.give(Started(), self._clock.now())
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks

@@ -85,18 +85,14 @@ class LatencyMeasurement:
             book = each.book
             if each.is_read_back or each.is_past or not book.is_live or (keys is not None and book.key not in keys):
                 continue
-            received = book.received_time
-            if received is None or self._received.get(book.key) == received:
+            received, before = book.received_time, self._received.get(book.key)
+            if received is None or received == before or (before is None and len(self._received) >= MOST_KEYS):
                 continue
-            if book.key not in self._received and len(self._received) >= MOST_KEYS:
-                continue
-            is_first = book.key not in self._received
             self._received[book.key] = received
             hops = self._hops_of(book.exchange)
-            if hops is None or is_first:  # the first may be one that repeats what was read before we came
-                continue
-            for hop, passed in passage(book, each.stamp, each.timestamp, seen).items():
-                hops[hop].record(passed)
+            if before is not None and hops is not None:  # the first may repeat what was read before we came
+                for hop, passed in passage(book, each.stamp, each.timestamp, seen).items():
+                    hops[hop].record(passed)
 
     def _hops_of(self, exchange: str) -> Mapping[Hop, Histogram] | None:
         hops = self._hops.get(exchange)

@@ -5,8 +5,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
 import anyio
+from anyio.abc import TaskGroup
 
-__all__ = ["opened_unless", "until_stopped"]
+__all__ = ["opened_unless", "tasks_beside", "until_stopped"]
 
 T = TypeVar("T")
 
@@ -50,16 +51,27 @@ async def until_stopped(stop: anyio.Event) -> AsyncGenerator[None]:
     Raises:
         Exception: whatever the block raises, as it was.
     """
-    failure: Exception | None = None
-    async with anyio.create_task_group() as tasks:
+    async with tasks_beside() as tasks:
 
         async def leave() -> None:
             await stop.wait()
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(leave, name="stop")
+        yield
+
+
+@asynccontextmanager
+async def tasks_beside() -> AsyncGenerator[TaskGroup]:
+    """Give a task group whose tasks run beside the block and are cancelled at its end.
+
+    Raises:
+        Exception: whatever the block raises, as it was; what a task raises, in a group.
+    """
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
         try:
-            yield
+            yield tasks
         except Exception as error:  # noqa: BLE001 - the block's; a task group would wrap it
             failure = error
         tasks.cancel_scope.cancel()

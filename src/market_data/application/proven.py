@@ -8,6 +8,7 @@ from market_data.application.bounded import ReadingEnd
 from market_data.application.ports import Delivered, Subscription, Telemetry, Trouble
 from market_data.domain.market import Arrival, Market, Quote
 from market_data.domain.moment import Moment
+from market_data.domain.printable import few
 from market_data.domain.proof import OrderProof, Verdict
 
 __all__ = ["ProvenSubscription"]
@@ -145,8 +146,7 @@ class ProvenSubscription:
     def _tell(self, message: str, run: str, keys: Sequence[str]) -> None:
         """Say once for all instruments of a run what many records show; the log sums up what repeats."""
         names = list(dict.fromkeys(keys))
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        self._telemetry.warn(message, run=run, instruments=", ".join(names[:_NAMED]) + more, records=len(keys))
+        self._telemetry.warn(message, run=run, instruments=few(names, _NAMED), records=len(keys))
 
 
 def _arrival_of(each: Delivered) -> Arrival:

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import anyio
 import attrs
 
+from market_data.application.opening import tasks_beside
 from market_data.application.ports import Publication, Publisher, Registration, SchemaRegistry, Telemetry
 from market_data.domain.errors import RegistryUnavailable, SchemaIncompatible
 
@@ -41,17 +42,10 @@ class RegisteringPublisher(Publisher):
     async def _opened(self) -> AsyncIterator[Publication]:
         async with self.publisher.open() as publication:
             is_answered = await self._register()
-            raised: Exception | None = None
-            async with anyio.create_task_group() as tasks:
+            async with tasks_beside() as tasks:
                 if not is_answered:
                     tasks.start_soon(self._register_later, name="schema registry")
-                try:
-                    yield publication
-                except Exception as error:  # noqa: BLE001 - the caller's; a task group would wrap it
-                    raised = error
-                tasks.cancel_scope.cancel()
-            if raised is not None:
-                raise raised
+                yield publication
 
     async def _register(self) -> bool:
         """Ask once; tells whether there was an answer."""

@@ -6,6 +6,7 @@ from market_data.application.ports import Supervisor, Telemetry
 from market_data.application.produce import VenuePlan
 from market_data.config import LoadedSettings, Settings, differences
 from market_data.domain.errors import AppError
+from market_data.domain.printable import few
 
 __all__ = ["Reloading"]
 
@@ -59,7 +60,9 @@ class Reloading:
             self._plans = plans
         later = self._waiting_for_a_start(loaded)
         self._venues |= {plan.venue.name for plan in plans}
-        self._telemetry.note("settings read again", added=_named(added), removed=_named(removed))
+        self._telemetry.note(
+            "settings read again", added=few(added, _NAMED) or "none", removed=few(removed, _NAMED) or "none"
+        )
         if later:
             self._telemetry.warn("settings have changed that need a restart", settings=", ".join(later))
 
@@ -75,9 +78,3 @@ class Reloading:
 
 def _keys(plans: Sequence[VenuePlan]) -> dict[str, None]:
     return {f"{plan.venue.name}:{symbol}": None for plan in plans for symbol in plan.symbols}
-
-
-def _named(keys: Sequence[str]) -> str:
-    if not keys:
-        return "none"
-    return ", ".join(keys[:_NAMED]) + (f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else "")

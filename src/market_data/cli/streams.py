@@ -1,6 +1,5 @@
 """The two halves of the river: ``produce`` and ``consume``."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -25,6 +24,7 @@ from market_data.cli.reloading import Reloading
 from market_data.cli.running import run
 from market_data.config import load_settings
 from market_data.domain.errors import AppError
+from market_data.domain.printable import few
 from market_data.factories.monitoring import make_consume_monitored, make_produce_monitored
 from market_data.factories.venues import make_plans
 
@@ -90,7 +90,7 @@ def produce(
         "shard": "1/1" if share is None else str(share),
     }
     ours = [f"{plan.venue.name}:{symbol}" for plan in program.container.plans() for symbol in plan.symbols]
-    telemetry.note("producing", **about, instruments=_named(ours), count=len(ours))
+    telemetry.note("producing", **about, instruments=few(ours, _NAMED), count=len(ours))
     _tell_info(telemetry, program="produce", **about)
     measures, clock = program.container.measures(), program.container.clock()
     monitored = make_produce_monitored(settings, producer, measures, clock, telemetry)
@@ -172,12 +172,6 @@ def _about(started: Program) -> dict[str, str]:
         "event_loop": str(started.loop),
         "client_id": started.loaded.settings.kafka.client_id,
     }
-
-
-def _named(keys: Sequence[str]) -> str:
-    """Name a few of the instruments."""
-    more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
-    return ", ".join(keys[:_NAMED]) + more
 
 
 def _tell_info(telemetry: Telemetry, **about: str) -> None:

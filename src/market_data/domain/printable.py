@@ -5,8 +5,9 @@ move a terminal's cursor, set its title, turn the direction of a line, or begin 
 """
 
 import json
+from collections.abc import Sequence
 
-__all__ = ["printable", "shortened"]
+__all__ = ["few", "printable", "shortened"]
 
 _MOST_LETTERS = 200
 
@@ -26,3 +27,9 @@ def shortened(text: str) -> str:
     """Leave out the middle of what is longer than a person reads of a line; where it came from may be at either end."""
     half = _MOST_LETTERS // 2
     return text if len(text) <= _MOST_LETTERS else f"{text[:half]}…{text[-half:]}"
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """Name so many, and say how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import pytest
@@ -173,3 +174,24 @@ async def test_nothing_is_followed_once_the_end_has_begun() -> None:
     bench.producer.follow(plans(binance=("BTC-USDT", "ETH-USDT"), coinbase=("BTC-USD",)))
     assert not bench.of("binance:ETH-USDT")
     assert bench.of("binance:BTC-USDT")[-1].status is BookStatus.DISCONNECTED
+
+
+async def test_what_is_dropped_before_its_connection_is_begun_opens_none() -> None:
+    bench = bench_of(("BTC-USDT",))
+    async with bench.running():
+        await until(lambda: bench.live("binance:BTC-USDT"))
+        states = bench.producer._venues["binance"]
+        began: list[object] = []
+        follow = states._follow
+
+        def follow_and_drop(*given: Any) -> None:
+            follow(*given)
+            began.append(states._feeds[-1])
+            states._feeds[-1].drop(["binance:ETH-USDT"])
+
+        states._follow = follow_and_drop  # type: ignore[method-assign]
+        bench.producer.follow(plans(binance=("BTC-USDT", "ETH-USDT")))
+        await until(lambda: began, 10)
+        await anyio.sleep(5)
+        assert len(bench.network.connections) == 1
+    assert bench.statuses("binance:ETH-USDT")[-1] == "disconnected shutdown"

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
-import anyio
 import attrs
 
 from market_data.adapters.kafka.client import KafkaCluster
 from market_data.adapters.kafka.producer import IdempotentProducer
 from market_data.adapters.kafka.publication import KafkaPublication
 from market_data.adapters.kafka.topics import KafkaTopic, see_to
+from market_data.application.opening import tasks_beside
 from market_data.application.ports import Clock, Publication, Publisher, Telemetry
 
 __all__ = ["KafkaPublisher"]
@@ -81,16 +81,9 @@ class KafkaPublisher(Publisher):
                 max_clock_skew_seconds=self.max_clock_skew_seconds,
             )
             self.telemetry.watch(publication.measure)
-            raised: Exception | None = None
-            async with anyio.create_task_group() as tasks:
+            async with tasks_beside() as tasks:
                 tasks.start_soon(publication.pump, name=f"pump of {self.topic.name}")
                 tasks.start_soon(publication.watch, name=f"watch of {self.topic.name}")
-                try:
-                    yield publication
-                except Exception as error:  # noqa: BLE001 - the caller's; a task group would wrap it
-                    raised = error
-                tasks.cancel_scope.cancel()
-            if raised is not None:
-                raise raised
+                yield publication
         finally:
             await producer.close()
