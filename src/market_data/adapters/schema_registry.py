@@ -13,9 +13,6 @@ the next. ``BACKWARD``, the usual default, would refuse every new field, since a
 that name with anything in it.
 """
 
-import os
-import socket
-import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import quote
@@ -26,6 +23,7 @@ import httpx
 import msgspec
 
 from market_data.application.ports import Registration, SchemaRegistry
+from market_data.domain.causes import say_cause
 from market_data.domain.errors import RegistryUnavailable, SchemaIncompatible, UsageError
 
 __all__ = ["LEVEL", "ConfluentRegistry"]
@@ -151,7 +149,7 @@ class ConfluentRegistry(SchemaRegistry):
         except TimeoutError as error:
             raise self._unavailable(f"does not answer within {self.timeout_seconds:g} s. {_SEE}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._unavailable(f"does not answer: {_said(error)}. {_SEE}") from error
+            raise self._unavailable(f"does not answer: {say_cause(error)}. {_SEE}") from error
 
     async def _expect(
         self, client: httpx.AsyncClient, method: str, path: str, body: Mapping[str, str] | None = None
@@ -214,19 +212,3 @@ _SEE = "See kafka.schema_registry.url, the network and the proxy"
 
 def _cut(text: str) -> str:
     return " ".join(text.split())[:_MOST_LETTERS]
-
-
-def _said(error: BaseException) -> str:
-    """Say what went wrong in words: the innermost cause that has any."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not trusted ({seen.verify_message})"
-        if isinstance(seen, ssl.SSLError):
-            return f"TLS failed ({seen.reason or seen})"
-        if isinstance(seen, socket.gaierror):
-            return "its name is not known"
-        if isinstance(seen, OSError) and seen.errno:
-            return os.strerror(seen.errno).lower()
-        seen = seen.__cause__ or seen.__context__
-    return _cut(str(error)) or type(error).__name__

@@ -1,9 +1,6 @@
 """What an answer that refuses means, how long it asks to wait, and what a failure is called in one line."""
 
 import math
-import os
-import socket
-import ssl
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -11,6 +8,7 @@ import attrs
 import httpx
 
 from market_data.adapters.transport.settings import TransportSettings
+from market_data.domain.causes import say_cause
 from market_data.domain.normalized import Reason
 
 __all__ = ["FAILED", "Refusal", "refusal_of", "say"]
@@ -22,7 +20,6 @@ _LEAST_TIME = 1_000_000_000
 """A larger number of seconds, 31 years, is meant as a time: in seconds since 1970, or in ms."""
 _LEAST_TIME_MILLISECONDS = 1_000_000_000_000
 _LONGEST_TEXT = 64
-_LONGEST_PROBLEM = 300
 
 
 @attrs.frozen
@@ -101,18 +98,5 @@ def _read_date(text: str) -> float | None:
 
 
 def say(error: BaseException) -> str:
-    """Say what went wrong in words: the innermost cause that has any; cut short, as it may quote what was received."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLCertVerificationError):
-            return f"TLS certificate not trusted: {seen.verify_message}"
-        if isinstance(seen, ssl.SSLError):
-            return f"TLS failed: {seen.reason or seen}"
-        if isinstance(seen, httpx.InvalidURL):
-            return "it redirects to what is no address"
-        if isinstance(seen, socket.gaierror):
-            return "its name is not known"
-        if isinstance(seen, OSError) and seen.errno:
-            return os.strerror(seen.errno).lower()
-        seen = seen.__cause__ or seen.__context__
-    return str(error)[:_LONGEST_PROBLEM] or type(error).__name__
+    """Say what went wrong in words."""
+    return say_cause(error, {httpx.InvalidURL: "it redirects to what is no address"})
