@@ -39,6 +39,8 @@ def _of(
     venue: Venue, exchange: type[Exchange], texts: Texts, quoted: str, judge: type[Judge] = StreamedJudge
 ) -> ChaosVenue:
     venue = copy.copy(venue)
+    if issubclass(exchange, OKXExchange):  # whose window is smaller here, so that schedules come to its edge
+        venue.continuity = attrs.evolve(venue.continuity, levels=exchange.levels)
     if venue.ping_seconds is not None:
         venue.ping_seconds = _PING_SECONDS
     symbols = [f"{base}-{quoted}" for base in ("BTC", "ETH", "SOL")]

@@ -189,14 +189,22 @@ class StreamedSync(RenewedSync, CheckedSync):
             return
         waiting = list(buffer)
         self._forget_fetched()
-        if self._continuity.levels is not None and self._continuity.levels <= (snapshot.limit or 0):
-            snapshot = attrs.evolve(snapshot, limit=None)  # all of the window: the stream tells what enters it
+        if self._is_window(snapshot) and (not waiting or waiting[0].first_id == _after(at)):
+            snapshot = attrs.evolve(snapshot, limit=None)  # the stream tells what enters the window
         if not self._take_stream_book(snapshot, now):
             return
         for change in waiting:
             if not self._follow(change, now):
                 return
         self._stand(now)
+
+    def _is_window(self, snapshot: Snapshot) -> bool:
+        """Tell whether a fetched book is all that the venue keeps.
+
+        Where it is of a moment in the middle of a change that is all the same not known beyond its last level: what had
+        left the window by then, and was in it before and after, no change tells.
+        """
+        return self._continuity.levels is not None and self._continuity.levels <= (snapshot.limit or 0)
 
     def _miss_snapshot(self, now: Moment) -> None:
         self._forget_fetched()

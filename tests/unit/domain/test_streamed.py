@@ -240,6 +240,20 @@ def test_a_fetched_book_waits_for_the_change_that_joins_it() -> None:
     assert bench.last.bids[:2] == (("100", "1"), ("99", "7"))
 
 
+def test_a_fetched_book_of_the_middle_of_a_change_is_not_known_beyond_its_last_level() -> None:
+    """What had left the window by then, and was in it before and after, no change tells: 96 may have been there."""
+    bench = Bench(EITHER)
+    bench.open()
+    bench.change(101, 110)
+    bench.answer(115)
+    bench.change(111, 120, [("100", "0"), ("100.5", "2")])
+    assert (bench.status, bench.last.sequence) == (LIVE, 120)
+    bench.change(121, 125, [("95", "1")])
+    assert bench.status == LIVE
+    bench.change(126, 130, [("100.5", "0"), ("99", "0"), ("98", "0")])
+    assert bench.status == (BookStatus.GAP, Reason.DEPTH), "rather than 97, 95"
+
+
 def test_a_fetched_book_that_waits_while_ids_step_back_is_fetched_anew() -> None:
     bench = Bench(EITHER)
     bench.open()
