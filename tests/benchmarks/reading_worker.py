@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -171,9 +171,9 @@ class Display:
         self._count = count
         self._stop = stop
 
-    @contextmanager
-    def open(self) -> Any:
-        yield
+    def open(self, *_: object) -> Any:
+        """Be opened with or without ``async``: other versions are measured, too."""
+        return nullcontext()
 
     def show(self, _: object, __: object, reading: Any) -> None:
         if reading.records == self._count:

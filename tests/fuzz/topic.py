@@ -119,7 +119,7 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     market, reading = Market(15.0, 6), Reading("books at 127.0.0.1:1", proven.proof, _NOW, now=_NOW)
     stream, objects, drawn = io.StringIO(), io.StringIO(), io.StringIO()
     table = TableDisplay("market", MessageBoard(io.StringIO()), _Clock(), drawn)
-    with table.open():
+    async with table.open(market, reading, lambda: None):
         delivered = await proven.receive()
         quotes = [quote for quote, _ in proven.take(delivered, market, _NOW)]
         for display in (LinesDisplay(stream), JsonDisplay(objects), table):

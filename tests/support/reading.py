@@ -1,8 +1,8 @@
 """A topic to read from and a display to show it on, in memory."""
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio
 import attrs
@@ -110,6 +110,8 @@ class FakeDisplay(Display):
     refreshed: int = 0
     is_open: bool = False
     failure: OSError | None = None
+    leave: Callable[[], None] | None = None
+    """Who is told that the person in front of it has seen enough."""
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:
         if self.failure is not None:
@@ -123,13 +125,10 @@ class FakeDisplay(Display):
     def refresh(self, market: Market, reading: Reading) -> None:  # noqa: ARG002
         self.refreshed += 1
 
-    @contextmanager
-    def _taken(self) -> Generator[None]:
-        self.is_open = True
+    @asynccontextmanager
+    async def open(self, market: Market, reading: Reading, leave: Callable[[], None]) -> AsyncGenerator[None]:  # noqa: ARG002
+        self.is_open, self.leave = True, leave
         try:
             yield
         finally:
             self.is_open = False
-
-    def open(self) -> AbstractContextManager[None]:
-        return self._taken()

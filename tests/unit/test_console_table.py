@@ -206,13 +206,14 @@ def test_names_that_would_act_on_the_terminal_are_escaped() -> None:
     assert "a\\u001b[2J" in row
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("count", [1_000, 100_000])
-def test_what_a_picture_costs_depends_on_the_window_and_not_on_the_instruments(count: int) -> None:
-    few, many = _calls_of_a_picture(100), _calls_of_a_picture(count)
+async def test_what_a_picture_costs_depends_on_the_window_and_not_on_the_instruments(count: int) -> None:
+    few, many = await _calls_of_a_picture(100), await _calls_of_a_picture(count)
     assert many < few * 1.1
 
 
-def _calls_of_a_picture(count: int) -> int:
+async def _calls_of_a_picture(count: int) -> int:
     """Count the calls that a picture takes once the instruments are known."""
     market = Market(15.0, 6, most_keys=count)
     for number in range(count):
@@ -226,7 +227,7 @@ def _calls_of_a_picture(count: int) -> int:
         nonlocal calls
         calls += event == "call"
 
-    with display.open():
+    async with display.open(market, reading, lambda: None):
         display.refresh(market, reading)
         sys.setprofile(on_event)
         try:

@@ -63,8 +63,11 @@ class Consumer:
         """When passing time was last shown, seconds of the monotonic clock."""
         self._consumed = Consumed(self.reading.proof, market, configured)
 
-    async def run(self, request: ConsumeRequest, stop: anyio.Event) -> None:
+    async def run(self, request: ConsumeRequest, stop: anyio.Event, leave: Callable[[], None] | None = None) -> None:
         """Read and show until ``stop`` is set.
+
+        ``leave`` is called when the person in front of the display has seen enough, and sees to it that ``stop`` gets
+        set; without it that happens at once.
 
         Raises:
             BrokerError: reading cannot go on.
@@ -76,7 +79,7 @@ class Consumer:
                 return
             self.subscription = subscription
             self._telemetry.note("reading", source=self._source, start=str(request.start))
-            with self._display.open():
+            async with self._display.open(self._market, self.reading, leave or stop.set):
                 async with anyio.create_task_group() as tasks:
                     reader = ProvenSubscription(
                         subscription,

@@ -113,7 +113,7 @@ class Demo:
             tasks.start_soon(sandbox.watch, name="watch sandbox")
             tasks.start_soon(producer.watch, name="watch producer")
             tasks.start_soon(self._end, front.tally, producer, stop, done, name="end")
-            await front.consumer.run(ConsumeRequest(Start("earliest"), None, None), done)
+            await front.consumer.run(ConsumeRequest(Start("earliest"), None, None), done, stop.set)
             tasks.cancel_scope.cancel()
         return anyio.current_time() - self._shown_since
 

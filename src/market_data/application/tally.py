@@ -1,8 +1,8 @@
 """Counts what a display is shown: what a run can say of itself at its end."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
 
@@ -47,9 +47,9 @@ class Tally(Display):
     def refresh(self, market: Market, reading: Reading) -> None:
         self._display.refresh(market, reading)
 
-    @contextmanager
-    def open(self) -> Generator[None]:
-        with self._display.open():
+    @asynccontextmanager
+    async def open(self, market: Market, reading: Reading, leave: Callable[[], None]) -> AsyncGenerator[None]:
+        async with self._display.open(market, reading, leave):
             yield
 
     def _count(self, quote: Quote, reading: Reading) -> None:

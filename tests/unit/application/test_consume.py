@@ -223,3 +223,25 @@ async def test_what_keeps_records_from_coming_is_there_for_the_display_to_say() 
         await until(lambda: bench.consumer.reading.trouble == Trouble("broker unreachable", 7.5))
         bench.subscriber.troubled_since = None
         await until(lambda: bench.consumer.reading.trouble is None)
+
+
+async def test_it_ends_when_the_person_in_front_of_the_display_has_seen_enough() -> None:
+    bench = Bench()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.consumer.run, bench.request, bench.stop)
+        await until(lambda: bench.display.leave is not None)
+        assert bench.display.leave is not None
+        bench.display.leave()
+    assert not bench.display.is_open
+
+
+async def test_who_runs_it_may_say_what_leaving_means() -> None:
+    bench, asked = Bench(), anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.consumer.run, bench.request, bench.stop, asked.set)
+        await until(lambda: bench.display.leave is not None)
+        assert bench.display.leave is not None
+        bench.display.leave()
+        assert asked.is_set()
+        assert bench.display.is_open
+        bench.stop.set()

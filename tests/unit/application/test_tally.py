@@ -1,9 +1,10 @@
 """What a run can say of itself at its end."""
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import attrs
+import pytest
 
 from market_data.application.ports import Display, Reading
 from market_data.application.tally import Tally
@@ -31,8 +32,8 @@ class FakeDisplay(Display):
     def refresh(self, market: Market, reading: Reading) -> None:  # noqa: ARG002
         self.asked.append("refresh")
 
-    @contextmanager
-    def open(self) -> Generator[None]:
+    @asynccontextmanager
+    async def open(self, market: Market, reading: Reading, leave: Callable[[], None]) -> AsyncGenerator[None]:  # noqa: ARG002
         self.asked.append("open")
         yield
         self.asked.append("close")
@@ -51,10 +52,11 @@ def _not_live(status: BookStatus, reason: Reason, symbol: str = "BTC-USDT") -> N
     return attrs.evolve(LIVE, symbol=symbol, status=status, reason=reason, bids=(), asks=())
 
 
-def test_everything_goes_on_to_the_display() -> None:
+@pytest.mark.anyio
+async def test_everything_goes_on_to_the_display() -> None:
     display = FakeDisplay()
     tally, market, reading = Tally(display), Market(15.0, 6), Reading("", OrderProof(), NOW)
-    with tally.open():
+    async with tally.open(market, reading, lambda: None):
         tally.show([], market, reading)
         tally.refresh(market, reading)
     assert display.asked == ["open", "show 0", "refresh", "close"]

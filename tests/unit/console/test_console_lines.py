@@ -29,12 +29,11 @@ def shown(display_type: type[LinesDisplay | JsonDisplay], *books: NormalizedBook
     """Show records, and give what was written."""
     clock, market, stream = HandClock(), Market(15.0, digits), io.StringIO()
     display = display_type(stream)
-    with display.open():
-        for book in books:
-            quote = market.take(book, clock.now())
-            assert quote is not None
-            display.show([quote], market, Reading("nowhere", OrderProof(), clock.now()))
-        display.refresh(market, Reading("nowhere", OrderProof(), clock.now()))
+    for book in books:
+        quote = market.take(book, clock.now())
+        assert quote is not None
+        display.show([quote], market, Reading("nowhere", OrderProof(), clock.now()))
+    display.refresh(market, Reading("nowhere", OrderProof(), clock.now()))
     return stream.getvalue()
 
 

@@ -2,8 +2,8 @@
 
 import sys
 from collections import OrderedDict
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import TextIO
 
@@ -35,8 +35,13 @@ class _StreamDisplay(Display):
     def refresh(self, market: Market, reading: Reading) -> None:
         """Lines say nothing of passing time."""
 
-    @contextmanager
-    def open(self) -> Generator[None]:
+    @asynccontextmanager
+    async def open(
+        self,
+        market: Market,  # noqa: ARG002
+        reading: Reading,  # noqa: ARG002
+        leave: Callable[[], None],  # noqa: ARG002
+    ) -> AsyncGenerator[None]:
         yield
 
     def _lines(self, quote: Quote) -> Iterable[str]:

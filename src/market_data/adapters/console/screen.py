@@ -2,8 +2,8 @@
 
 import errno
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -85,8 +85,13 @@ class TableDisplay(Display):
             self._counted_at, self._counted = now.mono, reading.records
         return self._rate
 
-    @contextmanager
-    def open(self) -> Generator[None]:
+    @asynccontextmanager
+    async def open(
+        self,
+        market: Market,  # noqa: ARG002
+        reading: Reading,  # noqa: ARG002
+        leave: Callable[[], None],  # noqa: ARG002
+    ) -> AsyncGenerator[None]:
         console = _Console(file=self._stream, highlight=False, emoji=False, markup=False)
         live = Live(
             console=console,

@@ -1,8 +1,8 @@
 """What shows the market, to a person or to a program behind a pipe."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import attrs
@@ -42,6 +42,10 @@ class Display(Protocol):
         raise NotImplementedError
 
     @abstractmethod
-    def open(self) -> AbstractContextManager[None]:
-        """Take the terminal; leaving gives it back as it was found."""
+    def open(self, market: Market, reading: Reading, leave: Callable[[], None]) -> AbstractAsyncContextManager[None]:
+        """Take the terminal, or whatever else it is shown on; leaving gives it back as it was found.
+
+        What is shown between two refreshes, as when somebody presses a key, is read from ``market`` and ``reading``.
+        ``leave`` is called when the person in front of it has seen enough.
+        """
         raise NotImplementedError
