@@ -5,27 +5,24 @@ levels than it takes. Nothing is extrapolated beyond the last level that is know
 the quote currency, sizes in the base currency.
 """
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from typing import Literal
 
 from market_data.domain.levels import Levels
+from market_data.domain.prices import BPS, rounded
 
 __all__ = ["Side", "depth_within", "imbalance", "microprice", "slippage_bps", "spread_bps", "vwap"]
 
 Side = Literal["buy", "sell"]
 """What a taker does: who buys takes asks, who sells takes bids."""
 
-_ROUNDED = Context(prec=28, rounding=ROUND_HALF_EVEN)
-_BPS = 10_000
-"""Basis points in one."""
-
 
 def spread_bps(bids: Levels, asks: Levels) -> Decimal | None:
     """Give (ask - bid) / mid in basis points, to 28 digits; None unless both sides have a level."""
     if not bids or not asks or not (middle := _middle(bids, asks)):
         return None
-    return _decimal((_price(asks, 0) - _price(bids, 0)) / middle * _BPS)
+    return rounded((_price(asks, 0) - _price(bids, 0)) / middle * BPS)
 
 
 def microprice(bids: Levels, asks: Levels) -> Decimal | None:
@@ -39,7 +36,7 @@ def microprice(bids: Levels, asks: Levels) -> Decimal | None:
         return None
     bid, ask, bid_size, ask_size = _price(bids, 0), _price(asks, 0), _size(bids, 0), _size(asks, 0)
     both = bid_size + ask_size
-    return _decimal((bid * ask_size + ask * bid_size) / both) if both else None
+    return rounded((bid * ask_size + ask * bid_size) / both) if both else None
 
 
 def imbalance(bids: Levels, asks: Levels, levels: int) -> Decimal | None:
@@ -57,7 +54,7 @@ def imbalance(bids: Levels, asks: Levels, levels: int) -> Decimal | None:
         return None
     bid = sum((_size(bids, at) for at in range(levels)), Fraction(0))
     ask = sum((_size(asks, at) for at in range(levels)), Fraction(0))
-    return _decimal((bid - ask) / (bid + ask)) if bid + ask else None
+    return rounded((bid - ask) / (bid + ask)) if bid + ask else None
 
 
 def depth_within(bids: Levels, asks: Levels, side: Side, bps: Decimal | int) -> Decimal | None:
@@ -74,7 +71,7 @@ def depth_within(bids: Levels, asks: Levels, side: Side, bps: Decimal | int) -> 
     if not bids or not asks:
         return None
     taken, middle = (asks, _middle(bids, asks)) if side == "buy" else (bids, _middle(bids, asks))
-    reach = middle * Fraction(bps) / _BPS
+    reach = middle * Fraction(bps) / BPS
     within = 0
     while within < len(taken) and abs(_price(taken, within) - middle) <= reach:
         within += 1
@@ -91,7 +88,7 @@ def vwap(bids: Levels, asks: Levels, side: Side, notional: Decimal | int) -> Dec
         ValueError: ``notional`` is not above zero.
     """
     bought = _bought(bids, asks, side, notional)
-    return None if bought is None else _decimal(Fraction(notional) / bought)
+    return None if bought is None else rounded(Fraction(notional) / bought)
 
 
 def slippage_bps(bids: Levels, asks: Levels, side: Side, notional: Decimal | int) -> Decimal | None:
@@ -105,7 +102,7 @@ def slippage_bps(bids: Levels, asks: Levels, side: Side, notional: Decimal | int
     if bought is None or not bids or not asks or not (middle := _middle(bids, asks)):
         return None
     worse = Fraction(notional) / bought - middle
-    return _decimal((worse if side == "buy" else -worse) / middle * _BPS)
+    return rounded((worse if side == "buy" else -worse) / middle * BPS)
 
 
 def _bought(bids: Levels, asks: Levels, side: Side, notional: Decimal | int) -> Fraction | None:
@@ -133,10 +130,6 @@ def _size(levels: Levels, at: int) -> Fraction:
 
 def _middle(bids: Levels, asks: Levels) -> Fraction:
     return (_price(bids, 0) + _price(asks, 0)) / 2
-
-
-def _decimal(fraction: Fraction) -> Decimal:
-    return _ROUNDED.divide(Decimal(fraction.numerator), Decimal(fraction.denominator))
 
 
 def _exact(fraction: Fraction) -> Decimal:

@@ -74,6 +74,13 @@ class Quote:
         return self.book.reason
 
     @property
+    def why(self) -> str:
+        """Say in words what it is and why: ``gap: sequence``, ``stale: silence of the producer``; ``live``."""
+        if self.is_expired:
+            return f"{self.status}: silence of the producer"
+        return f"{self.status}: {self.reason}" if self.reason else str(self.status)
+
+    @property
     def is_live(self) -> bool:
         """Tell whether the numbers can be shown."""
         return self.status is BookStatus.LIVE

@@ -10,12 +10,12 @@ reader waits for the next one (``hold``), and once it waited in vain, none of it
 
 from collections import deque
 from collections.abc import Iterator
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 
 import attrs
 
 from market_data.domain.curve import CURVE_SECONDS, Curve, MidBucket, bps_of, flat, mid_bucket, mid_of
-from market_data.domain.prices import EXACT
+from market_data.domain.prices import BPS, EXACT, ROUNDED
 from market_data.domain.seconds import NOTHING, SECOND, Second
 
 __all__ = ["MINUTE_SECONDS", "Minute", "Rolling"]
@@ -23,7 +23,6 @@ __all__ = ["MINUTE_SECONDS", "Minute", "Rolling"]
 MINUTE_SECONDS = 60
 _BACK = SECOND
 """A clock that goes back by less stands still for a moment; by more, all begins anew."""
-_ROUNDED = Context(prec=28, rounding=ROUND_HALF_EVEN)
 
 
 @attrs.frozen
@@ -131,10 +130,10 @@ class Rolling:
             _half(found.high),
             _half(found.low),
             None if change is None else _half(change),
-            None if change is None or not first else _ROUNDED.divide(EXACT.multiply(change, 10_000), first),
-            _ROUNDED.divide(twice, 2 * quoted) if quoted else None,
-            _ROUNDED.divide(apart, quoted) if quoted else None,
-            _ROUNDED.divide(EXACT.multiply(apart, 20_000), twice) if twice else None,
+            None if change is None or not first else ROUNDED.divide(EXACT.multiply(change, BPS), first),
+            ROUNDED.divide(twice, 2 * quoted) if quoted else None,
+            ROUNDED.divide(apart, quoted) if quoted else None,
+            ROUNDED.divide(EXACT.multiply(apart, 2 * BPS), twice) if twice else None,
             pace,
             share,
         )
@@ -164,21 +163,19 @@ class Rolling:
         if second != self._open.second:
             self._turn(second)
         if self._is_live and at != self._at:
-            self._open.add(at - self._at, self._twice, self._apart)
+            self._open.hold(at - self._at, self._twice, self._apart)
         self._at = at
 
     def _turn(self, second: int) -> None:
         """Close the open second and open a later one; those between are held."""
         closed, twice = self._open, self._twice
         if self._is_live:
-            closed.add((closed.second + 1) * SECOND - self._at, twice, self._apart)
+            closed.hold((closed.second + 1) * SECOND - self._at, twice, self._apart)
             closed.is_held, closed.is_mid_held = True, twice is not None
         self._recent.append(closed)
         if closed.first is not None:
             self._curve.add(closed)
-        self._open = opened = Second(second)
-        if twice is not None:
-            opened.see(twice, self._apart)
+        self._open = Second(second)
         self._at = second * SECOND
 
     def _unfinished(self, at: int) -> Iterator[MidBucket]:
@@ -188,7 +185,7 @@ class Rolling:
         twice = self._twice if at - self._at < self._hold else None
         until = min(at, (opened.second + 1) * SECOND)
         if twice is not None:
-            sums.add(until - self._at, twice, self._apart)
+            sums.hold(until - self._at, twice, self._apart)
         if sums.first is not None:
             yield mid_bucket(sums, until - opened.second * SECOND)
         if twice is not None:

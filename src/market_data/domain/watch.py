@@ -150,7 +150,7 @@ class Watch:
         if not quote.is_live:
             if last is None or last[0] is BookStatus.LIVE:
                 seen.not_live_since = since
-            self._tell(Event(since, book.key, book.status, _why(quote)))
+            self._tell(Event(since, book.key, book.status, quote.why))
             return
         if last is not None:
             again = "live again" if seen.was_live or book.epoch > 1 else "live"
@@ -170,10 +170,3 @@ def _since(quote: Quote, last: int | None) -> int:
         return quote.seen_wall
     since = quote.book.status_since
     return since if last is None or since > last else max(quote.seen_wall, last)
-
-
-def _why(quote: Quote) -> str:
-    """Say why a book is not live, in the words of its record."""
-    if quote.is_expired:
-        return "stale: silence of the producer"
-    return f"{quote.status}: {quote.reason}" if quote.reason else str(quote.status)
