@@ -7,15 +7,43 @@ the quote currency, sizes in the base currency.
 
 from decimal import Context, Decimal
 from fractions import Fraction
+from itertools import accumulate
 from typing import Literal
 
-from market_data.domain.levels import Levels
-from market_data.domain.prices import BPS, rounded
+import attrs
 
-__all__ = ["Side", "depth_within", "imbalance", "microprice", "slippage_bps", "spread_bps", "vwap"]
+from market_data.domain.levels import Levels
+from market_data.domain.prices import BPS, EXACT, rounded
+
+__all__ = [
+    "Fill",
+    "Side",
+    "cumulative_sizes",
+    "depth_within",
+    "fill",
+    "imbalance",
+    "microprice",
+    "slippage_bps",
+    "spread_bps",
+    "vwap",
+]
 
 Side = Literal["buy", "sell"]
 """What a taker does: who buys takes asks, who sells takes bids."""
+
+
+@attrs.frozen
+class Fill:
+    """What a taker gets who takes the best levels of a side whole."""
+
+    size: Decimal
+    """In the base currency, exactly."""
+    notional: Decimal
+    """What that is worth at the levels' prices, in the quote currency, exactly."""
+    price: Decimal
+    """The average, weighted by volume: ``notional`` over ``size``, to 28 digits."""
+    slippage_bps: Decimal | None
+    """How much worse than the mid that is, in basis points of the mid, to 28 digits; None where there is no mid."""
 
 
 def spread_bps(bids: Levels, asks: Levels) -> Decimal | None:
@@ -99,9 +127,38 @@ def slippage_bps(bids: Levels, asks: Levels, side: Side, notional: Decimal | int
         ValueError: ``notional`` is not above zero.
     """
     bought = _bought(bids, asks, side, notional)
-    if bought is None or not bids or not asks or not (middle := _middle(bids, asks)):
+    return None if bought is None else _worse(bids, asks, side, Fraction(notional) / bought)
+
+
+def cumulative_sizes(levels: Levels) -> list[Decimal]:
+    """Give of each level of a side the size of it and of all better ones, in the base currency, exactly."""
+    sizes = (Decimal(size) for _, size in levels)
+    return list(accumulate(sizes, EXACT.add))
+
+
+def fill(bids: Levels, asks: Levels, side: Side, levels: int) -> Fill | None:
+    """Give what a taker gets of the best ``levels`` of the other side; None where there are fewer, or nothing in them.
+
+    Raises:
+        ValueError: ``levels`` is below 1.
+    """
+    if levels < 1:
+        raise ValueError(f"expected at least one level, received {levels}")
+    taken = asks if side == "buy" else bids
+    if len(taken) < levels:
         return None
-    worse = Fraction(notional) / bought - middle
+    size = sum((_size(taken, at) for at in range(levels)), Fraction(0))
+    notional = sum((_price(taken, at) * _size(taken, at) for at in range(levels)), Fraction(0))
+    if not size:
+        return None
+    return Fill(_exact(size), _exact(notional), rounded(notional / size), _worse(bids, asks, side, notional / size))
+
+
+def _worse(bids: Levels, asks: Levels, side: Side, price: Fraction) -> Decimal | None:
+    """Give by how much a price is worse than the mid for a taker, in basis points of it."""
+    if not bids or not asks or not (middle := _middle(bids, asks)):
+        return None
+    worse = price - middle
     return rounded((worse if side == "buy" else -worse) / middle * BPS)
 
 

@@ -16,7 +16,7 @@ CURVE_SECONDS = 900
 """Fifteen minutes."""
 
 _FIELDS = 7
-"""Of a second: itself, low, high, last, spread, the spread at its end or nan, whether it is whole."""
+"""Of a second: itself, low, high, last, spread, the spread at its end, whether it is whole; nan where there is none."""
 _SLACK = 100
 """Seconds kept beyond those drawn, so that they go a hundred at a time."""
 
@@ -37,7 +37,7 @@ class MidBucket:
 
 
 class Curve:
-    """The seconds of the last fifteen minutes that are over and had a mid."""
+    """The seconds of the last fifteen minutes that are over and in which something was heard."""
 
     __slots__ = ("_numbers",)
 
@@ -45,10 +45,14 @@ class Curve:
         self._numbers = array("d")
 
     def add(self, closed: Second) -> None:
-        """Take a second that is over, later than those before it, and had a mid."""
-        numbers, drawn = self._numbers, mid_bucket(closed, SECOND)
-        held = bps_of(closed.last_apart, closed.last) if closed.is_mid_held else nan
-        numbers.extend((closed.second, drawn.low, drawn.high, drawn.last, drawn.spread_bps, held, drawn.is_whole))
+        """Take a second that is over, later than those before it."""
+        numbers = self._numbers
+        if closed.first is None:  # nothing stands any more
+            numbers.extend((closed.second, nan, nan, nan, nan, nan, False))
+        else:
+            drawn = mid_bucket(closed, SECOND)
+            held = bps_of(closed.last_apart, closed.last) if closed.is_mid_held else nan
+            numbers.extend((closed.second, drawn.low, drawn.high, drawn.last, drawn.spread_bps, held, drawn.is_whole))
         if len(numbers) > (CURVE_SECONDS + _SLACK) * _FIELDS:
             del numbers[: _SLACK * _FIELDS]
 
@@ -60,7 +64,8 @@ class Curve:
             start, low, high, last, bps, next_held, is_whole = numbers[at : at + _FIELDS]
             second = int(start)
             yield from flat(before + 1, second, level, held)
-            yield MidBucket(second, low, high, last, bps, bool(is_whole))
+            if not isnan(low):
+                yield MidBucket(second, low, high, last, bps, bool(is_whole))
             before, level, held = second, last, next_held
         yield from flat(before + 1, end, level, held)
 

@@ -168,6 +168,16 @@ class BookState:
         """
         return analytics.depth_within(self.bids, self.asks, side, bps) if self.is_live else None
 
+    def cumulative_sizes(self, side: analytics.Side) -> list[Decimal]:
+        """Give of each level that who buys, or sells, finds the size of it and of all better ones, best first; empty
+        where there is none: see ``analytics.cumulative_sizes``.
+        """
+        return analytics.cumulative_sizes(self.asks if side == "buy" else self.bids) if self.is_live else []
+
+    def fill(self, side: analytics.Side, levels: int) -> analytics.Fill | None:
+        """Give what taking the best levels whole yields and costs: see ``analytics.fill``."""
+        return analytics.fill(self.bids, self.asks, side, levels) if self.is_live else None
+
     def vwap(self, side: analytics.Side, notional: Decimal | int) -> Decimal | None:
         """Give the average price of buying, or selling, for so much of the quote currency: see ``analytics.vwap``."""
         return analytics.vwap(self.bids, self.asks, side, notional) if self.is_live else None

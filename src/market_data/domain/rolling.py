@@ -85,13 +85,12 @@ class Rolling:
         self._is_live = True
         prices = (bid, ask)
         if prices != self._prices or self._twice is None:
-            self._prices = prices
-            if bid is None or ask is None:
-                self._twice = None
-            else:
+            self._prices, self._twice = prices, None
+            if bid is not None and ask is not None:
                 high, low = Decimal(ask), Decimal(bid)
                 self._twice, self._apart = EXACT.add(high, low), EXACT.subtract(high, low)
-                self._open.see(self._twice, self._apart)
+        if self._twice is not None:
+            self._open.see(self._twice, self._apart)
         if received != self._received:
             self._open.updates += self._received is not None
             self._received = received
@@ -173,8 +172,7 @@ class Rolling:
             closed.hold((closed.second + 1) * SECOND - self._at, twice, self._apart)
             closed.is_held, closed.is_mid_held = True, twice is not None
         self._recent.append(closed)
-        if closed.first is not None:
-            self._curve.add(closed)
+        self._curve.add(closed)
         self._open = Second(second)
         self._at = second * SECOND
 
