@@ -23,6 +23,8 @@ CAPTURED = {
 }
 """The venues of which there are changes of whole books, and their files in order."""
 
+_BINANCE_SNAPSHOT = b'{"lastUpdateId"'
+
 
 def captured_books(name: str, every: int = 1) -> Iterator[tuple[str, Levels, Levels]]:
     """Give, after each change or each so many, whose book it is (the venue's own id) and its best twenty levels.
@@ -31,12 +33,13 @@ def captured_books(name: str, every: int = 1) -> Iterator[tuple[str, Levels, Lev
     """
     venue, files = CAPTURED[name]
     frames = [line for file in files for line in lines(capture(file))]
+    frames.sort(key=lambda frame: not frame.startswith(_BINANCE_SNAPSHOT))  # it was fetched late; its id tells the rest
     opened = venue.session(_instruments(name, frames))
     opened.opening()
     books: dict[str, NaiveBook] = {}
-    count = known = 0
+    count, known = 0, -1
     for frame in frames:
-        if frame.startswith(b'{"lastUpdateId"'):
+        if frame.startswith(_BINANCE_SNAPSHOT):
             snapshot = json.loads(frame)
             known = snapshot["lastUpdateId"]
             books["BTCUSDT"] = NaiveBook()
