@@ -156,7 +156,7 @@ class Watch:
             again = "live again" if seen.was_live or book.epoch > 1 else "live"
             after = f" after {span((since - seen.not_live_since) / 1e6)}"
             is_told = last[0] is not BookStatus.LIVE
-            self._tell(Event(since, book.key, book.status, again + (after if is_told else ", unseen why it was not")))
+            self._tell(Event(since, book.key, book.status, again + (after if is_told else ": the break was not seen")))
         seen.was_live = True
 
     def _tell(self, event: Event) -> None:

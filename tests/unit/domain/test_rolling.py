@@ -9,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.captured import CAPTURED, captured_books
 
 from market_data.domain.curve import CURVE_SECONDS, MidBucket, merge_buckets
 from market_data.domain.rolling import MINUTE_SECONDS, Rolling
@@ -210,6 +211,23 @@ def test_both_equal_naive_ones_whatever_is_said(steps: list[tuple[int, str, int,
             story.append(Said(at, True, str(bid) if what == "live" else None, str(bid + spread), number))
     if story:
         check(story, at + later)
+
+
+@pytest.mark.parametrize("exchange", CAPTURED)
+def test_both_equal_naive_ones_on_the_real_captures(exchange: str) -> None:
+    random = Random(15)
+    stories: dict[str, list[Said]] = {}
+    for native, bids, asks in captured_books(exchange):
+        story = stories.setdefault(native, [])
+        if len(story) < 500:
+            at = (story[-1].at if story else BEGIN) + random.choice([0, 20_000, 100_000, 700_000])
+            bid, ask = (side[0][0] if side else None for side in (bids, asks))
+            story.append(Said(at, is_live=True, bid=bid, ask=ask, received=len(story)))
+    books = 0
+    for story in stories.values():
+        assert check(story, story[-1].at + 123_456)
+        books += len(story)
+    print(f"{books} books of {exchange}")
 
 
 def live(seconds: float, bid: str = "100", ask: str = "101", received: int = 1) -> Said:
