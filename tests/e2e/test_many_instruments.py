@@ -7,7 +7,7 @@ import anyio
 import pytest
 from tests.support.bounds import bounds
 from tests.support.engines import book_engine
-from tests.support.network import FakeTelemetry, keep_all
+from tests.support.network import FakeTelemetry, keep_all, keep_connection
 from tests.support.waiting import until
 
 from market_data.adapters.clock import SystemClock
@@ -61,6 +61,7 @@ async def test_a_thousand_instruments_are_live_over_one_connection_without_a_fal
                 ReconnectSettings(0.5, 8.0, 2.0, 0.3),
                 publish,
                 keep_all,
+                keep_connection,
                 Random(1),
             )
             tasks.start_soon(feed.run)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import anyio
 import attrs
 
+from market_data.application.feeds import Feed
 from market_data.application.inputs import HandOver
 from market_data.application.measures import Source
 from market_data.application.metrics import Metric
@@ -14,7 +15,7 @@ from market_data.application.ports import Clock, Connection, Network, Received, 
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from market_data.domain.normalized import Reason
 
-__all__ = ["FakeConnection", "FakeNetwork", "FakeTelemetry", "FakeTransport", "keep_all"]
+__all__ = ["FakeConnection", "FakeNetwork", "FakeTelemetry", "FakeTransport", "keep_all", "keep_connection"]
 
 
 class FakeConnection(Connection):
@@ -187,3 +188,7 @@ class FakeTelemetry(Telemetry):
             for source in self.sources
             for metric, labels, value in source()
         }
+
+
+def keep_connection(feed: Feed) -> None:
+    """Stay with a connection that is about to be closed, for want of another."""

@@ -31,8 +31,10 @@ from market_data.application.inputs import (
     Input,
     Opened,
     Output,
+    Replaced,
     Started,
     Stopped,
+    TakeOver,
     Ticked,
     Unopened,
 )
@@ -40,6 +42,7 @@ from market_data.application.ports import Telemetry
 from market_data.domain.errors import UsageError
 from market_data.domain.moment import Moment
 from market_data.domain.printable import shortened
+from market_data.domain.standing import Said
 
 __all__ = ["FileInputLog", "LoggedCore", "read_input_log"]
 
@@ -59,6 +62,8 @@ _KINDS: Mapping[str, type[Input]] = {
     "ticked": Ticked,
     "stopped": Stopped,
     "dropped": Dropped,
+    "take_over": TakeOver,
+    "replaced": Replaced,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -157,7 +162,7 @@ class _FileRecorder(InputRecorder):
     def take(self, given: Input, moment: Moment) -> None:
         if self._file is None:
             return
-        self._is_last = isinstance(given, Stopped)
+        self._is_last = isinstance(given, (Stopped, Replaced))
         self._write(
             {"kind": _NAMES[type(given)], **_clocks(moment), **_fields_of(given)},
             is_flushed=moment.mono - self._flushed_at >= _FLUSH_SECONDS,
@@ -266,16 +271,20 @@ def _fields_of(given: Input) -> dict[str, object]:
     match given:
         case Frames(frames):
             return {"frames": [_text_of(frame) for frame in frames]}
-        case Closed() | Unopened():
+        case Closed() | Unopened() | Dropped():
             return attrs.asdict(given)
         case Fetched(fetch, body):
             return {"fetch": attrs.asdict(fetch), "body": _text_of(body)}
         case FetchFailed(fetch, reason, retry_after):
             return {"fetch": attrs.asdict(fetch), "reason": reason, "retry_after_seconds": retry_after}
-        case Dropped(keys):
-            return {"keys": list(keys)}
-        case Started() | Opened() | Ticked() | Stopped():
+        case TakeOver(said, reason):
+            return {"said": [_said(each) for each in said], "reason": reason}
+        case Started() | Opened() | Ticked() | Stopped() | Replaced():
             return {}
+
+
+def _said(said: Said) -> dict[str, object]:
+    return {"standing": attrs.asdict(said.standing), "bids": list(said.bids), "asks": list(said.asks)}
 
 
 def _input_of(line: dict[str, Any]) -> Input:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from market_data.application.inputs import Started, Stopped, Unopened
+from market_data.application.inputs import Started, Stopped, TakeOver, Unopened
 from market_data.domain.effects import Effect, Isolate, Reconnect
-from market_data.domain.events import Change, Event, Snapshot
+from market_data.domain.events import Accepted, Change, Event, Snapshot
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
-from market_data.domain.sync import BookSync
+from market_data.domain.sync import BookSync, Said, Standing
 
 __all__ = ["CarriedBooks"]
 
@@ -33,6 +33,47 @@ class CarriedBooks:
         self.syncs, self.by_native = tuple(syncs), by_native
         self.by_key = {sync.instrument.key: sync for sync in syncs}
 
+    @property
+    def standings(self) -> Sequence[Standing]:
+        """What has been said of each so far."""
+        return [sync.standing for sync in self.syncs]
+
+    @property
+    def said(self) -> Sequence[Said]:
+        """The same, and the levels of each last record."""
+        return [sync.said for sync in self.syncs]
+
+    def are_live(self, others: Iterable[Standing]) -> bool:
+        """Tell whether all of these are live here."""
+        return all(self.by_key[each.key].status is BookStatus.LIVE for each in others)
+
+    def are_abreast(self, others: Iterable[Standing]) -> bool:
+        """Tell whether all of these are live here, and no older than what was said of them over another connection."""
+        return all(self.by_key[each.key].is_abreast(each) for each in others)
+
+    def resume(self, standings: Iterable[Standing]) -> None:
+        """Go on with what was said of these books, as far as they are here."""
+        for standing in standings:
+            if standing.key in self.by_key:
+                self.by_key[standing.key].resume(standing)
+
+    def accept(self, event: Accepted, now: Moment) -> None:
+        """The venue acknowledged what it sends."""
+        for sync in self.syncs:
+            if sync.instrument.native in event.natives:
+                sync.accepted(now)
+            elif event.is_all and event.natives:  # of none, something else was acknowledged
+                sync.denied(now)
+
+    def take_over(self, given: TakeOver, now: Moment, *, is_open: bool) -> None:
+        """Speak for what others have spoken for; what they have handed over has left here, too."""
+        said = {each.standing.key: each for each in given.said}
+        for sync in self.syncs:
+            if sync.instrument.key in said:
+                sync.take_over(said[sync.instrument.key], given.reason, now, is_open=is_open)
+            else:
+                self.part(sync.instrument.key)
+
     def part(self, key: str) -> BookSync:
         """Let a book go."""
         leaving = self.by_key[key]
@@ -41,15 +82,17 @@ class CarriedBooks:
             self._departed.add(leaving.instrument.native)
         return leaving
 
-    def isolated_last(self, effects: Sequence[Effect]) -> list[Effect]:
-        """Let go, at last, of those that are rebuilt alone, unless a new connection is due anyway or costs nobody."""
+    def isolated_last(self, effects: Sequence[Effect], *, is_withheld: bool) -> list[Effect]:
+        """Let go, at last, of those that are rebuilt alone, unless a new connection is due anyway or costs nobody, as
+        it does where another core speaks for all.
+        """
         leaving = [effect for effect in effects if isinstance(effect, Isolate)]
         others: list[Effect] = [effect for effect in effects if not isinstance(effect, Isolate)]
         if leaving and not any(isinstance(effect, Reconnect) for effect in others):
-            if any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self.syncs):
-                others += leaving
-            else:
+            if is_withheld or not any(sync.status in (BookStatus.LIVE, BookStatus.SYNCING) for sync in self.syncs):
                 others.append(Reconnect(leaving[0].reason))
+            else:
+                others += leaving
         return others
 
     def tell_all(self, given: Started | Stopped | Unopened, now: Moment) -> None:

@@ -8,6 +8,7 @@ connection to close. It does no I/O and reads no clock, so a run's inputs fed ba
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from market_data.application.ahead import ReadAhead
+from market_data.application.answers import Answers
 from market_data.application.carried import CarriedBooks
 from market_data.application.clocks import ClockWatch
 from market_data.application.hearing import Hearing
@@ -18,20 +19,21 @@ from market_data.application.inputs import (
     FetchFailed,
     Frames,
     HandOver,
-    Hold,
     Input,
     Opened,
     Output,
+    Replaced,
     Started,
     Stopped,
+    TakeOver,
     Ticked,
     Unopened,
 )
 from market_data.application.outgoing import Outgoing
 from market_data.application.ports import Venue, VenueSession
 from market_data.domain.book import BookFactory, OrderBook
-from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Tell
-from market_data.domain.errors import MalformedFrame, RequestFailed
+from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Replace, Tell
+from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
@@ -42,12 +44,17 @@ from market_data.domain.tally import VenueTally
 
 __all__ = ["FeedCore"]
 
+_SPOKEN = (BookState, HandOver)
+
 
 class FeedCore:
     """One connection's worth of instruments of one venue, through any number of connections.
 
     A book whose own events make it be rebuilt again and again leaves, with a ``HandOver``, when its rebuild would cost
     the others of the connection theirs. What the connection goes on to say of it is counted, and means nothing.
+
+    A core is withheld while another speaks for its instruments, whose connection is about to be closed: it gives no
+    states and hands nothing over until it takes over, nor any more once it is replaced.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class FeedCore:
         auctions: frozenset[str] = frozenset(),
         books: BookFactory = OrderBook,
         tally: VenueTally | None = None,
+        is_withheld: bool = False,
     ) -> None:
         """``frame_silence_seconds`` bounds how long a connection that promises heartbeats, or owes the answer to a
         request, may say nothing at all; ``auctions`` holds the native ids of instruments whose books may cross
@@ -75,12 +83,16 @@ class FeedCore:
             for each in instruments
         )
         self._books = CarriedBooks([rule(setup) for setup in setups])
+        self._answers = Answers(venue, self._books, self._effects)
         self._session: VenueSession | None = None
         self._ahead = ReadAhead()
         self._frames = frames_of(continuity)
         self._outgoing = Outgoing(venue)
         self._clocks = ClockWatch(settings, self._effects, self._tally)
         self._hearing = Hearing(venue, frame_silence_seconds)
+        self._is_withheld = is_withheld
+        self._is_departing = False
+        """The venue is about to close the open connection."""
 
     @property
     def _syncs(self) -> Sequence[BookSync]:
@@ -103,18 +115,29 @@ class FeedCore:
     @property
     def standings(self) -> Sequence[Standing]:
         """What has been said of each book so far."""
-        return [sync.standing for sync in self._syncs]
+        return self._books.standings
+
+    @property
+    def books(self) -> CarriedBooks:
+        """What it says is said by these."""
+        return self._books
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a connection is open that is still read."""
+        return self._session is not None
 
     def resume(self, standings: Iterable[Standing]) -> None:
         """Go on with what was said of these books, as far as they are this core's."""
-        for standing in standings:
-            sync = self._books.by_key.get(standing.key)
-            if sync is not None:
-                sync.resume(standing)
+        self._books.resume(standings)
 
     def handle(self, given: Input, now: Moment) -> list[Output]:
         """Take one input and say what is to be done, in order."""
-        self._watch_leaps(now, is_open=not isinstance(given, Closed))
+        outputs = self._handle(given, now)
+        return [each for each in outputs if not isinstance(each, _SPOKEN)] if self._is_withheld else outputs
+
+    def _handle(self, given: Input, now: Moment) -> list[Output]:
+        self._watch_leaps(now, is_open=not isinstance(given, (Closed, Replaced)))
         match given:
             case Frames():
                 self._read(given.frames, now)
@@ -123,7 +146,7 @@ class FeedCore:
             case Ticked():
                 return self._tick(now)
             case Fetched() | FetchFailed():
-                held = self._take(given, now)
+                held = self._answers.take(given, now)
                 return [*held, *self._drain(now)]
             case Opened():
                 return self._open(now)
@@ -131,8 +154,14 @@ class FeedCore:
                 self._close(given, now)
             case Dropped(keys):
                 return self._drop(keys, now)
-            case Started() | Stopped() | Unopened():
-                self._session = None if isinstance(given, Stopped) else self._session
+            case TakeOver():
+                self._effects[:] = [each for each in self._effects if type(each) is not BookState]  # of a leap of time
+                self._is_withheld = False
+                self._books.take_over(given, now, is_open=self.is_open)
+            case Replaced():
+                self._session, self._is_withheld = None, True
+            case Started() | Unopened() | Stopped():
+                self._session = None
                 self._books.tell_all(given, now)
         return self._drain(now)
 
@@ -150,6 +179,7 @@ class FeedCore:
         self._frames = frames_of(self._venue.continuity)
         self._clocks.opened(now)
         self._hearing.opened(now)
+        self._is_departing = False
         self._books.reopened()
         opening = self._outgoing.open(self._session, now)
         for sync in self._syncs:
@@ -193,7 +223,7 @@ class FeedCore:
                 sync.beat(now)
             else:
                 sync.tick(now)
-        self._effects[:] = self._books.isolated_last(self._effects)
+        self._effects[:] = self._books.isolated_last(self._effects, is_withheld=self._is_withheld)
         if self._session is not None and all(sync.is_refused for sync in self._syncs):
             self._effects.append(Reconnect(Reason.REJECTED))
         outputs = self._drain(now)
@@ -271,24 +301,23 @@ class FeedCore:
                 for sync in self._books.by_native.get(event.native, ()):
                     sync.snapshot(event, now)
             case Accepted():
-                self._accept(event, now)
+                self._books.accept(event, now)
             case Unreadable(problem, natives):
                 return self._refuse_content(problem, natives, now)
             case Refused():
                 self._refused(event, now)
             case Departing():
-                self._effects.append(Tell("the venue is about to close the connection", {}))
-                self._effects.append(Reconnect(Reason.CONNECTION))
+                self._depart()
             case Change():
                 self._change(event, now)
         return True
 
-    def _accept(self, event: Accepted, now: Moment) -> None:
-        for sync in self._syncs:
-            if sync.instrument.native in event.natives:
-                sync.accepted(now)
-            elif event.is_all and event.natives:  # of none, something else was acknowledged
-                sync.denied(now)
+    def _depart(self) -> None:
+        """Have the connection replaced, or given up where nobody relies on it yet."""
+        if not self._is_departing:
+            self._is_departing = True
+            self._effects.append(Tell("the venue is about to close the connection", {}))
+            self._effects.append(Reconnect(Reason.CONNECTION) if self._is_withheld else Replace())
 
     def _stranger(self, native: str) -> None:
         if not self._books.have_left((native,)):
@@ -325,27 +354,6 @@ class FeedCore:
         for sync in named or self._syncs:
             sync.explain(Reason.REJECTED, now)
             sync.denied(now)
-
-    # answers
-
-    def _take(self, given: Fetched | FetchFailed, now: Moment) -> Sequence[Hold]:
-        fetch = given.fetch
-        sync = self._books.by_key.get(fetch.instrument.key)  # None: it was handed over
-        if isinstance(given, Fetched):
-            if sync is None:
-                return ()
-            try:
-                snapshot = self._venue.read_book(fetch.instrument, fetch.levels, given.body)
-            except (MalformedFrame, RequestFailed) as error:  # some venues refuse with status 200
-                fields: dict[str, object] = {"instrument": fetch.instrument.key, "problem": str(error)}
-                self._effects.append(Tell("an answer could not be read", fields))
-                given = FetchFailed(fetch, error.reason)
-            else:
-                sync.fetched(fetch.serial, snapshot, now)
-                return ()
-        if sync is not None:
-            sync.fetch_failed(fetch.serial, given.reason, given.retry_after_seconds, now)
-        return (Hold(given.retry_after_seconds),) if given.reason is Reason.RATE_LIMITED else ()
 
     def _drain(self, now: Moment) -> list[Output]:
         """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages when it is their turn.

@@ -29,19 +29,23 @@ from market_data.application.inputs import (
     Input,
     Opened,
     Output,
+    Replaced,
     Send,
     Started,
     Stopped,
+    TakeOver,
     Ticked,
     Unopened,
 )
 from market_data.application.ports import Clock, Connection, Network, Received, Telemetry, Venue
 from market_data.application.progress import FrameProgress
-from market_data.domain.effects import Fetch, Reconnect, Tell
+from market_data.application.succession import Succession
+from market_data.domain.effects import Fetch, Reconnect, Replace, Tell
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
 from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, Reason
+from market_data.domain.standing import Said
 from market_data.domain.tally import VenueTally
 
 E = TypeVar("E", bound=Exception)
@@ -83,6 +87,7 @@ class Feed:
         reconnect: ReconnectSettings,
         publish: Callable[[BookState], None],
         hand_over: Callable[[HandOver], None],
+        replace: Callable[["Feed"], None],
         random: Random,
         recorder: InputRecorder = NO_INPUT_LOG,
         *,
@@ -91,7 +96,8 @@ class Feed:
         tally: VenueTally | None = None,
     ) -> None:
         """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
-        over without waiting; ``hand_over`` takes over what needs a feed of its own; ``random`` jitters the waits;
+        over without waiting; ``hand_over`` takes over what needs a feed of its own;
+        ``replace`` gives a feed, this one, a successor; ``random`` jitters the waits;
         ``recorder`` takes down what the core is given; a probe may wait for its turn in the budget for
         ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read these one after the other;
         ``tally`` counts for the whole venue.
@@ -106,6 +112,7 @@ class Feed:
         self._reconnect = reconnect
         self._publish = publish
         self._hand_over = hand_over
+        self._replace = replace
         self._random = random
         self._recorder = recorder
         self._probe_patience = probe_patience_seconds
@@ -128,9 +135,37 @@ class Feed:
         self._said_open_at = -inf
         self._losses = 0
         """How many open connections have ended since one was said to be open."""
+        self.succession: Succession | None = None
+        """Another feed is about to take the place of this one."""
+        self._succeeding: Succession | None = None
+
+    @property
+    def core(self) -> FeedCore:
+        """What decides."""
+        return self._core
+
+    def succeed(self, old: "Feed") -> None:
+        """Take the place of a feed whose connection is about to be closed, as soon as this one can."""
+
+        def pass_on(reason: Reason, now: Moment) -> None:
+            self._succeeding = None
+            self.give(TakeOver(old.retire(now), reason), now)
+            self._telemetry.note("the connection is replaced", exchange=self._venue.name, live=self._core.live)
+
+        self._succeeding = old.succession = Succession(old.core, self._core, pass_on)
+
+    def retire(self, now: Moment) -> Sequence[Said]:
+        """End without a last record; gives what was said of each instrument."""
+        said = self._core.books.said
+        self.give(Replaced(), now)
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+        return said
 
     async def run(self) -> None:
-        """Keep the connection open until cancelled; the last record of every instrument is given by ``stop``."""
+        """Keep the connection open until cancelled, or another feed has taken over; the last record of every instrument
+        is given by ``stop``.
+        """
         if not self._core.instruments:  # all were dropped before it began
             return
         self.give(Started(), self._clock.now())
@@ -139,6 +174,8 @@ class Feed:
             tasks.start_soon(self._tick, name=f"{self._venue.name} ticks")
             while True:
                 retry_after = await self._connect_once()
+                if self.succession is not None:
+                    await anyio.sleep_forever()  # until it has taken over
                 await anyio.sleep(max(self._next_wait(), retry_after))
 
     def stop(self) -> None:
@@ -170,6 +207,15 @@ class Feed:
                 self._publish(output)
             else:
                 self._act(output)
+        if self._succeeding is not None:
+            self._succeeding.watch(given, moment)
+
+    def _end(self, given: Closed) -> None:
+        """The open connection has ended."""
+        if self.succession is None:
+            self.give(given, self._clock.now())
+        else:
+            self.succession.ended(given.reason, self._clock.now())
 
     def _act(self, output: Output) -> None:
         match output:
@@ -191,6 +237,9 @@ class Feed:
                 if standing.reason is not Reason.SHUTDOWN:  # else it is followed no more
                     self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
                 self._hand_over(output)
+            case Replace():
+                if self.succession is None:
+                    self._replace(self)
             case Tell(message, fields):
                 self._telemetry.warn(message, exchange=self._venue.name, **fields)
             case BookState():
@@ -232,14 +281,14 @@ class Feed:
             loss = _first(lost)
             self._telemetry.count(metrics.RECONNECTS, exchange=self._venue.name, reason=loss.reason)
             self._telemetry.warn("connection lost", exchange=self._venue.name, problem=str(loss))
-            self.give(Closed(loss.reason), self._clock.now())
+            self._end(Closed(loss.reason))
         finally:
             self._connection_scope = None
             self._losses += self._is_open
             self._tally.connections -= self._is_open
             self._is_open = False
         if self._is_closing_ourselves:
-            self.give(Closed(Reason.CONNECTION, is_ours=True), self._clock.now())
+            self._end(Closed(Reason.CONNECTION, is_ours=True))
         return retry_after
 
     def _say_open(self) -> None:
@@ -263,6 +312,8 @@ class Feed:
 
     async def _take(self, received: Received) -> None:
         """Give frames to the core; a large one is read ahead, in steps between which other feeds go on."""
+        if self.succession is not None and self.succession.is_catching_up:
+            return
         frames, moment, given = received.frames, received.moment, 0
         self._tally.frames += len(frames)
         for at, frame in enumerate(frames):

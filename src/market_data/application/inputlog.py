@@ -48,6 +48,8 @@ class CoreSetup:
     """What was said of the books before this core spoke for them; empty where nothing was."""
     seed: int
     """What the jitter of its feed is drawn from."""
+    is_withheld: bool = False
+    """Another core speaks for the books until this one takes over."""
 
 
 class InputRecorder(Protocol):
@@ -119,6 +121,7 @@ def make_core(
         auctions=setup.auctions,
         books=books,
         tally=tally,
+        is_withheld=setup.is_withheld,
     )
     core.resume(setup.standings)
     return core

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import attrs
 
-from market_data.domain.effects import Fetch, Reconnect, Tell
+from market_data.domain.effects import Fetch, Reconnect, Replace, Tell
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, Reason
-from market_data.domain.sync import Standing
+from market_data.domain.sync import Said, Standing
 
 __all__ = [
     "Closed",
@@ -20,9 +20,11 @@ __all__ = [
     "Input",
     "Opened",
     "Output",
+    "Replaced",
     "Send",
     "Started",
     "Stopped",
+    "TakeOver",
     "Ticked",
     "Unopened",
 ]
@@ -94,7 +96,35 @@ class Dropped:
     keys: Sequence[str]
 
 
-Input = Started | Opened | Frames | Closed | Unopened | Fetched | FetchFailed | Ticked | Stopped | Dropped
+@attrs.frozen
+class TakeOver:
+    """A core whose connection was opened beside another speaks for its instruments from now on; ``said`` is what the
+    other has said of them, and ``reason`` why it does not go on: what is not live here is lost for it.
+    """
+
+    said: Sequence[Said]
+    reason: Reason
+
+
+@attrs.frozen
+class Replaced:
+    """Another core speaks for the instruments from now on: the last input."""
+
+
+Input = (
+    Started
+    | Opened
+    | Frames
+    | Closed
+    | Unopened
+    | Fetched
+    | FetchFailed
+    | Ticked
+    | Stopped
+    | Dropped
+    | TakeOver
+    | Replaced
+)
 
 
 @attrs.frozen
@@ -121,4 +151,4 @@ class Hold:
     seconds: float | None
 
 
-Output = BookState | Fetch | HandOver | Hold | Reconnect | Send | Tell
+Output = BookState | Fetch | HandOver | Hold | Reconnect | Replace | Send | Tell

@@ -10,9 +10,11 @@
 5. A book whose own events make it be rebuilt again and again is handed over by the feed of its connection, and gets a
    feed for it alone, where its rebuilds cost nobody else anything. It stays there until the program ends: what has
    behaved for long costs one connection, and moving it back would cost its readers an epoch.
-6. After ``listings_refresh_seconds`` the venue is asked again, about these instruments alone; on with 3. What it no
+6. Where the venue is about to close a connection, another feed is opened beside its feed, and takes over
+   (``succession``).
+7. After ``listings_refresh_seconds`` the venue is asked again, about these instruments alone; on with 3. What it no
    longer lists or trades is told; its feed goes on and says of the book what it sees.
-7. What is wanted may change: what is not wanted any more gets its last record, what is new is asked about at once.
+8. What is wanted may change: what is not wanted any more gets its last record, what is new is asked about at once.
 """
 
 import math
@@ -140,7 +142,6 @@ class VenueFeeds:
         dropped = [f"{self._venue.name}:{each}" for each in self._plan.symbols if each not in kept]
         for feed in self._feeds:
             feed.drop(dropped)
-        self._feeds = [feed for feed in self._feeds if feed.instruments]
         self._give(Dropped(dropped))
         self._plan = attrs.evolve(self._plan, symbols=tuple(symbols))
         self._states.keep(kept)
@@ -293,10 +294,19 @@ class VenueFeeds:
             self._remember(handed)
             return
         seed = self._random.getrandbits(_SEED_BITS)
-        alone = attrs.evolve(setup, instruments=(handed.instrument,), standings=(handed.standing,), seed=seed)
+        alone = attrs.evolve(
+            setup, instruments=(handed.instrument,), standings=(handed.standing,), seed=seed, is_withheld=False
+        )
         self._follow(alone, tasks)
 
-    def _follow(self, setup: CoreSetup, tasks: TaskGroup) -> None:
+    def _replace(self, old: Feed, setup: CoreSetup, tasks: TaskGroup) -> None:
+        """Open another connection beside one that was made by ``setup``, to take its place."""
+        seed = self._random.getrandbits(_SEED_BITS)
+        instruments = tuple(old.core.instruments)
+        new = attrs.evolve(setup, instruments=instruments, standings=(), seed=seed, is_withheld=True)
+        self._follow(new, tasks).succeed(old)
+
+    def _follow(self, setup: CoreSetup, tasks: TaskGroup) -> Feed:
         """Open a connection and keep it open."""
         feed = Feed(
             make_core(setup, self._venue, self._plan.books, self._tally),
@@ -309,6 +319,7 @@ class VenueFeeds:
             self._reconnect,
             self._publish,
             lambda handed: self._isolate(handed, setup, tasks),
+            lambda feed: self._replace(feed, setup, tasks),
             Random(setup.seed),
             self._input_log.begin(setup),
             probe_patience_seconds=max(0.0, self._sync.quiet_probe_seconds - self._sync.stream_silence_seconds),
@@ -316,7 +327,12 @@ class VenueFeeds:
             tally=self._tally,
         )
         self._feeds.append(feed)
-        tasks.start_soon(feed.run, name=f"{self._venue.name} feed {len(self._feeds)}")
+        tasks.start_soon(self._keep, feed, name=f"{self._venue.name} feed {len(self._feeds)}")
+        return feed
+
+    async def _keep(self, feed: Feed) -> None:
+        await feed.run()
+        self._feeds.remove(feed)  # it was replaced, or all that it followed was dropped
 
     def _spread_probes(self) -> SyncSettings:
         """Let quiet books be probed as seldom as half of the venue's REST budget asks for when all of them are.

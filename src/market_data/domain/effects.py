@@ -7,7 +7,7 @@ import attrs
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, Reason
 
-__all__ = ["Effect", "Fetch", "Isolate", "Purpose", "Reconnect", "Renew", "Tell"]
+__all__ = ["Effect", "Fetch", "Isolate", "Purpose", "Reconnect", "Renew", "Replace", "Tell"]
 
 
 class Purpose(StrEnum):
@@ -52,6 +52,11 @@ class Reconnect:
 
 
 @attrs.frozen
+class Replace:
+    """Open another connection beside this one, which the venue is about to close, and go on with that."""
+
+
+@attrs.frozen
 class Isolate:
     """Rebuild this book, whose own events are the trouble, without costing the others of its connection theirs."""
 
@@ -67,4 +72,4 @@ class Tell:
     fields: dict[str, object]
 
 
-Effect = BookState | Fetch | Isolate | Renew | Reconnect | Tell
+Effect = BookState | Fetch | Isolate | Renew | Reconnect | Replace | Tell

@@ -6,11 +6,12 @@ from market_data.domain.book import BookFactory, OrderBook
 from market_data.domain.continuity import ACCOUNTED, Continuity
 from market_data.domain.effects import Effect
 from market_data.domain.instrument import Instrument
+from market_data.domain.levels import EMPTY, Levels
 from market_data.domain.normalized import BookStatus, Reason
 from market_data.domain.tally import VenueTally
 from market_data.domain.waits import Backoff
 
-__all__ = ["BookSetup", "Standing", "SyncSettings"]
+__all__ = ["BookSetup", "Said", "Standing", "SyncSettings"]
 
 
 @attrs.frozen
@@ -60,7 +61,7 @@ class SyncSettings:
 
 @attrs.frozen
 class Standing:
-    """What was said of a book that is not live, for another to go on with; ``key`` is its instrument's."""
+    """What was said of a book, for another to go on with; ``key`` is its instrument's."""
 
     key: str
     status: BookStatus
@@ -75,6 +76,15 @@ class Standing:
     received_time: int | None = None
     rebuild_wait_seconds: float = 0.0
     """How long its next rebuild waits; 0 where none has waited yet."""
+
+
+@attrs.frozen
+class Said:
+    """What was said of a book, and the levels of its last record: all that one needs who goes on with a live one."""
+
+    standing: Standing
+    bids: Levels = EMPTY
+    asks: Levels = EMPTY
 
 
 @attrs.frozen

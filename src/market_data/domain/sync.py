@@ -8,100 +8,45 @@ connection. It reads no clock and does no I/O, so the same inputs always give th
 The rules of continuity build on it (``rules``): ``splice.SplicedSync`` (id ranges per instrument, snapshots fetched),
 ``counted.CountedSync`` (frames numbered per connection, snapshots in band), ``streamed.StreamedSync`` (chains, counters
 or checksums of each instrument, snapshots in band) and ``unproven.UnprovenSync`` (whole books, nothing to prove them).
-
-    status         entered when                                                     left when
-    syncing        at the start; a connection is open again                         live, or as below
-    live           snapshot and stream are joined, not crossed, deep enough         any refutation below
-    gap            continuity lost; content refuted; depth not known                live again, or the socket is lost
-    stale          silent beyond the bound, probed in vain                          live again, or the socket is lost
-    disconnected   the socket was lost, could not be opened, or the program stops   a connection is open again
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
 
 from market_data.domain.book import Book, InvalidLevel, fill_book
-from market_data.domain.effects import Fetch, Purpose, Tell
+from market_data.domain.effects import Fetch, Purpose
 from market_data.domain.events import Change, Snapshot
-from market_data.domain.levels import EMPTY, Ladder
+from market_data.domain.levels import Ladder
 from market_data.domain.moment import Moment
-from market_data.domain.normalized import BookState, BookStatus, Reason
-from market_data.domain.standing import BookSetup, Standing, SyncSettings
-from market_data.domain.waits import RebuildWaits
+from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.spoken import TRUSTED_AFTER_SECONDS, SpokenBook, status_of_lost
+from market_data.domain.standing import BookSetup, Said, Standing, SyncSettings
 
-__all__ = ["BookSetup", "BookSync", "Standing", "SyncSettings"]
-
-TRUSTED_AFTER_SECONDS = 60.0
-"""A book live for so long was rebuilt well: what crosses then is a new trouble, not the old one."""
+__all__ = ["BookSetup", "BookSync", "Said", "Standing", "SyncSettings"]
 
 
-class BookSync(ABC):
-    """One instrument's book, status and record stream."""
+class BookSync(SpokenBook):
+    """One instrument's book, and what is said of it."""
 
     def __init__(self, setup: BookSetup) -> None:
-        self._continuity = setup.continuity
-        self.instrument = setup.instrument
-        self.status = BookStatus.SYNCING
-        self.reason: Reason | None = None
-        self.epoch = 0
-        self.sequence: int | None = None
+        super().__init__(setup)
         self.is_refused = False
         """The venue does not send this instrument on this connection, as far as that can be told."""
         self.shares_connection = False
         """Others lose their connection when it is closed for the sake of this book; whoever carries them sets it."""
-        self._settings = setup.settings
-        self._effects = setup.effects
         self._books = setup.books
         self._book = self._make_book()
         self._read_ahead: tuple[Snapshot, Book] | None = None
-        self._status_since = 0
-        self._event_time: int | None = None
-        self._received_time: int | None = None
-        self._bids: Ladder = EMPTY
-        self._asks: Ladder = EMPTY
-        self._published_at = 0.0
         self._serial = 0
         self._awaited: Purpose | None = None
         self._may_cross = setup.may_cross
-        self._rebuild_waits = RebuildWaits(setup.settings.rebuild_max_seconds)
         self._crossed_in_a_row = 0
-        self._live_since = 0.0
         self._touched = False
         self._stands = False
         self._is_doubted = False
 
     # inputs that every venue has
-
-    def start(self, now: Moment) -> None:
-        """The program starts: say that the instrument exists, unless another has said so."""
-        if not self._status_since:
-            self._status_since = now.wall
-            self._publish(now)
-
-    @property
-    def standing(self) -> Standing:
-        """What has been said of this book so far."""
-        return Standing(
-            self.instrument.key,
-            self.status,
-            self.reason,
-            self._status_since,
-            self._published_at,
-            self.epoch,
-            self.sequence,
-            self._event_time,
-            self._received_time,
-            self._rebuild_waits.next_seconds,
-        )
-
-    def resume(self, standing: Standing) -> None:
-        """Go on with the records of one that spoke for this book before."""
-        self.status, self.reason = standing.status, standing.reason
-        self._status_since, self._published_at = standing.status_since, standing.published_at
-        self.epoch, self.sequence = standing.epoch, standing.sequence
-        self._event_time, self._received_time = standing.event_time, standing.received_time
-        self._rebuild_waits.resume(standing.rebuild_wait_seconds)
 
     def opened(self, now: Moment) -> None:
         """A connection that shall carry this instrument is open: whatever was known before is void."""
@@ -113,14 +58,7 @@ class BookSync(ABC):
     def closed(self, reason: Reason, now: Moment) -> None:
         """The connection is lost; or it had to be given up for what came over it, or for its silence."""
         self._forget(now)
-        match reason:
-            case Reason.MALFORMED:
-                status = BookStatus.GAP
-            case Reason.SILENCE:
-                status = BookStatus.STALE
-            case _:
-                status = BookStatus.DISCONNECTED
-        self._become(status, reason, now)
+        self._become(status_of_lost(reason), reason, now)
 
     def unopened(self, reason: Reason, now: Moment) -> None:
         """No connection could be opened."""
@@ -153,11 +91,6 @@ class BookSync(ABC):
             self._received_time = now.received
         self._lose(reason, now)
 
-    def explain(self, reason: Reason, now: Moment) -> None:
-        """Say why a book that is not live does not become so."""
-        if self.status is not BookStatus.LIVE:
-            self._become(self.status, reason, now)
-
     @abstractmethod
     def denied(self, now: Moment) -> None:
         """The venue said no to what was asked, or yes to others only: do not wait as long as for who says nothing."""
@@ -166,7 +99,7 @@ class BookSync(ABC):
     def accepted(self, now: Moment) -> None:
         """The venue acknowledged that it sends this instrument."""
 
-    def asked(self, sent_at: float) -> None:  # noqa: B027 - not every rule waits for the answer
+    def asked(self, sent_at: float) -> None:
         """The messages that renew this stream leave, the last of them then (seconds of the monotonic clock)."""
 
     @abstractmethod
@@ -221,11 +154,6 @@ class BookSync(ABC):
         self._watch(now)
         self.beat(now)
 
-    def beat(self, now: Moment) -> None:
-        """Time has passed in which nothing of this connection can be late: only say that the state goes on."""
-        if now.mono - self._published_at >= self._settings.heartbeat_seconds:
-            self._publish(now)
-
     @abstractmethod
     def extend(self, seconds: float) -> None:
         """Move by so much what the connection must have said by some time: it was busy with a large frame."""
@@ -235,10 +163,6 @@ class BookSync(ABC):
         """See to deadlines."""
 
     # what the rules share
-
-    @abstractmethod
-    def _lose(self, reason: Reason, now: Moment) -> None:
-        """Continuity is lost or content refuted: say ``gap`` and rebuild."""
 
     @abstractmethod
     def _forget(self, now: Moment) -> None:
@@ -318,44 +242,8 @@ class BookSync(ABC):
     def _is_held(self) -> bool:
         return self._may_cross or self._crossed_in_a_row >= self._settings.crossed_limit
 
-    def _tell(self, message: str, **fields: object) -> None:
-        self._effects.append(Tell(message, {"instrument": self.instrument.key, **fields}))
-
     def _fetch(self, purpose: Purpose, levels: int) -> None:
         self._serial += 1
         self._awaited = purpose
         within = self._settings.probe_timeout_seconds if purpose is Purpose.PROBE else None
         self._effects.append(Fetch(self.instrument, purpose, levels, self._serial, within))
-
-    def _become(self, status: BookStatus, reason: Reason | None, now: Moment) -> None:
-        if status is self.status and reason is self.reason:
-            return
-        if status is not self.status:
-            if self.status is BookStatus.LIVE and now.mono - self._live_since >= TRUSTED_AFTER_SECONDS:
-                self._rebuild_waits.reset()
-            self.status = status
-            self._status_since = now.wall
-        self.reason = reason
-        if status is not BookStatus.LIVE:
-            self._bids = self._asks = EMPTY
-        self._publish(now)
-
-    def _publish(self, now: Moment) -> None:
-        self._published_at = now.mono
-        self._effects.append(
-            BookState(
-                self.instrument.exchange,
-                self.instrument.symbol,
-                self.status,
-                self.reason,
-                self._status_since,
-                self._bids,
-                self._asks,
-                self._event_time,
-                self._received_time,
-                self.sequence,
-                self.epoch,
-                self._continuity.proof,
-                self._continuity.proven_levels,
-            )
-        )

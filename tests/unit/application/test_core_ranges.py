@@ -26,7 +26,7 @@ from market_data.application.inputs import (
     Ticked,
 )
 from market_data.application.ports import Venue
-from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.domain.effects import Fetch, Purpose, Reconnect, Replace, Tell
 from market_data.domain.errors import RequestFailed
 from market_data.domain.events import Snapshot
 from market_data.domain.instrument import Instrument
@@ -165,11 +165,15 @@ def test_a_frame_of_an_instrument_that_was_not_asked_for_is_told_and_ignored(ben
     ],
     ids=["combined", "raw"],
 )
-def test_a_venue_that_is_about_to_close_is_left_at_once(bench: Bench, frame: bytes) -> None:
-    outputs = bench.frames(frame)
-    assert [output for output in outputs if isinstance(output, Reconnect)] == [Reconnect(Reason.CONNECTION)]
-    bench.give(Closed(Reason.CONNECTION, is_ours=True))
+def test_a_connection_that_is_about_to_be_closed_shall_be_replaced_and_is_read_on(bench: Bench, frame: bytes) -> None:
+    assert Replace() in bench.frames(frame)
+    assert bench.frames(frame) == [], "once is enough"
+    bench.frames(binance_event("BTCUSDT", 102, 104, [("100", "2")], []))
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.LIVE, None))
+    bench.give(Closed(Reason.CONNECTION))
     assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.DISCONNECTED, Reason.CONNECTION))
+    bench.give(Opened())
+    assert Replace() in bench.frames(frame)
 
 
 def test_a_refused_subscription_is_the_reason_of_its_instruments() -> None:
@@ -416,6 +420,6 @@ def test_a_skew_that_is_usual_is_not_told_and_latency_may_be_negative(bench: Ben
 
 
 def test_once_a_connection_is_given_up_nothing_of_it_is_read(bench: Bench) -> None:
-    assert Reconnect(Reason.CONNECTION) in bench.frames(b'{"e":"serverShutdown","E":1723161255208}')
+    assert Reconnect(Reason.MALFORMED) in bench.frames(b"{")
     assert bench.frames(binance_event("BTCUSDT", 102, 104, [("100", "2")], []), b"{") == []
-    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.DISCONNECTED, Reason.CONNECTION))
+    assert bench.statuses == dict.fromkeys((BTC, ETH), (BookStatus.GAP, Reason.MALFORMED))

@@ -11,7 +11,7 @@ import attrs
 import pytest
 from tests.support.bounds import bounds
 from tests.support.engines import book_engine
-from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all, refuse
+from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all, keep_connection, refuse
 from tests.support.rules import RecordRules
 from tests.support.venues import (
     BINANCE,
@@ -83,6 +83,7 @@ class Bench:
             self.reconnect,
             self._publish,
             keep_all,
+            keep_connection,
             self.random,
             large_frames=self.large_frames,
         )

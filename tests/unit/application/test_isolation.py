@@ -8,6 +8,7 @@ import anyio
 import attrs
 import pytest
 from tests.support.bounds import bounds
+from tests.support.logs import MemoryLog
 from tests.support.network import FakeConnection, FakeTransport
 from tests.support.producing import ASKS, BIDS, PRODUCTS, Bench
 from tests.support.venues import COINBASE, coinbase_event, coinbase_frame
@@ -18,17 +19,12 @@ from market_data.adapters.supervisor import Unsupervised
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import (
     NO_INPUT_LOG,
-    CoreSetup,
     InputLog,
-    InputRecorder,
-    Logged,
-    digest,
     make_core,
     replay,
 )
-from market_data.application.inputs import HandOver, Input, Output
+from market_data.application.inputs import HandOver
 from market_data.application.produce import Producer, ProduceSettings, VenuePlan
-from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, NormalizedBook
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -78,31 +74,6 @@ def subscribed(connection: FakeConnection) -> list[str]:
     products = json.loads(connection.sent[0][1])["product_ids"]
     assert isinstance(products, list)
     return products
-
-
-@attrs.define
-class Recorder(InputRecorder):
-    """One core's log, in memory."""
-
-    setup: CoreSetup
-    logged: list[Logged] = attrs.field(factory=list)
-
-    def take(self, given: Input, moment: Moment) -> None:
-        self.logged.append(Logged(given, moment, None))
-
-    def gave(self, outputs: Sequence[Output]) -> None:
-        self.logged[-1] = attrs.evolve(self.logged[-1], digest=digest(outputs))
-
-
-@attrs.define
-class MemoryLog(InputLog):
-    """All cores' logs."""
-
-    recorders: list[Recorder] = attrs.field(factory=list)
-
-    def begin(self, setup: CoreSetup) -> InputRecorder:
-        self.recorders.append(Recorder(setup))
-        return self.recorders[-1]
 
 
 def bench_of(connections_per_second: float | None = None, log: InputLog = NO_INPUT_LOG) -> Bench:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from tests.support.bounds import bounds
 from tests.support.engines import book_engine
-from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all
+from tests.support.network import FakeConnection, FakeNetwork, FakeTelemetry, keep_all, keep_connection
 from tests.support.rules import RecordRules
 from tests.support.venues import binance_book, binance_event
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
@@ -71,6 +71,7 @@ class World:
             ReconnectSettings(0.5, 8.0, 2.0, 0.0),
             self._publish,
             keep_all,
+            keep_connection,
             Random(1),
         )
 

@@ -21,8 +21,10 @@ from market_data.application.inputs import (
     Frames,
     Input,
     Opened,
+    Replaced,
     Started,
     Stopped,
+    TakeOver,
     Ticked,
     Unopened,
 )
@@ -30,7 +32,7 @@ from market_data.domain.effects import Fetch, Purpose
 from market_data.domain.errors import UsageError
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Reason
-from market_data.domain.sync import Standing
+from market_data.domain.sync import Said, Standing
 
 BTC = instrument("binance:BTC-USDT")
 FETCH = Fetch(BTC, Purpose.PROBE, 100, 7, 5.0)
@@ -116,6 +118,11 @@ def test_effects_that_are_not_those_of_the_run_are_noticed(tmp_path: Path) -> No
         FetchFailed(FETCH, Reason.REJECTED),
         Ticked(),
         Stopped(),
+        TakeOver(
+            [Said(SETUP.standings[0], [("1.5", "2")], [("2", "3")]), Said(SETUP.standings[0], [], [])],
+            Reason.SILENCE,
+        ),
+        Replaced(),
     ],
     ids=repr,
 )
