@@ -54,6 +54,11 @@ class BinanceConnection(Connection):
             self.hang_up(_POLICY_VIOLATION, "Too many streams")
         self.exchange.tell_source()
 
+    def announce_end(self) -> None:
+        payload = f'{{"e":"serverShutdown","E":{time.time_ns() // 1_000_000}}}'
+        text = _wrap("!serverShutdown", payload) if self.streams.combined else payload
+        self.outlet.put(Frame(text, FrameKind.OTHER))
+
     def count_message(self) -> None:
         """Count an incoming message, and end the connection when they come too fast."""
         now = time.monotonic()

@@ -57,9 +57,9 @@ class FaultKind(StrEnum):
     CLOSE = "close"
     """The connection ends, with the close frame of `code`, or cut off without one."""
     NOTICE = "notice"
-    """The venue says that it will close the connection (OKX: notice 64008, Bitstamp: `bts:request_reconnect`, Kraken:
-    status `maintenance`), and does so after `seconds` (60), with `code` (1001). A venue that announces no such thing
-    closes it all the same."""
+    """The venue says that it will close the connection (Binance: `serverShutdown`, OKX: notice 64008, Bitstamp:
+    `bts:request_reconnect`, Kraken: status `maintenance`), and does so after `seconds` (60), with `code` (1001). A
+    venue that announces no such thing closes it all the same."""
     SILENT_STREAM = "silent_stream"
     """The book's frames of an instrument stop for `seconds`, or for this connection's life; all else goes on. Coinbase
     numbers its frames as if nothing was missing, and catches up in one update at the end. Where a subscription begins
