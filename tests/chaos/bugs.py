@@ -12,6 +12,7 @@ _COUNTED = "domain/counted.py"
 _FRAMES = "domain/frames.py"
 _INBAND = "domain/inband.py"
 _SIDE = "domain/side.py"
+_SPOKEN = "domain/spoken.py"
 _SYNC = "domain/sync.py"
 _STREAMED = "domain/streamed.py"
 _RENEWED = "domain/renewed.py"
@@ -46,6 +47,18 @@ _GAP_CHECK = "        if change.first_id > local + 1:\n            self._miss_ch
 _COUNT = "        if number != self.expected:\n            return False\n        self.expected += 1\n"
 
 BUGS: Sequence[Bug] = (
+    Bug(
+        "take over a book that is behind",
+        _SPOKEN,
+        "        if ours[0] is not None and ours[0] == theirs[0]:\n",
+        "        if ours:\n",
+    ),
+    Bug(
+        "take over though the levels are others, without saying so",
+        _SPOKEN,
+        "            self._bids, self._asks = bids, asks\n            self._publish(now)\n",
+        "            self._bids, self._asks = bids, asks\n",
+    ),
     Bug("skip the gap check", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("change.first_id > local + 1", "False")),
     Bug("splice off by one", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("local + 1", "local + 2")),
     Bug(
@@ -115,7 +128,7 @@ BUGS: Sequence[Bug] = (
     ),
     Bug(
         "keep the levels of what is not live",
-        _SYNC,
+        _SPOKEN,
         "            self._bids = self._asks = EMPTY\n",
         "            pass\n",
     ),

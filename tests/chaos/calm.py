@@ -3,7 +3,10 @@
 What is broken for good stays so until somebody notices: a dead stream or a half-open connection does not mend itself.
 """
 
+from math import inf
+
 from tests.chaos.exchanges import BinanceExchange
+from tests.chaos.faults import FAULTS
 from tests.chaos.judge import Violation
 from tests.chaos.streams import OKXExchange, StreamedExchange
 from tests.chaos.world import World
@@ -17,6 +20,7 @@ _STEP = 100
 _MOST_SECONDS = 120.0
 _AUCTION_SECONDS = 20.0
 _FEWEST_INPUTS = 100
+_NOTICE_SECONDS = 10.0
 
 
 def calm(world: World, *, is_long: bool) -> None:
@@ -72,6 +76,8 @@ def _step(world: World) -> None:
 def _is_over(world: World) -> bool:
     for line in world.lines:
         carried, exchange = line.judge.seen.keys(), line.exchange
+        if line.successor is not None:
+            return False
         if exchange.is_deaf or exchange.dead & carried or not line.is_reading or carried - exchange.sent.keys():
             return False
     return all(each.last.is_live and not each.is_frozen for each in world.seen)
@@ -103,11 +109,24 @@ def _stay(world: World) -> None:
         line.judge.is_calm = True
     for i in range(3):
         _begin_anew(world, i)
+    if world.venue in FAULTS["departing"].venues:
+        _replace(world)
     until = world.now.mono + 2 * world.settings.stream_silence_seconds
     while world.now.mono < until:
         _wait(world, 500)
     for line in world.lines:
         line.judge.is_calm = False
+
+
+def _replace(world: World) -> None:
+    """A connection that the venue is about to close is replaced, and nothing is lost."""
+    for line in world.lines:
+        line.depart(_NOTICE_SECONDS)
+    replaced, until = world.tally.replaced, world.now.mono + _NOTICE_SECONDS
+    while world.now.mono < until and world.tally.replaced < replaced + len(world.lines):
+        _step(world)
+    if any(line.closes_at < inf for line in world.lines):
+        raise Violation(f"not replaced after {_NOTICE_SECONDS:.0f} s")
 
 
 def _begin_anew(world: World, i: int) -> None:

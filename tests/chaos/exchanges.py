@@ -28,6 +28,22 @@ DAY = 1_787_529_600_000_000
 
 
 @attrs.define
+class VenueClock:
+    """The venue's clock: it never steps, no two events share a millisecond, and what is said on several connections has
+    the time when it was said first.
+    """
+
+    last_ms: int = 0
+    times: dict[tuple[int, int], int] = attrs.field(factory=dict)
+    """By instrument and version, µs."""
+
+    def advance(self, mono: float) -> int:
+        """Give the time of the next event, µs."""
+        self.last_ms = max(self.last_ms + 1, DAY // 1000 + int(mono * 1000))
+        return self.last_ms * 1000
+
+
+@attrs.define
 class Exchange:
     """What both venues' servers do. ``struck`` is called when an armed fault of the subscription comes to bear."""
 
@@ -47,7 +63,11 @@ class Exchange:
     armed: list[tuple[str, int, int]] = attrs.field(factory=list)
     """What goes wrong with the next subscription: kind, instrument, flavour."""
     is_slow_ack: bool = False
-    _last_ms: int = 0
+    clock: VenueClock = attrs.field(factory=VenueClock)
+
+    def share(self, other: "Exchange") -> None:
+        """Be another connection of the same venue."""
+        self.clock = other.clock
 
     def connect(self) -> None:
         """A client connects."""
@@ -66,9 +86,15 @@ class Exchange:
             self.wire.append(frame)
 
     def venue_time(self) -> int:
-        """The venue's clock, µs: it never steps, and no two events share a millisecond."""
-        self._last_ms = max(self._last_ms + 1, DAY // 1000 + int(self.mono * 1000))
-        return self._last_ms * 1000
+        """Give the time of an event of this connection alone, µs."""
+        return self.clock.advance(self.mono)
+
+    def time_of(self, i: int, version: int) -> int:
+        """Give the time of a version, µs: the same on every connection."""
+        time = self.clock.times.get((i, version))
+        if time is None:
+            time = self.clock.times[i, version] = self.venue_time()
+        return time
 
     def unsaid(self, i: int) -> bool:
         """Tell whether the market moved since the stream last spoke."""
@@ -184,6 +210,11 @@ class BinanceExchange(Exchange):
         era = sum(first <= version for first in self.eras[i]) - 1
         return (FIRST_ERA - era) * ERA + version
 
+    def share(self, other: Exchange) -> None:
+        super().share(other)
+        assert isinstance(other, BinanceExchange)
+        self.eras = other.eras
+
     def version_of(self, i: int, sequence: int) -> int | None:
         """Give the version of an id; None when the venue never gave it."""
         version = sequence % ERA
@@ -225,7 +256,7 @@ class BinanceExchange(Exchange):
         if first > last:
             since, first = self.eras[i][-1] - 1, self.id_of(i, self.eras[i][-1])
         bids, asks = self._levels(i, since, version, twist, amount)
-        time = self.venue_time()
+        time = self.time_of(i, version)
         payload = binance_event(self.texts, self.natives[i], first, last, bids, asks, time // 1000)
         part = Part(i, since, version, time, is_false=bool(twist))
         return Frame(payload, (part,), era=len(self.eras[i]) - 1)

@@ -92,6 +92,8 @@ def inject(world: World, name: str, i: int, flavour: int) -> bool:
     if world.venue not in fault.venues:
         return False
     world = world.of(i)
+    if world.successor is not None and flavour % 2:  # of a connection that nobody relies on yet
+        return fault.inject(world.successor, i, flavour)
     statuses = world.statuses()
     if not fault.inject(world, i, flavour):
         return False
@@ -251,6 +253,7 @@ def _overlap(world: World, i: int, flavour: int) -> bool:
 def _sequence_reset(world: World, i: int, flavour: int) -> bool:
     if not world.can_speak or i not in world.exchange.sent or i in world.exchange.dead:
         return False
+    world.root.emit(i)
     if not world.exchange.reset(i):
         return False
     world.follow(i, flavour)
@@ -296,7 +299,7 @@ def _error_frame(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - 
 def _departing(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - a connection's trouble
     if not world.can_speak:
         return False
-    world.exchange.depart()
+    world.depart((0.3, 1.5, 5.0, 60.0)[flavour % 4])
     return True
 
 
@@ -343,7 +346,7 @@ def _close(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - a conn
 
 def _unopened(reason: Reason) -> Inject:
     def refuse(world: World, i: int, flavour: int) -> bool:  # noqa: ARG001 - a connection's trouble
-        if world.is_open:
+        if world.is_open or world.succession is not None:
             return False
         world.refuse(reason)
         return True

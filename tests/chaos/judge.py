@@ -52,6 +52,8 @@ class Seen:
     had_reason: bool = False
     shown: int = -1
     """The version that the last live record shows."""
+    floor: int = -1
+    """The version that was shown over another connection, while the book stays live over this one."""
     reach: int = -1
     """The version of the newest intact frame that reached the core on this connection."""
     reach_id: int = -1
@@ -160,6 +162,7 @@ class Judge:
             seen.live_at = now.mono
             if seen.status is BookStatus.LIVE:
                 self._lost(seen)
+                seen.floor = -1
             _require(
                 not (self.is_calm and seen.status is BookStatus.LIVE), f"left live in calm: {status} {state.reason}"
             )
@@ -203,6 +206,7 @@ class Judge:
         if version is None:
             raise Violation(f"sequence {state.sequence} does not exist")
         self._show(seen, version)
+        _require(version >= seen.floor, "a record is older than one before, of another connection")
         seen.shown = version
         if self._is_other_era(state.sequence, seen.reach_id) and state.event_time is None:
             self._freeze(seen, seen.reach)
@@ -502,6 +506,34 @@ class Judge:
         is_spared = BookStatus.LIVE in others or BookStatus.SYNCING in others
         _require(is_spared, "nothing moves to spare what is not live")
         return seen
+
+    def take_over(self, old: "Judge") -> None:
+        """What was said over another connection stands, and the core of this one goes on with it."""
+        self.records, self.checked, self.is_calm = old.records, self.checked + old.checked, old.is_calm
+        for i, theirs in old.seen.items():
+            mine = self.seen[i]
+            mine.last, mine.last_at, mine.status, mine.had_reason = (
+                theirs.last,
+                theirs.last_at,
+                theirs.status,
+                theirs.had_reason,
+            )
+            mine.shown, mine.live_at = theirs.shown, theirs.live_at
+            mine.floor = theirs.shown if theirs.status is BookStatus.LIVE else -1
+            mine.said_at = max(mine.said_at, theirs.said_at)
+            mine.received_at = max((each for each in (mine.received_at, theirs.received_at) if each), default=None)
+            mine.received_before = mine.received_at
+            mine.is_received_sure &= theirs.is_received_sure
+        for i in self.seen.keys() - old.seen.keys():
+            del self.seen[i]
+
+    def took_over(self) -> None:
+        """Judge what the core has made of it: what stays live is no older than what was shown."""
+        for i, seen in self.seen.items():
+            if seen.status is BookStatus.LIVE and not seen.is_tainted:
+                current = self._current(i, self._sync(i))
+                is_abreast = current is not None and current >= seen.floor
+                _require(is_abreast, "a book that is behind stays live")
 
     def late(self, outputs: Sequence[Output]) -> None:
         """An answer that nobody waits for any more changes nothing."""

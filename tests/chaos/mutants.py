@@ -6,6 +6,7 @@ from tests.chaos.bugs import Bug
 
 __all__ = ["MUTANTS"]
 
+_CARRIED = "application/carried.py"
 _CHECK = "domain/check.py"
 _CORE = "application/core.py"
 _FEEDS = "application/feeds.py"
@@ -15,7 +16,7 @@ _INBAND = "domain/inband.py"
 _MARKET = "domain/market.py"
 _PROOF = "domain/proof.py"
 _SPLICE = "domain/splice.py"
-_SYNC = "domain/sync.py"
+_SPOKEN = "domain/spoken.py"
 
 
 def _left_out(name: str, file: str, text: str, kept: str = "") -> Bug:
@@ -31,7 +32,12 @@ MUTANTS: Sequence[Bug] = (
         "        self._clocks.opened(now)\n        self._hearing.opened(now)\n",
         "        self._clocks.opened(now)\n",
     ),
-    Bug("an empty acknowledgement counts as a no", _CORE, "elif event.is_all and event.natives:", "elif event.is_all:"),
+    Bug(
+        "an empty acknowledgement counts as a no",
+        _CARRIED,
+        "elif event.is_all and event.natives:",
+        "elif event.is_all:",
+    ),
     # book
     Bug(
         "the removal of the key at the window's edge is forgotten",
@@ -86,7 +92,10 @@ MUTANTS: Sequence[Bug] = (
     ),
     _left_out("waits between probes are never reset", _INBAND, "        self._probe_wait.reset()\n"),
     _left_out(
-        "rebuilds are never forgiven", _SYNC, "                self._rebuild_waits.reset()\n", "                pass\n"
+        "rebuilds are never forgiven",
+        _SPOKEN,
+        "                self._rebuild_waits.reset()\n",
+        "                pass\n",
     ),
     _left_out(
         "no first data are awaited after an acknowledgement",
@@ -154,7 +163,7 @@ MUTANTS: Sequence[Bug] = (
     ),
     Bug(
         "what stood in is forgotten when it was last published",
-        _SYNC,
+        _SPOKEN,
         "self._status_since, self._published_at = standing.status_since, standing.published_at",
         "self._status_since = standing.status_since",
     ),

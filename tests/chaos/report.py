@@ -35,6 +35,7 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
     print(f"faults           {sum(tally.faults.values()):,}")
     print(f"records          {tally.records:,}, of them {tally.checked:,} live ones compared with the truth")
     print(f"handed over      {tally.handed:,} books to connections of their own")
+    print(f"replaced         {tally.replaced:,} connections that a venue was about to close")
     print(f"whole books      {tally.levels:,} levels compared at the ends")
     if tally.recoveries:
         times = sorted(tally.recoveries)

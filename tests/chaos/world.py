@@ -3,7 +3,8 @@
 ``World`` plays ``Feed``: it carries the core's effects out as he does (a connection is closed when a ``Reconnect``
 asks for it, though not at once; an answer of an old connection still comes; a newer request replaces an older one), and
 it gives the core its inputs one by one. Each is judged. A book that is handed over goes on in a second one, with a core
-and a connection of its own, while the venue goes on to speak of it on the first, too.
+and a connection of its own, while the venue goes on to speak of it on the first, too. Where a venue is about to close a
+connection, a successor is opened beside it, judged as if its states were published, until it takes the other's place.
 """
 
 from collections import Counter
@@ -30,13 +31,17 @@ from market_data.application.inputs import (
     Input,
     Opened,
     Output,
+    Replaced,
     Send,
     Started,
     Stopped,
+    TakeOver,
     Ticked,
     Unopened,
 )
-from market_data.domain.effects import Fetch, Purpose, Reconnect, Tell
+from market_data.application.succession import Succession
+from market_data.domain.effects import Fetch, Purpose, Reconnect, Replace, Tell
+from market_data.domain.instrument import Instrument
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState, BookStatus, Reason
 from market_data.domain.sync import SyncSettings
@@ -91,6 +96,8 @@ class Tally:
     """Levels compared in whole books at the ends."""
     handed: int = 0
     """Books that moved to a connection of their own."""
+    replaced: int = 0
+    """Connections that another took the place of."""
     faults: Counter[str] = attrs.field(factory=Counter)
     cells: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)
     """By venue, fault and status."""
@@ -104,6 +111,7 @@ class Tally:
         self.checked += other.checked
         self.levels += other.levels
         self.handed += other.handed
+        self.replaced += other.replaced
         self.faults.update(other.faults)
         self.cells.update(other.cells)
         self.recoveries.extend(other.recoveries)
@@ -113,15 +121,29 @@ class World:
     """One schedule's world, seen from one of its connections; the steps are those of its ``root``."""
 
     def __init__(
-        self, plan: Plan, tally: Tally, root: "World | None" = None, handed: tuple[HandOver, int, Seen] | None = None
+        self,
+        plan: Plan,
+        tally: Tally,
+        root: "World | None" = None,
+        handed: tuple[HandOver, int, Seen] | None = None,
+        predecessor: "World | None" = None,
     ) -> None:
-        """``handed``: the book that its first connection gave up, its number, and what the judge knows of it."""
+        """``handed``: the book that its first connection gave up, its number, and what the judge knows of it;
+        ``predecessor``: whose place this one shall take.
+        """
         self.plan = plan
         self.venue = plan.venue
         self.tally = tally
         self.root = root or self
         self.annexes: list[World] = []
         """Of the root: the connections of books that were handed over."""
+        self.predecessor = predecessor
+        self.successor: World | None = None
+        self.succession: Succession | None = None
+        self.is_over = False
+        """What was its own is its predecessor's now."""
+        self.closes_at = inf
+        """When the venue closes the connection."""
         self.draw = Random(plan.seed) if root is None else root.draw
         played = VENUES[plan.venue]
         self.instruments = tuple(played.instruments)
@@ -134,14 +156,17 @@ class World:
         self.exchange.is_slow_ack = plan.seed % 2 == 0
         if isinstance(self.exchange, OKXExchange):
             self.exchange.is_in_band = plan.seed % 3 > 0
+        if root is not None:
+            self.exchange.share(root.exchange)
         auctions = frozenset({natives[plan.auction]} if plan.auction >= 0 else ())
         self.core = FeedCore(
             played.venue,
-            self.instruments if handed is None else (handed[0].instrument,),
+            _carried(self.instruments, handed, predecessor),
             self.settings,
             frame_silence_seconds=FRAME_SILENCE_SECONDS,
             auctions=auctions,
             books=book_engine(),
+            is_withheld=predecessor is not None,
         )
         self.now = Moment(1_787_529_700_000_000, 100.0) if root is None else root.now
         self.exchange.mono = self.now.mono
@@ -178,6 +203,8 @@ class World:
             handover, i, seen = handed
             self.core.resume((handover.standing,))
             self.judge.seen[i] = seen
+        if predecessor is not None:
+            predecessor.succession = Succession(predecessor.core, self.core, predecessor._pass_on)
         self._give(Started())
 
     # its connections
@@ -185,7 +212,8 @@ class World:
     @property
     def lines(self) -> Sequence["World"]:
         """Of the root: all connections; a copy."""
-        return [self, *self.annexes]
+        pairs = [(each, each.successor) for each in (self, *self.annexes)]
+        return [line for pair in pairs for line in pair if line is not None]
 
     def of(self, i: int) -> "World":
         """Give the connection that carries a book."""
@@ -218,6 +246,37 @@ class World:
         self.root.annexes.append(annex)
         self.tally.handed += 1
 
+    # replacing a connection
+
+    def _replace(self) -> None:
+        """Open another connection beside one that is about to be closed."""
+        if self.succession is None:
+            self.successor = World(self.plan, self.tally, self.root, predecessor=self)
+
+    def _pass_on(self, reason: Reason, now: Moment) -> None:
+        """Let the successor take the place of this one: what was his is ours."""
+        new = self.successor
+        assert new is not None
+        self.successor = self.succession = None
+        said = self.core.books.said
+        self.judge.late(self.core.handle(Replaced(), now))
+        new.judge.take_over(self.judge)
+        for name in _OF_A_CONNECTION:
+            setattr(self, name, getattr(new, name))
+        new.is_over, new.is_open, new.is_closing, new.pending = True, False, False, {}
+        self.exchange.struck = self.struck
+        self._give(TakeOver(said, reason))
+        self.judge.took_over()
+        self.tally.replaced += 1
+
+    def _ended(self, given: Closed) -> None:
+        """Say that the connection is gone, or let the successor go on."""
+        if self.succession is None:
+            self._give(given)
+            return
+        self.judge.is_open = True  # until the successor has caught up
+        self.succession.ended(given.reason, self.now)
+
     # what the core is given
 
     @property
@@ -236,15 +295,19 @@ class World:
 
     def struck(self, name: str, i: int | None, statuses: Sequence[BookStatus] | None = None) -> None:
         """Count a fault, and the statuses of the books it hit."""
+        if self.predecessor is not None:
+            return
         self.tally.faults[name] += 1
         now = self.statuses() if statuses is None else statuses
         for at in self.judge.seen if i is None else (i,):
             self.tally.cells[self.venue, name, now[at]] += 1
 
     def _give(self, given: Input, broken: Sequence[str] = ()) -> list[Output]:
+        if self.is_over:
+            return []
         self.root.inputs += 1
         judge = self.judge
-        outputs = self.core.handle(given, self.now)
+        outputs = (self.core.handle if self.predecessor is None else self.core._handle)(given, self.now)
         for output in outputs:
             if type(output) is BookState:
                 judge.record(output)
@@ -262,8 +325,12 @@ class World:
                     self.is_closing = True
                 case HandOver():
                     self._part(output)
+                case Replace():
+                    self._replace()
                 case BookState() | Tell():
                     continue
+        if self.predecessor is not None and self.predecessor.succession is not None:
+            self.predecessor.succession.watch(given, self.now)
         return outputs
 
     def _forgive(self, outputs: Sequence[Output]) -> None:
@@ -353,6 +420,8 @@ class World:
             return
         wire = self.exchange.wire
         frames, self.exchange.wire = wire[:count], wire[count:]
+        if self.succession is not None and self.succession.is_catching_up:
+            return
         if frames:
             self._read(frames)
 
@@ -383,6 +452,8 @@ class World:
         for line in self.lines:
             line._expire()
             line._give(Ticked())
+            if line.predecessor is not None:
+                line._answer_all()
             line._after_asking()
             line.judge.ticked()
             line.judge.memory()
@@ -390,6 +461,8 @@ class World:
     def _expire(self) -> None:
         """Do what the feed and the transport do when time is up."""
         if isinstance(self.exchange, StreamedExchange) and self.exchange.is_sending_away and self.can_speak:
+            self.lose(Reason.CONNECTION)
+        if self.now.mono >= self.closes_at:
             self.lose(Reason.CONNECTION)
         if (
             not VENUES[self.venue].venue.sends_heartbeats
@@ -407,7 +480,7 @@ class World:
     def _finish_closing(self) -> None:
         if self.is_closing and self.is_open:
             self._disconnect()
-            self._give(Closed(Reason.CONNECTION, is_ours=True))
+            self._ended(Closed(Reason.CONNECTION, is_ours=True))
 
     def open(self) -> None:
         """What is closed is opened."""
@@ -417,6 +490,8 @@ class World:
                 line._open()
 
     def _open(self) -> None:
+        if self.is_over or self.succession is not None:
+            return
         self.is_open = True
         self.exchange.connect()
         self.judge.opened()
@@ -434,17 +509,23 @@ class World:
         """The connection is lost; ``is_doubled``: while it was being closed."""
         if not self.is_open:
             return
+        is_last = self.succession is None
         self._disconnect()
-        self._give(Closed(reason))
-        if is_doubled:
+        self._ended(Closed(reason))
+        if is_doubled and is_last:
             self._give(Closed(Reason.CONNECTION, is_ours=True))
 
     def _disconnect(self) -> None:
         self.is_open = self.is_closing = False
-        self._deaf_since = inf
+        self._deaf_since = self.closes_at = inf
         self.held_until = -inf
         self.exchange.disconnect()
         self.judge.closed()
+
+    def depart(self, seconds: float) -> None:
+        """The venue says that it is about to close the connection, and does so."""
+        self.exchange.depart()
+        self.closes_at = min(self.closes_at, self.now.mono + seconds)
 
     def go_deaf(self) -> None:
         """Nothing of this connection arrives any more."""
@@ -467,6 +548,10 @@ class World:
         self.judge.answered(i, fetch, version, is_false=False)
         self._give(Fetched(fetch, self.exchange.book(i, version, fetch.levels)))
         self._after_asking()
+
+    def _answer_all(self) -> None:
+        for i in list(self.pending):
+            self._answer(i, 0)
 
     def answer_aligned(self, i: int) -> None:
         """Answer with the book whose id is an event's last one."""
@@ -594,3 +679,30 @@ class World:
         for line in self.lines:
             line._give(Stopped())
             line.judge.stopped()
+
+
+_OF_A_CONNECTION = (
+    "core",
+    "exchange",
+    "judge",
+    "is_open",
+    "is_closing",
+    "closes_at",
+    "pending",
+    "late",
+    "held_until",
+    "asked_at",
+    "attempts",
+    "_slow",
+    "_never",
+    "_deaf_since",
+)
+
+
+def _carried(
+    instruments: Sequence[Instrument], handed: tuple[HandOver, int, Seen] | None, predecessor: World | None
+) -> Sequence[Instrument]:
+    """Give what a connection carries."""
+    if handed is not None:
+        return (handed[0].instrument,)
+    return instruments if predecessor is None else predecessor.core.instruments

@@ -27,7 +27,7 @@ class BitstampExchange(StreamedExchange):
         return falsified(bids, asks) if twist else (bids, asks)
 
     def _book_frame(self, i: int, since: int, version: int, bids: Ticks, asks: Ticks, *, is_false: bool) -> Frame:  # noqa: ARG002 - each is whole
-        time = self.venue_time()
+        time = self.time_of(i, version)
         payload = (
             f'{{"data":{{"timestamp":"{time // 1_000_000}","microtimestamp":"{time}",'
             f'"bids":[{pairs(self.texts, bids)}],"asks":[{pairs(self.texts, asks)}]}},'

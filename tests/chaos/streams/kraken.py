@@ -21,8 +21,6 @@ class KrakenExchange(StreamedExchange):
     levels = 10
     is_window_kept = False
     wants_pings = False
-    times: dict[tuple[int, int], int] = attrs.field(factory=dict)
-    """When each version was said first: a book keeps the time of its last change."""
 
     def _levels(self, i: int, since: int, version: int, twist: str, amount: int) -> tuple[Ticks, Ticks]:
         """The checksum's text does not say where asks end and bids begin: an only level may be either's."""
@@ -30,9 +28,7 @@ class KrakenExchange(StreamedExchange):
         return super()._levels(i, since, version, "" if is_thin else twist, amount)
 
     def _book_frame(self, i: int, since: int, version: int, bids: Ticks, asks: Ticks, *, is_false: bool) -> Frame:
-        time = self.times.get((i, version))
-        if time is None:
-            time = self.times[i, version] = self.venue_time()
+        time = self.time_of(i, version)
         kind = "snapshot" if since < 0 else "update"
         payload = (
             f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{self.natives[i]}","bids":[{self._objects(bids)}],'

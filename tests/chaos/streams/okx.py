@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import attrs
-from tests.chaos.exchanges import ERA, FIRST_ERA, falsified
+from tests.chaos.exchanges import ERA, FIRST_ERA, Exchange, falsified
 from tests.chaos.streams.base import Request, StreamedExchange
 from tests.chaos.truth import ASK, BID
 from tests.chaos.wire import Frame, Part, Ticks
@@ -30,6 +30,11 @@ class OKXExchange(StreamedExchange):
         era = sum(first <= version for first in self.eras[i]) - 1
         return (FIRST_ERA - era) * ERA + version * _STEP
 
+    def share(self, other: Exchange) -> None:
+        super().share(other)
+        assert isinstance(other, OKXExchange)
+        self.eras = other.eras
+
     def _begin(self, i: int) -> None:
         self.told[i] = self.id_of(i, self.sent[i])
 
@@ -44,7 +49,7 @@ class OKXExchange(StreamedExchange):
     def _chained(
         self, i: int, since: int, version: int, before: int, bids: Ticks, asks: Ticks, *, is_false: bool
     ) -> Frame:
-        time, number = self.venue_time(), self.id_of(i, version)
+        time, number = self.time_of(i, version), self.id_of(i, version)
         is_snapshot = since < 0
         kind, prev = ("snapshot", -1) if is_snapshot else ("update", before)
         payload = (
