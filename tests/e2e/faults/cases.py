@@ -146,7 +146,7 @@ CASES = (
     ),
     # connections of Binance that end or fall silent
     _case(_binance(fault=FaultKind.CLOSE), "disconnected/connection"),
-    _case(_binance(fault=FaultKind.NOTICE, seconds=0.1), "disconnected/connection"),
+    _case(_binance(fault=FaultKind.NOTICE, seconds=5)),
     _case(_binance(fault=FaultKind.CLOSE, code=1012), "disconnected/connection", name="binance close with a code"),
     _case(_binance(fault=FaultKind.HALF_OPEN), "stale/silence"),
     _case(_binance(fault=FaultKind.SILENT_ALL), "stale/silence"),
