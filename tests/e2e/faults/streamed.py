@@ -110,7 +110,9 @@ def _of_connections(venue: Venue) -> list[Case]:
     return [
         _case(cut, "disconnected/connection"),
         _case(all_(fault=FaultKind.CLOSE, code=1012), "disconnected/connection", name="close with a code"),
-        _case(all_(fault=FaultKind.NOTICE, seconds=0.2), "disconnected/connection"),
+        _case(all_(fault=FaultKind.NOTICE, seconds=5))
+        if venue in (Venue.OKX, Venue.BITSTAMP)
+        else _case(all_(fault=FaultKind.NOTICE, seconds=0.2), "disconnected/connection"),
         _case(all_(fault=FaultKind.HALF_OPEN), "stale/silence"),
         _case(all_(fault=FaultKind.SILENT_ALL), "stale/silence"),
         _silent(silent),
