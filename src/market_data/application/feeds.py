@@ -39,6 +39,7 @@ from market_data.application.inputs import (
 )
 from market_data.application.ports import Clock, Connection, Network, Received, Telemetry, Venue
 from market_data.application.progress import FrameProgress
+from market_data.application.reconnects import ReconnectSettings, ReconnectWaits
 from market_data.application.succession import Succession
 from market_data.domain.effects import Fetch, Reconnect, Replace, Tell
 from market_data.domain.errors import ConnectionFailed, ConnectionLost, RequestFailed
@@ -57,19 +58,6 @@ _LARGE_FRAME_BYTES = 131_072
 """What is larger takes more than a millisecond or two."""
 _SAY_CONNECTED_SECONDS = 10.0
 """A connection that is lost again and again is said to be open again no more often."""
-
-
-@attrs.frozen
-class ReconnectSettings:
-    """How long to wait between attempts; the first message that makes a book live resets the back-off, unless we give
-    that connection up ourselves before it has lasted as long as the next wait would have been.
-    """
-
-    initial_backoff_seconds: float
-    max_backoff_seconds: float
-    backoff_multiplier: float
-    jitter: float
-    """A share of the wait: 0.3 makes it 70 to 100 % of itself."""
 
 
 class Feed:
@@ -109,11 +97,9 @@ class Feed:
         self._connect_limiter = connect_limiter
         self._clock = clock
         self._telemetry = telemetry
-        self._reconnect = reconnect
         self._publish = publish
         self._hand_over = hand_over
         self._replace = replace
-        self._random = random
         self._recorder = recorder
         self._probe_patience = probe_patience_seconds
         self._large_frames = large_frames or anyio.Lock()
@@ -124,8 +110,7 @@ class Feed:
         self._messages: deque[str] = deque()
         """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
         self._message_queued = anyio.Event()
-        self._wait = self._forgiven = reconnect.initial_backoff_seconds
-        self._live_since: float | None = None
+        self._waits = ReconnectWaits(reconnect, random)
         self._tasks: TaskGroup | None = None
         self._connection_scope: anyio.CancelScope | None = None
         self._fetch_scopes: dict[str, anyio.CancelScope] = {}
@@ -176,7 +161,7 @@ class Feed:
                 retry_after = await self._connect_once()
                 if self.succession is not None:
                     await anyio.sleep_forever()  # until it has taken over
-                await anyio.sleep(max(self._next_wait(), retry_after))
+                await anyio.sleep(max(self._waits.advance(), retry_after))
 
     def stop(self) -> None:
         """Say that the program stops: the last record of each instrument."""
@@ -230,7 +215,7 @@ class Feed:
                 if self._connection_scope is not None:
                     self._is_closing_ourselves = True
                     self._connection_scope.cancel()
-                    self._take_back_forgiveness()
+                    self._waits.gave_up(self._clock.now().mono)
             case Hold(seconds):
                 self._budget.hold(seconds)
             case HandOver(moving, standing):
@@ -245,19 +230,13 @@ class Feed:
             case BookState():
                 self._publish(output)
 
-    def _take_back_forgiveness(self) -> None:
-        """Let the waits go on growing where what the venue sends is the trouble, however well it begins."""
-        if self._live_since is not None and self._clock.now().mono - self._live_since < self._forgiven:
-            self._wait = self._forgiven
-        self._live_since = None
-
     # the connection
 
     async def _connect_once(self) -> float:
         """Open, read until it ends, and say so to the core; gives the venue's own wait before the next attempt."""
         url = self._venue.websocket_url()
         self._is_closing_ourselves = False
-        self._live_since = None
+        self._waits.connecting()
         if self._connect_limiter is not None:
             await self._connect_limiter.spend(1)
         retry_after = 0.0
@@ -306,9 +285,8 @@ class Feed:
             received = await connection.receive()
             progress.saw(received)
             await self._take(received)
-            if self._live_since is None and self._core.live:
-                self._live_since, self._forgiven = received.moment.mono, self._wait
-                self._wait = self._reconnect.initial_backoff_seconds
+            if not self._waits.is_reset and self._core.live:
+                self._waits.live(received.moment.mono)
 
     async def _take(self, received: Received) -> None:
         """Give frames to the core; a large one is read ahead, in steps between which other feeds go on."""
@@ -347,12 +325,6 @@ class Feed:
                 await anyio.sleep(pause)
             self._message_queued = anyio.Event()
             await self._message_queued.wait()
-
-    def _next_wait(self) -> float:
-        settings = self._reconnect
-        wait = self._wait * (1.0 - settings.jitter * self._random.random())
-        self._wait = min(self._wait * settings.backoff_multiplier, settings.max_backoff_seconds)
-        return min(wait, settings.max_backoff_seconds)
 
     # REST
 
