@@ -16,6 +16,9 @@ _SPOKEN = "domain/spoken.py"
 _SYNC = "domain/sync.py"
 _STREAMED = "domain/streamed.py"
 _RENEWED = "domain/renewed.py"
+_CORE = "application/core.py"
+_FEEDS = "application/feeds.py"
+_SUCCESSION = "application/succession.py"
 _OUTGOING = "application/outgoing.py"
 _COINBASE = "adapters/venues/coinbase.py"
 
@@ -58,6 +61,36 @@ BUGS: Sequence[Bug] = (
         _SPOKEN,
         "            self._bids, self._asks = bids, asks\n            self._publish(now)\n",
         "            self._bids, self._asks = bids, asks\n",
+    ),
+    Bug(
+        "publish a book of a connection while another speaks for it",
+        _CORE,
+        "        return [each for each in outputs if type(each) is not BookState] if self._is_withheld else outputs\n",
+        "        return outputs\n",
+    ),
+    Bug(
+        "let two connections speak for a book from the change on",
+        _FEEDS,
+        "self.give(TakeOver(old.retire(now), reason), now)",
+        "self.give(TakeOver(old.core.books.said, reason), now)",
+    ),
+    Bug(
+        "give up the old connection before the books of the new one are live",
+        _SUCCESSION,
+        "            if not (self._new.is_open and self._new.books.are_live(live)):\n",
+        "            if not self._new.is_open:\n",
+    ),
+    Bug(
+        "do not wait for a new connection that is behind",
+        _SUCCESSION,
+        "        if now.mono >= self._until or self._new.books.are_abreast(live):\n",
+        "        if now.mono <= self._until:\n",
+    ),
+    Bug(
+        "forget what was shown over the old connection",
+        _SPLICE,
+        "            self._shown_id = self.sequence\n        if self._phase is _Phase.JOINING:\n",
+        "            pass\n        if self._phase is _Phase.JOINING:\n",
     ),
     Bug("skip the gap check", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("change.first_id > local + 1", "False")),
     Bug("splice off by one", _SPLICE, _GAP_CHECK, _GAP_CHECK.replace("local + 1", "local + 2")),

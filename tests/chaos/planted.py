@@ -17,9 +17,11 @@ _UNIT_TESTS = (
     "tests/unit/domain/test_splice.py",
     "tests/unit/domain/test_counted.py",
     "tests/unit/domain/test_streamed.py",
+    "tests/unit/domain/test_spoken.py",
     "tests/unit/venues",
     "tests/unit/application/test_core_numbered.py",
     "tests/unit/application/test_core_ranges.py",
+    "tests/unit/application/test_succession.py",
     "tests/chaos/test_found.py",
 )
 _TESTS_SHOWN = 3

@@ -18,7 +18,7 @@ _NEAR: Mapping[str, Sequence[str]] = {
     "domain/instrument.py": ("tests/unit/venues", "tests/unit/test_shards.py"),
     "domain/errors.py": (f"{_DOMAIN}/test_errors.py", "tests/unit/venues", "tests/unit/kafka"),
     "domain/normalized.py": ("tests/unit/kafka/test_kafka_records.py", f"{_APPLICATION}/test_outbox.py"),
-    "application/core.py": _CORE,
+    "application/core.py": (*_CORE, f"{_APPLICATION}/test_succession.py"),
     "application/clocks.py": _CORE,
     "application/inputs.py": ("tests/unit/inputlog",),
     "application/inputlog.py": ("tests/unit/inputlog",),

@@ -111,6 +111,7 @@ class Feed:
         """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
         self._message_queued = anyio.Event()
         self._waits = ReconnectWaits(reconnect, random)
+        self._first_wait = 0.0
         self._tasks: TaskGroup | None = None
         self._connection_scope: anyio.CancelScope | None = None
         self._fetch_scopes: dict[str, anyio.CancelScope] = {}
@@ -129,8 +130,17 @@ class Feed:
         """What decides."""
         return self._core
 
+    @property
+    def waits(self) -> ReconnectWaits:
+        """How long it waits before it connects again."""
+        return self._waits
+
     def succeed(self, old: "Feed") -> None:
-        """Take the place of a feed whose connection is about to be closed, as soon as this one can."""
+        """Take the place of a feed whose connection is about to be closed, as soon as this one can.
+
+        It waits first where that connection has not lasted, as if it had been given up.
+        """
+        self._first_wait = self._waits.succeed(old.waits, self._clock.now().mono)
 
         def pass_on(reason: Reason, now: Moment) -> None:
             self._succeeding = None
@@ -157,6 +167,7 @@ class Feed:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._tick, name=f"{self._venue.name} ticks")
+            await anyio.sleep(self._first_wait)
             while True:
                 retry_after = await self._connect_once()
                 if self.succession is not None:
@@ -165,6 +176,7 @@ class Feed:
 
     def stop(self) -> None:
         """Say that the program stops: the last record of each instrument."""
+        self._succeeding = None
         self.give(Stopped(), self._clock.now())
 
     @property

@@ -46,9 +46,24 @@ class ReconnectWaits:
 
     def gave_up(self, now: float) -> None:
         """Let the waits go on growing where what the venue sends is the trouble, however well it begins."""
-        if self._live_since is not None and now - self._live_since < self._forgiven:
-            self._wait = self._forgiven
+        self._wait = self.unlasting(now) or self._wait
         self._live_since = None
+
+    def succeed(self, other: "ReconnectWaits", now: float) -> float:
+        """Go on where another feed's waits are, as if its connection had been given up; gives the wait before the first
+        attempt: none where that connection has lasted.
+        """
+        wait = other.unlasting(now)
+        if wait is None:
+            return 0.0
+        self._wait = self._forgiven = wait
+        return self.advance()
+
+    def unlasting(self, now: float) -> float | None:
+        """How long to wait after the open connection, before jitter; None where it has lasted longer."""
+        if self._live_since is None:
+            return self._wait
+        return self._forgiven if now - self._live_since < self._forgiven else None
 
     def advance(self) -> float:
         """Give the wait before the next attempt, in seconds."""

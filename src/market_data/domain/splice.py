@@ -359,6 +359,13 @@ class SplicedSync(CheckedSync):
 
     # losing
 
+    def _return_to(self, sequence: int | None) -> None:
+        if self._phase is not _Phase.JOINED and self.sequence is not None:
+            self._shown_id = self.sequence
+        if self._phase is _Phase.JOINING:
+            self.sequence = sequence
+        super()._return_to(sequence)
+
     def _lose(self, reason: Reason, now: Moment) -> None:
         self._become(BookStatus.GAP, reason, now)
         is_own_trouble = reason is Reason.MALFORMED and self._fetch_at == inf

@@ -117,12 +117,14 @@ class SpokenBook(ABC):
             self._tell("a book is behind what was shown", ours=own.sequence, shown=before.sequence)
             self._lose(Reason.SEQUENCE, now)
             return
-        self.sequence = before.sequence if own.sequence is None else own.sequence
-        self._event_time = before.event_time if own.event_time is None else own.event_time
         if not is_abreast:
             self._event_time = _later(before.event_time, own.event_time)
             self._lose_with_other(own, reason, now, is_open=is_open)
-        elif before.status is not BookStatus.LIVE:
+            self._return_to(own.sequence)
+            return
+        self.sequence = before.sequence if own.sequence is None else own.sequence
+        self._event_time = before.event_time if own.event_time is None else own.event_time
+        if before.status is not BookStatus.LIVE:
             if before.status is not BookStatus.GAP:
                 self._become(BookStatus.SYNCING, before.reason, now)
             self._bids, self._asks = bids, asks
@@ -141,6 +143,12 @@ class SpokenBook(ABC):
             self._become(own.status, why, now)
         elif is_open and self.status is not BookStatus.GAP:
             self._become(BookStatus.SYNCING, why, now)
+
+    @abstractmethod
+    def _return_to(self, sequence: int | None) -> None:
+        """Go on with ``sequence`` where it is the number of a book that is kept here, and not lost; the number at hand
+        was shown elsewhere.
+        """
 
     def explain(self, reason: Reason, now: Moment) -> None:
         """Say why a book that is not live does not become so."""

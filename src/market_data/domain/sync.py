@@ -164,6 +164,10 @@ class BookSync(SpokenBook):
 
     # what the rules share
 
+    def _return_to(self, sequence: int | None) -> None:
+        if self._stands:
+            self.sequence = sequence
+
     @abstractmethod
     def _forget(self, now: Moment) -> None:
         """Drop all that belongs to a connection."""

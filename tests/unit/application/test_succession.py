@@ -17,7 +17,7 @@ from tests.support.waiting import until
 from market_data.adapters.supervisor import Unsupervised
 from market_data.application.feeds import ReconnectSettings
 from market_data.application.inputlog import NO_INPUT_LOG, InputLog, make_core, replay
-from market_data.application.ports import Request
+from market_data.application.inputs import Replaced, Stopped
 from market_data.application.produce import Producer, ProduceSettings, VenuePlan
 from market_data.domain.normalized import BookState, NormalizedBook, Reason
 
@@ -44,6 +44,8 @@ class Moving:
     id: int = 100
     mute: set[str] = attrs.field(factory=set)
     """What is said on no connection but the first."""
+    late_seconds: float = 0.0
+    """So much later all is said on connections but the first."""
 
     def __attrs_post_init__(self) -> None:
         self.bench = Bench(binance=SYMBOLS)
@@ -81,15 +83,27 @@ class Moving:
             self.say(connection)
 
     def say(self, connection: FakeConnection) -> None:
-        for symbol in SYMBOLS:
-            if symbol not in self.mute or connection is self.connections[0]:
-                native = symbol.replace("-", "")
-                connection.say(binance_event(native, self.id, self.id, [("100", str(self.id))], []))
+        connection.say(*self.frames(connection))
+
+    def frames(self, connection: FakeConnection) -> Sequence[bytes]:
+        told = [symbol for symbol in SYMBOLS if symbol not in self.mute or connection is self.connections[0]]
+        return [binance_event(each.replace("-", ""), self.id, self.id, [("100", str(self.id))], []) for each in told]
 
     async def move(self) -> None:
-        while True:
-            await anyio.sleep(0.1)
-            self.step()
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await anyio.sleep(0.1)
+                if not self.late_seconds:
+                    self.step()
+                    continue
+                self.id += 1
+                for connection in self.open:
+                    tasks.start_soon(self.say_late, connection, self.frames(connection))
+
+    async def say_late(self, connection: FakeConnection, frames: Sequence[bytes]) -> None:
+        if connection is not self.connections[0]:
+            await anyio.sleep(self.late_seconds)
+        connection.say(*frames)
 
     async def run(self, script: Callable[[], object]) -> None:
         async with self.bench.running(), anyio.create_task_group() as tasks:
@@ -199,31 +213,13 @@ async def test_a_connection_that_ends_too_soon_costs_those_only_that_are_not_liv
 
 
 async def test_what_is_behind_is_waited_for_and_the_old_connection_is_read_no_more() -> None:
-    venue = Moving()
+    venue = Moving(late_seconds=0.33)
 
-    def come_late(connection: FakeConnection) -> None:
-        """Let all that is said on a later connection come a third of a second later."""
-        if not venue.connections:
-            return
-        say = connection.say
+    async def script() -> None:
+        await venue.replaced()
+        await anyio.sleep(2)
 
-        def later(*frames: bytes) -> None:
-            tasks.start_soon(wait, frames)
-
-        async def wait(frames: Sequence[bytes]) -> None:
-            await anyio.sleep(0.33)
-            say(*frames)
-
-        connection.say = later  # type: ignore[method-assign]
-
-    venue.bench.network.on_connect = come_late
-    async with anyio.create_task_group() as tasks:
-
-        async def script() -> None:
-            await venue.replaced()
-            await anyio.sleep(2)
-
-        await venue.run(script)
+    await venue.run(script)
     for key in KEYS:
         assert venue.bench.statuses(key) == [*LIVE, STOPPED]
         assert venue.bench.of(key)[-1].epoch == 1
@@ -233,17 +229,20 @@ async def test_what_stays_behind_is_rebuilt_and_never_shown() -> None:
     venue = Moving()
 
     async def script() -> None:
-        def book_of_before(_: Request) -> bytes:
-            return binance_book(venue.id - 1, [("100", str(venue.id - 1)), *BIDS[1:]], ASKS)
-
         def speak_once(connection: FakeConnection) -> None:
+            book = binance_book(venue.id - 1, [("100", str(venue.id - 1)), *BIDS[1:]], ASKS)
+            venue.bench.network.answers = {**venue.bench.network.answers, "depth": lambda _: book}
             venue.say(connection)
             venue.mute.add("ETH-USDT")
+            venue.step()
+            venue.say(connection)
 
+        answers = venue.bench.network.answers
         venue.bench.network.on_connect = speak_once
-        venue.bench.network.answers = {**venue.bench.network.answers, "depth": book_of_before}
         await venue.replaced()
+        await until(lambda: not venue.all_live())
         assert venue.bench.statuses("binance:ETH-USDT") == [*LIVE, "gap sequence"]
+        venue.bench.network.answers = answers
         venue.mute.clear()
         await until(venue.all_live)
 
@@ -264,6 +263,40 @@ async def test_a_program_that_stops_meanwhile_says_so_once() -> None:
     for key in KEYS:
         assert venue.bench.statuses(key) == [*LIVE, STOPPED]
         assert [book.reason for book in venue.bench.of(key)].count(Reason.SHUTDOWN) == 1
+
+
+@pytest.mark.parametrize("milliseconds", range(50, 1501, 50))
+async def test_whenever_it_stops_meanwhile_nothing_is_said_of_a_book_afterwards(milliseconds: int) -> None:
+    log = MemoryLog()
+    venue = Moving(log=log, late_seconds=0.33)
+
+    async def script() -> None:
+        await anyio.sleep(1)
+        venue.connections[0].say(NOTICE)
+        await anyio.sleep(milliseconds / 1000)
+
+    await venue.run(script)
+    first, second = [recorder.logged[-1].given for recorder in log.recorders]
+    is_replaced = "the connection is replaced" in [message for message, _ in venue.bench.telemetry.notes]
+    assert (first, second) == (Replaced() if is_replaced else Stopped(), Stopped())
+    assert all(venue.bench.statuses(key) == [*LIVE, STOPPED] for key in KEYS)
+
+
+async def test_a_venue_that_closes_each_connection_at_once_is_asked_for_others_ever_more_seldom() -> None:
+    venue = Moving()
+
+    async def script() -> None:
+        for _ in range(300):
+            if len(venue.open) == 1:
+                venue.open[0].say(NOTICE)
+            await anyio.sleep(0.1)
+
+    await venue.run(script)
+    attempts = venue.bench.network.attempts
+    waits = [later - one for one, later in pairwise(attempts)]
+    assert len(attempts) <= 8
+    assert all(wait >= least for wait, least in zip(waits[1:], (0.5, 1.0, 2.0, 4.0), strict=False))
+    assert all(venue.bench.statuses(key) == [*LIVE, STOPPED] for key in KEYS)
 
 
 async def test_the_other_connection_waits_for_its_turn() -> None:

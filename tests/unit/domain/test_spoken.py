@@ -4,15 +4,17 @@ import attrs
 import pytest
 from tests.support.bounds import HandClock, bounds
 
-from market_data.domain.effects import Effect
-from market_data.domain.events import Snapshot
+from market_data.domain.effects import Effect, Fetch
+from market_data.domain.events import Change, Snapshot
 from market_data.domain.instrument import Instrument
 from market_data.domain.levels import Ladder
 from market_data.domain.normalized import BookState, BookStatus, Reason
+from market_data.domain.splice import SplicedSync
 from market_data.domain.standing import BookSetup, Said, Standing
 from market_data.domain.unproven import UnprovenSync
 
 BTC = Instrument("bitstamp", "BTC-USD", "btcusd")
+ETH = Instrument("binance", "ETH-USDT", "ETHUSDT")
 BIDS, ASKS = b'[["100","1"]]', b'[["101","1"]]'
 SHOWN = Standing(BTC.key, BookStatus.LIVE, None, 1_700_000_000_000_000, 99.5, 7, 500, 5_000, 6_000)
 SAID = Said(SHOWN, Ladder(BIDS), Ladder(ASKS))
@@ -102,6 +104,31 @@ def test_what_is_not_live_here_is_lost_with_the_other_connection(reason: Reason,
     first, *rest = Over(is_live=False).take_over(SAID, reason)
     assert (first.status, first.reason, first.sequence, first.epoch) == (status, reason, 500, 7)
     assert [each.status for each in rest] == ([] if status is BookStatus.GAP else [BookStatus.SYNCING])
+
+
+def test_a_book_that_was_lost_here_repeats_the_number_shown_elsewhere_and_becomes_no_older_one() -> None:
+    clock, effects = HandClock(), list[Effect]()
+    sync = SplicedSync(BookSetup(ETH, bounds(depth=1), effects))
+    sync.start(clock.moment)
+    sync.opened(clock.moment)
+    sync.change(Change(ETH.native, 498, 498, BIDS, ASKS, 498), clock.moment)
+    answer(sync, effects, 497, clock)
+    assert (sync.status, sync.sequence) == (BookStatus.LIVE, 498)
+    sync.change(Change(ETH.native, 501, 501, BIDS, ASKS, 501), clock.moment)
+    assert (sync.status, sync.sequence) == (BookStatus.GAP, 498)
+    sync.take_over(SAID, Reason.CONNECTION, clock.advance(0.25), is_open=True)
+    assert [each.sequence for each in effects if isinstance(each, BookState)][-2:] == [500, 500]
+    assert sync.sequence == 500
+    sync.closed(Reason.CONNECTION, clock.moment)
+    sync.opened(clock.moment)
+    sync.accepted(clock.moment)
+    answer(sync, effects, 499, clock)
+    assert sync.sequence == 500, "it is too old"
+
+
+def answer(sync: SplicedSync, effects: list[Effect], sequence: int, clock: HandClock) -> None:
+    fetch = next(each for each in reversed(effects) if isinstance(each, Fetch))
+    sync.fetched(fetch.serial, Snapshot(ETH.native, sequence, BIDS, ASKS, None), clock.moment)
 
 
 def test_without_an_open_connection_nothing_is_said_to_begin() -> None:
