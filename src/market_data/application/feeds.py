@@ -112,6 +112,7 @@ class Feed:
         self._message_queued = anyio.Event()
         self._waits = ReconnectWaits(reconnect, random)
         self._first_wait = 0.0
+        self._running = anyio.CancelScope()
         self._tasks: TaskGroup | None = None
         self._connection_scope: anyio.CancelScope | None = None
         self._fetch_scopes: dict[str, anyio.CancelScope] = {}
@@ -153,9 +154,13 @@ class Feed:
         """End without a last record; gives what was said of each instrument."""
         said = self._core.books.said
         self.give(Replaced(), now)
-        if self._tasks is not None:
-            self._tasks.cancel_scope.cancel()
+        self._leave()
         return said
+
+    def _leave(self) -> None:
+        """End ``run``, even before it has begun; nobody waits for its ticks any more."""
+        self.ticked_at = inf
+        self._running.cancel()
 
     async def run(self) -> None:
         """Keep the connection open until cancelled, or another feed has taken over; the last record of every instrument
@@ -164,15 +169,19 @@ class Feed:
         if not self._core.instruments:  # all were dropped before it began
             return
         self.give(Started(), self._clock.now())
-        async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
-            tasks.start_soon(self._tick, name=f"{self._venue.name} ticks")
-            await anyio.sleep(self._first_wait)
-            while True:
-                retry_after = await self._connect_once()
-                if self.succession is not None:
-                    await anyio.sleep_forever()  # until it has taken over
-                await anyio.sleep(max(self._waits.advance(), retry_after))
+        with self._running:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                await self._keep_connected(tasks)
+
+    async def _keep_connected(self, tasks: TaskGroup) -> None:
+        tasks.start_soon(self._tick, name=f"{self._venue.name} ticks")
+        await anyio.sleep(self._first_wait)
+        while True:
+            retry_after = await self._connect_once()
+            if self.succession is not None:
+                await anyio.sleep_forever()  # until it has taken over
+            await anyio.sleep(max(self._waits.advance(), retry_after))
 
     def stop(self) -> None:
         """Say that the program stops: the last record of each instrument."""
@@ -185,14 +194,13 @@ class Feed:
         return self._core.instruments
 
     def drop(self, keys: Sequence[str]) -> None:
-        """Follow these of its own no more; once there is nothing left to follow, ``run`` ends."""
+        """Follow these of its own no more; once there is nothing left to follow, or to take over, ``run`` ends."""
         ours = [each.key for each in self._core.instruments if each.key in keys]
         if ours:
             self.give(Dropped(ours), self._clock.now())
-        if not self._core.instruments:
+        if not self._core.instruments or (self._succeeding is not None and self._succeeding.is_void):
             self.stop()
-            if self._tasks is not None:
-                self._tasks.cancel_scope.cancel()
+            self._leave()
 
     def give(self, given: Input, moment: Moment) -> None:
         """Hand one input to the core and carry its effects out."""

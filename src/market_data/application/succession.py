@@ -37,6 +37,11 @@ class Succession:
         """Whether the old connection is not to be read any more."""
         return self._until < inf
 
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing is left to take over: all that the old core spoke for was dropped."""
+        return not self._old.instruments
+
     def watch(self, given: Input, now: Moment) -> None:
         """The new core was given something."""
         if self.is_catching_up or type(given) is Ticked:
@@ -58,6 +63,6 @@ class Succession:
             self._complete(reason, now)
 
     def _complete(self, reason: Reason, now: Moment) -> None:
-        if not self._is_over:
+        if not (self._is_over or self.is_void):
             self._is_over = True
             self._pass_on(reason, now)

@@ -108,6 +108,7 @@ class VenueFeeds:
         self._sync = self._spread_probes()
         self._listings = VenueListings(venue, network, self._budget)
         self._feeds: list[Feed] = []
+        """One that takes another's place comes after it, so that it is never without a book that the other has."""
         self._large_frames = anyio.Lock()
         self._stand_in = self._speak_for(plan.symbols)
         self._listed: Mapping[str, Listing] = {}

@@ -299,6 +299,64 @@ async def test_a_venue_that_closes_each_connection_at_once_is_asked_for_others_e
     assert all(venue.bench.statuses(key) == [*LIVE, STOPPED] for key in KEYS)
 
 
+def wanting(*symbols: str) -> list[VenuePlan]:
+    return [VenuePlan(BINANCE, symbols, bounds())]
+
+
+@pytest.mark.parametrize("late_seconds", [0.0, 0.33])
+@pytest.mark.parametrize("milliseconds", [0, 100, 200, 300, 400, 600])
+async def test_what_is_dropped_meanwhile_is_spoken_of_no_more_and_the_others_stay_live(
+    milliseconds: int, late_seconds: float
+) -> None:
+    log = MemoryLog()
+    venue = Moving(log=log, late_seconds=late_seconds)
+
+    async def script() -> None:
+        old = venue.connections[0]
+        old.say(NOTICE)
+        await anyio.sleep(milliseconds / 1000)
+        venue.bench.producer.follow(wanting("BTC-USDT", "SOL-USDT"))
+        said = venue.bench.of("binance:ETH-USDT")
+        await until(lambda: old.closed_at is not None)
+        await anyio.sleep(6)
+        assert [book.status for book in venue.bench.of("binance:ETH-USDT")][-1] == "disconnected"
+        assert len(venue.bench.of("binance:ETH-USDT")) <= len(said) + 1
+        assert len(venue.open) == 1
+        assert venue.bench.telemetry.read()["market_data_exchange_connections exchange=binance"] == 1
+
+    await venue.run(script)
+    assert not venue.bench.telemetry.counts
+    for key in KEYS:
+        assert venue.bench.statuses(key) == [*LIVE, STOPPED]
+        assert venue.bench.of(key)[-1].epoch == 1
+    for recorder in log.recorders:
+        assert all(each.is_same for each in replay(make_core(recorder.setup, BINANCE), recorder.logged))
+
+
+@pytest.mark.parametrize("milliseconds", [0, 100, 200, 300, 400, 600])
+async def test_both_connections_are_closed_when_all_is_dropped_meanwhile_and_it_goes_on_when_wanted_again(
+    milliseconds: int,
+) -> None:
+    venue = Moving(late_seconds=0.33)
+
+    async def script() -> None:
+        venue.connections[0].say(NOTICE)
+        await anyio.sleep(milliseconds / 1000)
+        venue.bench.producer.follow(wanting())
+        await until(lambda: not venue.open)
+        await anyio.sleep(10)
+        assert not venue.open
+        assert all(venue.bench.statuses(key) == [*LIVE, STOPPED] for key in KEYS)
+        venue.late_seconds = 0.0
+        venue.bench.producer.follow(wanting(*SYMBOLS))
+        venue.mute.clear()
+        await until(lambda: len(venue.open) == 1)
+        await until(venue.all_live)
+
+    await venue.run(script)
+    assert all(venue.bench.of(key)[-1].epoch == 2 for key in KEYS)
+
+
 async def test_the_other_connection_waits_for_its_turn() -> None:
     venue = Moving(connections_per_second=0.1)
 
