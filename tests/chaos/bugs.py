@@ -65,8 +65,8 @@ BUGS: Sequence[Bug] = (
     Bug(
         "publish a book of a connection while another speaks for it",
         _CORE,
-        "        return [each for each in outputs if type(each) is not BookState] if self._is_withheld else outputs\n",
-        "        return outputs\n",
+        "[each for each in outputs if not isinstance(each, _SPOKEN)] if self._is_withheld else outputs",
+        "outputs",
     ),
     Bug(
         "let two connections speak for a book from the change on",
