@@ -17,6 +17,7 @@ from market_data.adapters.telemetry.logs import LogTelemetry
 from market_data.adapters.telemetry.metrics import Exposition
 from market_data.application.inputs import Frames
 from market_data.application.measures import Measures
+from market_data.application.metrics import EXCHANGE_APPLY, SAMPLED
 from market_data.application.standings import BookStandings
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookState
@@ -36,7 +37,8 @@ _PASSES = 5
 """Of a round, so that it takes longer than a second."""
 _METHOD = """
 All recorded depth frames go one by one through the real core, the outbox and the encoder: without metrics, with
-all that is counted on that way (frames and bytes as a socket's reads are, each state's status compared with the last),
+all that is counted on that way (frames and bytes as a socket's reads are, how long one reading in 16 took to be
+applied, each state's status compared with the last),
 and with {instruments} instruments' series also written as Prometheus reads them, once in each second of CPU time. What
 the core itself adds to a number is in all three, and timed alone below. CPU time of the process, in turns.
 """
@@ -49,10 +51,13 @@ class _Counted:
     pipeline: Pipeline
     measures: Measures = attrs.field(factory=Measures)
     tally: VenueTally = attrs.field(factory=VenueTally)
+    clock: SystemClock = attrs.field(factory=SystemClock)
+    telemetry: LogTelemetry = attrs.field(init=False)
     standings: BookStandings = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.standings = BookStandings(SystemClock(), LogTelemetry(self.measures))
+        self.telemetry = LogTelemetry(self.measures)
+        self.standings = BookStandings(self.clock, self.telemetry)
         self.standings.want("binance", ["BTC-USDT", *(f"S{number}-USDT" for number in range(_INSTRUMENTS - 1))])
         self.measures.watch(self.standings.measure)
         self.measures.watch(self.pipeline.outbox.measure)
@@ -68,6 +73,9 @@ class _Counted:
             if type(output) is BookState:
                 take(output)
                 put(output)
+        if type(given) is Frames and not self.tally.frames % SAMPLED:
+            applied = self.clock.now().mono - moment.mono
+            self.telemetry.observe(EXCHANGE_APPLY, applied, exchange="binance")
 
 
 def _give(pipeline: Pipeline, given: Given, moment: Moment) -> None:

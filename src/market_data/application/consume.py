@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 import anyio
 import attrs
 
-from market_data.application.consumed import Consumed
+from market_data.application.consumed import Consumed, Passages
 from market_data.application.opening import opened_unless
 from market_data.application.ports import Clock, Display, Reading, Start, Subscriber, Subscription, Telemetry
 from market_data.application.proven import ProvenSubscription
@@ -62,6 +62,7 @@ class Consumer:
         self.ticked_at: float | None = None
         """When passing time was last shown, seconds of the monotonic clock."""
         self._consumed = Consumed(self.reading.proof, market, configured)
+        self._passages = Passages(telemetry)
 
     async def run(self, request: ConsumeRequest, stop: anyio.Event, leave: Callable[[], None] | None = None) -> None:
         """Read and show until ``stop`` is set.
@@ -96,10 +97,12 @@ class Consumer:
                     while True:
                         delivered = await reader.receive()
                         now = self._clock.now()
-                        quotes = [quote for quote, _ in reader.take(delivered, self._market, now)]
+                        taken = reader.take(delivered, self._market, now)
+                        quotes = [quote for quote, _ in taken]
                         self.reading.records += len(delivered)
                         self.reading.now = now
                         self._consumed.worst_age.saw(quotes, now)
+                        self._passages.saw(taken, now)
                         if quotes:
                             self._display.show(quotes, self._market, self.reading)
                 reader.leave()

@@ -10,16 +10,19 @@ import attrs
 
 from market_data.application import metrics
 from market_data.application.measures import Sample
-from market_data.application.metrics import MOST_INSTRUMENTS, OTHER
-from market_data.application.ports import Subscription
+from market_data.application.metrics import MOST_INSTRUMENTS, OTHER, SAMPLED
+from market_data.application.ports import Delivered, Subscription, Telemetry
+from market_data.domain.latency import passage
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
 from market_data.domain.proof import Findings, KeyProof, OrderProof
 
-__all__ = ["Consumed", "WorstAge"]
+__all__ = ["Consumed", "Passages", "WorstAge"]
 
 _WINDOW_SECONDS = 60.0
+_MOST_EXCHANGES = 64
+"""More names than these are none of exchanges."""
 _FINDINGS = {
     "records": metrics.CONSUMER_RECORDS,
     "holes": metrics.CONSUMER_HOLES,
@@ -52,6 +55,33 @@ class WorstAge:
         if (passed := now.mono - self._began_at) >= _WINDOW_SECONDS:
             self._before = self._now if passed < 2 * _WINDOW_SECONDS else 0.0
             self._began_at, self._now = now.mono, 0.0
+
+
+@attrs.define
+class Passages:
+    """How long records were on their way, hop by hop."""
+
+    _telemetry: Telemetry
+    _exchanges: set[str] = attrs.field(factory=set)
+    _seen: int = 0
+
+    def saw(self, taken: Sequence[tuple[Quote, Delivered]], now: Moment) -> None:
+        """Take what was just read: what is live and has news."""
+        for quote, each in taken:
+            if not quote.is_fresh:
+                continue
+            if not self._seen % SAMPLED:
+                exchange = self._label(quote.book.exchange)
+                for hop, passed in passage(quote.book, each.stamp, each.timestamp, now.wall).items():
+                    self._telemetry.observe(metrics.CONSUMER_LATENCY, passed / 1e6, exchange=exchange, hop=hop.label)
+            self._seen += 1
+
+    def _label(self, exchange: str) -> str:
+        if exchange not in self._exchanges:
+            if len(self._exchanges) >= _MOST_EXCHANGES:
+                return OTHER
+            self._exchanges.add(exchange)
+        return exchange
 
 
 @attrs.define

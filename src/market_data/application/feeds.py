@@ -37,6 +37,7 @@ from market_data.application.inputs import (
     Ticked,
     Unopened,
 )
+from market_data.application.metrics import SAMPLED
 from market_data.application.ports import Clock, Connection, Network, Received, Telemetry, Venue
 from market_data.application.progress import FrameProgress
 from market_data.application.reconnects import ReconnectSettings, ReconnectWaits
@@ -107,6 +108,8 @@ class Feed:
         self.ticked_at = clock.now().mono
         """When time was last seen to pass, seconds of the monotonic clock."""
         self._is_reading_ahead = False
+        self._readings = 0
+        """How often something was read from a socket."""
         self._messages: deque[str] = deque()
         """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
         self._message_queued = anyio.Event()
@@ -324,6 +327,10 @@ class Feed:
                 await self._read_ahead(frame, moment)
                 moment = attrs.evolve(self._clock.now(), read=received.moment.wall)
         self.give(Frames(frames[given:]), moment)
+        if not self._readings % SAMPLED:
+            applied = self._clock.now().mono - received.moment.mono
+            self._telemetry.observe(metrics.EXCHANGE_APPLY, applied, exchange=self._venue.name)
+        self._readings += 1
 
     async def _read_ahead(self, frame: bytes, moment: Moment) -> None:
         """Until it is read, which may have to wait for another feed's, the bytes of a frame count as still coming."""

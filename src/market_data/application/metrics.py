@@ -11,11 +11,13 @@ from enum import StrEnum
 
 import attrs
 
-__all__ = ["CATALOGUE", "MOST_INSTRUMENTS", "OTHER", "Kind", "Metric", "Program"]
+__all__ = ["CATALOGUE", "MOST_INSTRUMENTS", "OTHER", "SAMPLED", "Kind", "Metric", "Program"]
 
 MOST_INSTRUMENTS = 1000
 """A consumer gives so many instruments labels of their own beyond those that are configured, the rest is ``OTHER``."""
 OTHER = "other"
+SAMPLED = 16
+"""Of what takes less time than it takes to say how long it took, one in so many is measured."""
 
 
 class Kind(StrEnum):
@@ -164,6 +166,14 @@ CLOCK_BEHIND = _producer(
     "exchange",
 )
 
+EXCHANGE_APPLY = _producer(
+    "exchange_apply_seconds",
+    "from the reading of a socket to all that was read being applied, and its records being in the outbox; of one "
+    "reading in 16",
+    "exchange",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0),
+)
+
 # the way of produce to the broker
 
 OUTBOX_RECORDS = _producer("outbox_records", "records that wait to be handed to the broker's client")
@@ -175,6 +185,11 @@ OUTBOX_CONFLATED = _producer(
 )
 KAFKA_ACKNOWLEDGED = _producer(
     "kafka_records_acknowledged_total", "records that the broker has acknowledged: written on enough replicas"
+)
+KAFKA_ACKNOWLEDGE = _producer(
+    "kafka_acknowledge_seconds",
+    "from the sending of a batch to its being acknowledged",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 KAFKA_IN_FLIGHT = _producer("kafka_records_in_flight", "records handed over and not yet acknowledged")
 KAFKA_IN_FLIGHT_LIMIT = _producer(
@@ -211,6 +226,14 @@ CONSUMER_WORST_AGE = _consumer(
     "worst_age_seconds",
     "the longest that fresh data of a live book was old when it was read, from its receipt by the producer, in the "
     "last one to two minutes",
+)
+CONSUMER_LATENCY = _consumer(
+    "latency_seconds",
+    "how long live records with news took, by hop: `received` (exchange to socket), `published` (to the queue of the "
+    "broker's client), `appended` (to the topic), `seen` (from that queue to here), `whole` (exchange to here); below "
+    "zero, two clocks differ by more than the way took; of one record in 16",
+    *("exchange", "hop"),
+    buckets=(0.0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )
 CONSUMER_TROUBLE = _consumer(
     "trouble_seconds", "for how long no broker has answered or there has been no topic; 0 while all is well"

@@ -23,6 +23,11 @@ class Hop(StrEnum):
     WHOLE = "venue to reader"
     """All of it, the difference of the venue's clock in it."""
 
+    @property
+    def label(self) -> str:
+        """One word for it, for programs."""
+        return self.name.lower()
+
 
 def passage(book: NormalizedBook, published: int | None, appended: int, seen: int) -> Mapping[Hop, int]:
     """Measure the hops of a record whose times these are, µs UTC; a hop of which a time is not known is left out.

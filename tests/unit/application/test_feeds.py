@@ -31,6 +31,7 @@ from tests.support.waiting import until
 from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.feeds import Feed, ReconnectSettings
+from market_data.application.metrics import SAMPLED
 from market_data.application.ports import Request, Venue
 from market_data.domain.errors import RequestFailed
 from market_data.domain.normalized import BookState, BookStatus, Level, Reason
@@ -287,6 +288,22 @@ async def test_frames_that_came_before_the_connection_was_lost_are_read() -> Non
         bench.network.connection.drop()
         await anyio.sleep(0.1)
     assert ("100", "7") in [state.bids[0] for state in bench.states if state.is_live]
+
+
+async def test_how_long_it_takes_to_apply_what_was_read_is_observed_now_and_then() -> None:
+    bench = coinbase()
+    bench.network.on_connect = says(SNAPSHOT)
+    async with bench.running():
+        await bench.until_live()
+        for number in range(1, SAMPLED + 1):
+            update = coinbase_event("update", "BTC-USD", [("100", str(number))], [])
+            bench.network.connection.say(coinbase_frame(number, [update]))
+            await anyio.sleep(0.01)
+        await until(lambda: len(bench.telemetry.observed) == 2)
+    assert {(name, labels["exchange"]) for name, _, labels in bench.telemetry.observed} == {
+        ("market_data_exchange_apply_seconds", "coinbase")
+    }
+    assert all(0 <= seconds < 1 for _, seconds, _ in bench.telemetry.observed)
 
 
 async def test_a_gap_closes_the_connection_by_our_own_will_and_opens_another() -> None:

@@ -19,6 +19,7 @@ from market_data.adapters.kafka.publication import KafkaPublication
 from market_data.adapters.kafka.records import HEADERS, decode
 from market_data.adapters.kafka.stamps import published_at
 from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application import metrics
 from market_data.application.ports import Clock
 from market_data.domain.errors import DeliveryFailed
 from market_data.domain.moment import Moment
@@ -449,6 +450,20 @@ async def test_a_stall_beyond_the_ride_out_is_given_up() -> None:
         with pytest.raises(DeliveryFailed, match=r"acknowledged nothing for 0\.4 s .* 3 records are not delivered"):
             await world.publication.flush()
         assert world.publication.undelivered == 3
+
+
+async def test_the_way_to_its_acknowledgement_is_observed_for_each_batch() -> None:
+    first, second = symbols(2)
+    async with opened() as world:
+        for symbol in (first, second):
+            await world.publication.publish([book(symbol, number) for number in range(3)])
+        while world.publication.undelivered:
+            await settle()
+            world.producer.acknowledge_all()
+    batches = len(world.producer.taken)
+    assert batches >= 2
+    ways = world.telemetry.measures.read_distributions()[metrics.KAFKA_ACKNOWLEDGE]
+    assert {labels: sum(way.counts) for labels, way in ways.items()} == {(): batches}
 
 
 async def test_a_flush_can_be_cancelled_and_called_again() -> None:

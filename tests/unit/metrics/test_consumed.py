@@ -5,14 +5,15 @@ from typing import Any
 import attrs
 import pytest
 from tests.support.bounds import HandClock
+from tests.support.network import FakeTelemetry
 from tests.support.reading import FakeSubscriber
 from tests.support.records import LATER_RUN, record
 
 from market_data.application import metrics
-from market_data.application.consumed import Consumed
+from market_data.application.consumed import Consumed, Passages
 from market_data.application.measures import Measures
-from market_data.application.metrics import MOST_INSTRUMENTS, OTHER, Metric
-from market_data.application.ports import Trouble
+from market_data.application.metrics import MOST_INSTRUMENTS, OTHER, SAMPLED, Metric
+from market_data.application.ports import Delivered, Trouble
 from market_data.domain.market import Arrival, Market
 from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 from market_data.domain.proof import OrderProof
@@ -161,3 +162,35 @@ def test_a_heartbeat_that_repeats_a_quiet_book_has_no_age() -> None:
     world.clock.advance(30)
     world.read(attrs.evolve(book, publish_seq=1))
     assert world.sum(metrics.CONSUMER_WORST_AGE) == pytest.approx(0.1)
+
+
+def test_each_hop_of_a_live_record_with_news_is_observed_and_none_is_clamped() -> None:
+    world, telemetry = World(), FakeTelemetry()
+    passages, now = Passages(telemetry), world.clock.now()
+    live = attrs.evolve(record(0), event_time=now.wall + 5_000, received_time=now.wall - 40_000)
+    same = attrs.evolve(live, publish_seq=1)
+    gone = record(2, status=BookStatus.GAP, reason=Reason.SEQUENCE)
+    for offset, book in enumerate((live, same, gone)):
+        quote = world.market.take(book, now)
+        assert quote is not None
+        passages.saw([(quote, Delivered(book, 0, offset, now.wall - 20_000, stamp=now.wall - 30_000))], now)
+    assert {labels["exchange"] for _, _, labels in telemetry.observed} == {"binance"}
+    assert {labels["hop"]: round(seconds, 6) for _, seconds, labels in telemetry.observed} == {
+        "received": -0.045,
+        "published": 0.01,
+        "appended": 0.01,
+        "seen": 0.03,
+        "whole": -0.005,
+    }
+    assert len(telemetry.observed) == 5, "a heartbeat and what is not live have been on no way"
+
+
+def test_strange_exchanges_share_a_label() -> None:
+    world, telemetry = World(), FakeTelemetry()
+    passages, now = Passages(telemetry), world.clock.now()
+    for number in range(100 * SAMPLED):
+        book = attrs.evolve(record(0), exchange=f"e{number}", received_time=now.wall)
+        quote = world.market.take(book, now)
+        assert quote is not None
+        passages.saw([(quote, Delivered(book, 0, number, now.wall))], now)
+    assert len({labels["exchange"] for _, _, labels in telemetry.observed}) == 65

@@ -270,8 +270,10 @@ class KafkaPublication(Publication):
         self._acknowledged += len(lane.in_flight)
         lane.in_flight = []
         lane.moved = anyio.current_time()
+        now = self._clock.now()
+        self._telemetry.observe(metrics.KAFKA_ACKNOWLEDGE, now.mono - sent.mono)
         if offset >= 0 and answer.timestamp >= _FIRST_TIME_MS:
-            self._clocks.compare(leader, sent, self._clock.now(), answer.timestamp)
+            self._clocks.compare(leader, sent, now, answer.timestamp)
         return True
 
     def _split(self, lane: Lane, size: int) -> None:
