@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -24,12 +25,14 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=30.0, metavar="N", help="how long (30)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of market and faults (1)")
+    parser.add_argument("--calm", type=float, default=1.0, metavar="N", help="faults are N times as rare (1)")
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where the log goes (a temporary one)")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     folder.mkdir(parents=True, exist_ok=True)
     seconds = arguments.minutes * 60
-    seen = anyio.run(soak, seconds, arguments.seed, min(_MOST_WARM_UP_SECONDS, seconds / 5), folder)
+    warm_up = min(_MOST_WARM_UP_SECONDS, seconds / 5)
+    seen = anyio.run(partial(soak, calm=arguments.calm), seconds, arguments.seed, warm_up, folder)
     problems = [*seen.problems, *seen.samples.growths()]
     if seen.judge.wrong:
         problems.append(f"{seen.judge.wrong} wrong records: " + "; ".join(seen.judge.examples))

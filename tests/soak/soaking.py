@@ -8,12 +8,14 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import anyio
 import attrs
 import psutil
+import yaml
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 from tests.soak.samples import Sample, Samples
@@ -166,9 +168,17 @@ class Soak:
         sys.stderr.flush()
 
 
-async def soak(seconds: float, seed: int, warm_up_seconds: float, folder: Path) -> Soak:
-    """Run for so long, and give what was seen."""
-    pipe, settings_file = folder / "truth", folder / "sandbox.yaml"
+def _script(calm: float) -> str:
+    """Write the faults of all kinds, at multiples of their own intervals."""
+    mixed = files("market_data_sandbox.faults").joinpath("scripts", "mixed.yaml").read_text()
+    script = yaml.safe_load(mixed) + yaml.safe_load(Path(__file__).with_name("extra.yaml").read_text())
+    return yaml.safe_dump([each | {"every": each["every"] * calm, "jitter": each["jitter"] * calm} for each in script])
+
+
+async def soak(seconds: float, seed: int, warm_up_seconds: float, folder: Path, *, calm: float = 1.0) -> Soak:
+    """Run for so long, and give what was seen; faults are ``calm`` times as rare as in the scripts."""
+    pipe, settings_file, faults = folder / "truth", folder / "sandbox.yaml", folder / "faults.yaml"
+    faults.write_text(_script(calm))
     os.mkfifo(pipe)
     truth = Truth(pipe)
     recoveries = Recoveries()
@@ -184,7 +194,7 @@ async def soak(seconds: float, seed: int, warm_up_seconds: float, folder: Path) 
             "--settings-file",
             str(settings_file),
         ),
-        *("--truth-file", str(pipe), "--faults", "mixed", "--faults", str(Path(__file__).with_name("extra.yaml"))),
+        *("--truth-file", str(pipe), "--faults", str(faults)),
     )
     async with anyio.create_task_group() as tasks, _running(sandbox_command) as sandbox:
         tasks.start_soon(truth.read, name="truth")

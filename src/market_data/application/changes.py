@@ -1,7 +1,7 @@
 """What an operator is told when books stop being live, and when they are again: many of a kind in one line.
 
 That they are not is told within a second, and where it repeats the log sums it up. That they are again is told at once
-the first time, then of each exchange twice a minute at most, of all that are by then: what comes and goes all the time
+the first time, then of each exchange once a minute at most, of all that are by then: what comes and goes all the time
 says no more than that.
 """
 
@@ -17,7 +17,7 @@ from market_data.domain.printable import few
 __all__ = ["LiveChanges"]
 
 _LOOK_SECONDS = 1.0
-_PERIOD_SECONDS = 30.0
+_PERIOD_SECONDS = 60.0
 _NAMED = 5
 """Instruments that a line names."""
 

@@ -57,7 +57,7 @@ __all__ = ["Feed", "ReconnectSettings"]
 _TICK_SECONDS = 0.1
 _LARGE_FRAME_BYTES = 131_072
 """What is larger takes more than a millisecond or two."""
-_SAY_CONNECTED_SECONDS = 10.0
+_SAY_CONNECTED_SECONDS = 30.0
 """A connection that is lost again and again is said to be open again no more often."""
 
 
@@ -85,11 +85,10 @@ class Feed:
         tally: VenueTally | None = None,
     ) -> None:
         """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
-        over without waiting; ``hand_over`` takes over what needs a feed of its own;
-        ``replace`` gives a feed, this one, a successor; ``random`` jitters the waits;
-        ``recorder`` takes down what the core is given; a probe may wait for its turn in the budget for
-        ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read these one after the other;
-        ``tally`` counts for the whole venue.
+        over without waiting; ``hand_over`` takes over what needs a feed of its own; ``replace`` gives this feed a
+        successor; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may wait for
+        its turn in the budget for ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read
+        these one after the other; ``tally`` counts for the whole venue.
         """
         self._core = core
         self._venue = venue
@@ -109,7 +108,6 @@ class Feed:
         """When time was last seen to pass, seconds of the monotonic clock."""
         self._is_reading_ahead = False
         self._readings = 0
-        """How often something was read from a socket."""
         self._messages: deque[str] = deque()
         """What waits to be sent; the core gives no more before it can be, so these are one opening's at most."""
         self._message_queued = anyio.Event()
