@@ -165,6 +165,8 @@ class Soak:
             f"{sample.descriptors} descriptors, {sample.tasks} tasks, {sample.outbox} in the outbox, "
             f"{sample.log_lines} lines logged\n"
         )
+        if self.judge.wrong:
+            sys.stderr.write(f"         newest finding: {self.judge.examples[-1]}\n")
         sys.stderr.flush()
 
 

@@ -42,8 +42,8 @@ class Truth:
 
     pipe: Path
     states: int = 0
-    _known: dict[Name, set[tuple[int | None, int]]] = attrs.field(factory=dict)
-    """Event time in ms, and digest: more than one state where ids start again and meet."""
+    _known: dict[Name, deque[tuple[int | None, int]]] = attrs.field(factory=dict)
+    """Event time in ms, and digest, the oldest first: more than one state where ids start again and meet."""
     _order: deque[Name] = attrs.field(factory=deque)
 
     async def read(self) -> None:
@@ -88,10 +88,14 @@ class Truth:
         milliseconds = None if line.event_time is None else line.event_time // 1000
         shown = _KRAKEN_LEVELS if line.exchange == "kraken" else None
         digest = hash((tuple(line.bids[:shown]), tuple(line.asks[:shown])))
-        self._known.setdefault(name, set()).add((milliseconds, digest))
+        self._known.setdefault(name, deque()).append((milliseconds, digest))
         self._order.append(name)
         if len(self._order) > _MOST_STATES:
-            self._known.pop(self._order.popleft(), None)
+            oldest = self._order.popleft()
+            states = self._known[oldest]
+            states.popleft()
+            if not states:
+                del self._known[oldest]
 
     @staticmethod
     def _name(exchange: str, symbol: str, sequence: int | None, event_time: int | None) -> Name:
