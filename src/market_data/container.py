@@ -28,13 +28,14 @@ __all__ = ["Container", "make_sync_settings"]
 
 
 class Container(containers.DeclarativeContainer):
-    """All there is, by role. ``settings``, ``view``, ``title``, ``shard`` and ``input_log_folder`` come from the
-    command line.
+    """All there is, by role. ``settings``, ``view``, ``title``, ``depth``, ``shard`` and ``input_log_folder`` come
+    from the command line.
     """
 
     settings = providers.Dependency(instance_of=Settings)
     view = providers.Object("lines")
     title = providers.Object("Market data")
+    depth = providers.Object(0)
     shard: providers.Object[Shard | None] = providers.Object(None)
     input_log_folder: providers.Object[Path | None] = providers.Object(None)
 
@@ -61,7 +62,7 @@ class Container(containers.DeclarativeContainer):
     display = providers.Selector(
         view,
         lines=providers.Singleton(LinesDisplay),
-        json=providers.Singleton(JsonDisplay),
+        json=providers.Singleton(JsonDisplay, depth=depth),
         table=providers.Singleton(TableDisplay, title, board, clock),
     )
     market = providers.Singleton(make_market, settings)

@@ -100,9 +100,9 @@ class Books(AsyncIterator[NormalizedBook]):
         while not self._ready and not self._is_over:
             delivered = await self._subscription.receive()
             if self._end is None:
-                self._admit(delivered, is_bounded=False)
+                self._admit(delivered, is_past=False)
                 continue
-            self._admit([each for each in delivered if self._end.holds(each)], is_bounded=True)
+            self._admit([each for each in delivered if self._end.holds(each)], is_past=self._end.is_past)
             self._is_over = await self._subscription.has_come_to(self._end)
         return self.has_ready
 
@@ -119,10 +119,10 @@ class Books(AsyncIterator[NormalizedBook]):
         """Leave what is not handed out to the next reader of the group."""
         self._subscription.leave(each for _, each in self._ready if each is not None)
 
-    def _admit(self, delivered: Sequence[Delivered], *, is_bounded: bool) -> None:
+    def _admit(self, delivered: Sequence[Delivered], *, is_past: bool) -> None:
         now = self._clock.now()
         self._ready.extend(self._subscription.take(delivered, self._market, now))
-        if is_bounded:  # what the topic held is asked for, not how old it is now
+        if is_past:  # what the topic held is asked for, not how old it is now
             return
         departed, expired = self._subscription.pass_time(self._market, now)
         self._ready.extend((quote, None) for quote in (*departed, *expired))

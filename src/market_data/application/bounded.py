@@ -26,6 +26,11 @@ class ReadingEnd:
             return False
         return delivered.timestamp < self.until
 
+    @property
+    def is_past(self) -> bool:
+        """Tell whether nothing that is published now belongs to it: silence is no news any more."""
+        return self.clock.now().wall >= self.until
+
     async def is_reached(self, positions: Mapping[int, int]) -> bool:
         """Tell whether reading that has come to these offsets, those that come next, is over in every partition.
 
@@ -33,7 +38,7 @@ class ReadingEnd:
             BrokerError: the broker does not say where the end is.
         """
         if self._offsets is None:
-            if self.clock.now().wall < self.until:
+            if not self.is_past:
                 return False
             self._offsets = await self.probe.ends_at(self.until)
         return all(partition in positions and positions[partition] >= end for partition, end in self._offsets.items())

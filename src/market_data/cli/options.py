@@ -16,7 +16,7 @@ import click
 
 from market_data.application.ports import Start
 from market_data.application.shard import Shard
-from market_data.application.times import seconds_of, start_of
+from market_data.application.times import end_of, seconds_of, start_of
 from market_data.cli.loops import Loop, choose_loop
 from market_data.cli.output import say
 from market_data.config import LoadedSettings, Settings, load_settings
@@ -33,7 +33,9 @@ __all__ = [
     "load",
     "only_instruments",
     "parse_duration",
+    "parse_end",
     "parse_instruments",
+    "parse_number",
     "parse_shard",
     "parse_share",
     "parse_start",
@@ -45,6 +47,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,12})?) ?(%?)", re.ASCII)
 _SHARD = re.compile(r"^([1-9][0-9]{0,5})/([1-9][0-9]{0,5})$", re.ASCII)
 
@@ -199,6 +202,18 @@ def parse_start(text: str) -> Start:
         raise UsageError(f"--from: {error}") from error
 
 
+def parse_end(text: str) -> int:
+    """Read where reading ends, µs since 1970 UTC: ``latest`` (as it is now), an ISO time, or a span such as ``-15m``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    try:
+        return end_of(text, time.time_ns() // 1000)
+    except UsageError as error:
+        raise UsageError(f"--until: {error}") from error
+
+
 def parse_duration(option: str, text: str | None) -> float | None:
     """Read how long, in seconds: ``30s``, ``5m``, ``1h``, or a plain number of seconds.
 
@@ -211,6 +226,19 @@ def parse_duration(option: str, text: str | None) -> float | None:
         return seconds_of(text)
     except UsageError as error:
         raise UsageError(f"{option}: {error}") from error
+
+
+def parse_number(option: str, text: str | None, least: int) -> int | None:
+    """Read how many.
+
+    Raises:
+        UsageError: it is no whole number, or below the least.
+    """
+    if text is None:
+        return None
+    if _NUMBER.fullmatch(text) is None or int(text) < least:
+        raise UsageError(f"{option}: expected a whole number from {least}, received {shortened(text)!r}")
+    return int(text)
 
 
 def parse_share(option: str, text: str | None) -> float | None:

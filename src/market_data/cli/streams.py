@@ -6,14 +6,18 @@ import click
 
 from market_data import __version__
 from market_data.application import metrics
+from market_data.application.bounded import ReadingEnd
 from market_data.application.consume import ConsumeRequest
-from market_data.application.ports import Telemetry
+from market_data.application.ports import Start, Telemetry
 from market_data.cli.options import (
     Program,
     examples,
     load,
     only_instruments,
+    parse_duration,
+    parse_end,
     parse_instruments,
+    parse_number,
     parse_shard,
     parse_start,
     view_or_default,
@@ -23,8 +27,8 @@ from market_data.cli.options import (
 from market_data.cli.reloading import Reloading
 from market_data.cli.running import run
 from market_data.config import load_settings
-from market_data.domain.errors import AppError
-from market_data.domain.printable import few
+from market_data.domain.errors import AppError, UsageError
+from market_data.domain.printable import few, shortened
 from market_data.factories.monitoring import make_consume_monitored, make_produce_monitored
 from market_data.factories.venues import make_plans
 
@@ -112,12 +116,16 @@ def produce(
     epilog=examples(
         "python -m app consume",
         "python -m app consume --view json --instruments coinbase:BTC-USD",
-        "python -m app consume --from -15m --view lines | head -3",
+        "python -m app consume --from -15m --until latest --view json --depth 5 > books.jsonl",
     )
 )
 @with_settings
 @with_view
 @click.option("--from", "start", metavar="WHEN", help="latest, earliest, an ISO time, or a span such as -15m.")
+@click.option("--until", metavar="WHEN", help="End there: latest (as it is now), an ISO time, or a span such as -5m.")
+@click.option("--count", metavar="N", help="End after N records.")
+@click.option("--seconds", metavar="N", help="End after N seconds.")
+@click.option("--depth", metavar="N", help="With --view json: N levels of each side.  [default: 0]")
 @click.option("--instruments", metavar="VENUE:SYMBOL,...", help="Only these: binance:BTC-USDT,coinbase:BTC-USD.")
 @click.option("--group", metavar="NAME", help="Share the topic with other members of this consumer group.")
 @click.option("--proven-only", is_flag=True, help="Leave out what its exchange cannot prove.  [market.proven_only]")
@@ -127,6 +135,10 @@ def consume(
     overrides: tuple[str, ...],
     view: str | None,
     start: str | None,
+    until: str | None,
+    count: str | None,
+    seconds: str | None,
+    depth: str | None,
     instruments: str | None,
     group: str | None,
     *,
@@ -137,18 +149,25 @@ def consume(
     Without --group all partitions are read and nothing is committed: two terminals both show the whole market. A book
     of which its exchange can prove nothing is marked by a ?.
     """
-    view = view_or_default(view)
+    view, levels = view_or_default(view), parse_number("--depth", depth, 0)
+    if levels and view != "json":
+        raise UsageError("--depth: levels are shown by --view json alone")
     program = load(env, config_files, overrides, view)
+    program.container.depth.override(levels or 0)
     settings, market = program.loaded.settings.kafka.consumer, program.loaded.settings.market
+    begin, group = parse_start(start or settings.start), group or settings.group
     request = ConsumeRequest(
-        parse_start(start or settings.start),
-        group or settings.group,
+        begin,
+        group,
         parse_instruments(instruments),
         proven_only=proven_only or market.proven_only,
+        end=_end_of(program, begin, until, group),
+        most_records=parse_number("--count", count, 1),
+        seconds=parse_duration("--seconds", seconds),
     )
     consumer, tell = program.container.consumer(), program.container.telemetry()
     about = _about(program)
-    tell.note("consuming", **about, group=request.group, view=view)
+    tell.note("consuming", **about, group=group, view=view)
     _tell_info(tell, program="consume", **about)
     measures, clock = program.container.measures(), program.container.clock()
     monitored = make_consume_monitored(
@@ -163,6 +182,22 @@ def consume(
         tell.note("order proven", **counts)
     else:
         tell.warn("ORDER NOT PROVEN: see verify", **counts, doubled=proof.doubles, out_of_order=proof.disorder)
+
+
+def _end_of(program: Program, begin: Start, until: str | None, group: str | None) -> ReadingEnd | None:
+    """Say where reading ends.
+
+    Raises:
+        UsageError: that is no time, or not after the beginning; or nobody can tell when it is reached.
+    """
+    if until is None:
+        return None
+    if group is not None:
+        raise UsageError("--until: a group shares the reading, so no member knows when it has come to an end")
+    end = parse_end(until)
+    if isinstance(begin.at, int) and end <= begin.at:
+        raise UsageError(f"--until: expected a time after --from ({begin}), received {shortened(until)!r}")
+    return ReadingEnd(program.container.probe(), program.container.clock(), end)
 
 
 def _about(started: Program) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A whole run of the consumer in virtual time: the topic and the display in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import anyio
@@ -12,8 +12,10 @@ from tests.support.records import EARLIER_RUN, LATER_RUN, record
 from tests.support.virtual import VIRTUAL_TIME, LoopClock
 from tests.support.waiting import until
 
+from market_data.application.bounded import ReadingEnd
 from market_data.application.consume import Consumer, ConsumeRequest
 from market_data.application.ports import Start, Trouble
+from market_data.application.probe import TopicProbe, TopicReport
 from market_data.domain.errors import BrokerError
 from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, Reason
@@ -180,6 +182,73 @@ async def test_what_goes_to_another_member_of_the_group_is_not_called_silent_and
     assert bench.seqs == [0, 1, 7, 8]
     assert bench.told == []
     assert bench.consumer.reading.proof.is_proven
+
+
+@attrs.define
+class FakeTopic(TopicProbe):
+    """A topic that ends somewhere."""
+
+    ends: int
+    asked: int = 0
+
+    async def look(self) -> TopicReport:
+        raise NotImplementedError
+
+    async def ends_at(self, time: int) -> Mapping[int, int]:  # noqa: ARG002
+        self.asked += 1
+        return {0: self.ends}
+
+
+async def test_it_ends_by_itself_once_all_up_to_the_end_was_read() -> None:
+    topic = FakeTopic(3)
+    clock = LoopClock()
+    bench = Bench(attrs.evolve(Bench().request, end=ReadingEnd(topic, clock, clock.now().wall)))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.consumer.run, bench.request, bench.stop)
+        await until(lambda: bench.display.is_open)
+        await anyio.sleep(60)
+        bench.subscriber.deliver(record(0), record(1))
+        await until(lambda: len(bench.display.shown) == 2)
+        await anyio.sleep(60)
+        bench.subscriber.deliver(record(2), record(3))
+    assert bench.seqs == [0, 1, 2], "no more, and no silence of what is past"
+    assert bench.consumer.reading.records == 3
+    assert not bench.stop.is_set()
+    assert not bench.subscriber.is_open
+
+
+async def test_until_the_end_has_come_silence_is_told_as_ever() -> None:
+    clock = LoopClock()
+    bench = Bench(attrs.evolve(Bench().request, end=ReadingEnd(FakeTopic(1), clock, clock.now().wall + 60_000_000)))
+    began = anyio.current_time()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.consumer.run, bench.request, bench.stop)
+        bench.subscriber.deliver(record(0))
+    assert [quote.status for quote in bench.display.shown] == [BookStatus.LIVE, BookStatus.STALE]
+    assert 60 <= anyio.current_time() - began < 62
+
+
+async def test_it_ends_after_so_many_records_and_leaves_the_others_to_the_next_of_the_group() -> None:
+    bench = Bench(attrs.evolve(Bench().request, most_records=3))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bench.consumer.run, bench.request, bench.stop)
+        await until(lambda: bench.display.is_open)
+        bench.subscriber.deliver(record(0), record(1))
+        await until(lambda: len(bench.display.shown) == 2)
+        bench.subscriber.deliver(record(2), record(3), record(4))
+    assert bench.seqs == [0, 1, 2]
+    assert bench.consumer.reading.records == 3
+    assert [each.book.publish_seq for each in bench.subscriber.unused] == [3, 4]
+
+
+async def test_it_ends_after_so_long() -> None:
+    bench = Bench(attrs.evolve(Bench().request, seconds=7.5))
+    began = anyio.current_time()
+    bench.subscriber.deliver(record(0))
+    await bench.consumer.run(bench.request, bench.stop)
+    assert bench.seqs == [0]
+    assert 7.5 <= anyio.current_time() - began < 8
+    assert not bench.display.is_open
 
 
 async def test_passing_time_is_shown_as_often_as_asked() -> None:

@@ -2,18 +2,21 @@
 
 import io
 import json
+from collections.abc import Callable
 from decimal import Decimal
+from typing import TextIO
 
 import attrs
 import pytest
 from rich.cells import cell_len
 from tests.support.bounds import HandClock
-from tests.support.records import record
+from tests.support.records import RUN, record
 
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.numbers import shortest
 from market_data.adapters.console.plain import in_columns
 from market_data.application.ports import Reading
+from market_data.domain.levels import Ladder
 from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, NormalizedBook, Proof, Reason
 from market_data.domain.proof import OrderProof
@@ -25,7 +28,7 @@ LIVE = record(
 )
 
 
-def shown(display_type: type[LinesDisplay | JsonDisplay], *books: NormalizedBook, digits: int = 6) -> str:
+def shown(display_type: Callable[[TextIO], LinesDisplay | JsonDisplay], *books: NormalizedBook, digits: int = 6) -> str:
     """Show records, and give what was written."""
     clock, market, stream = HandClock(), Market(15.0, digits), io.StringIO()
     display = display_type(stream)
@@ -99,10 +102,31 @@ def test_a_live_record_is_one_object_with_decimals_as_text() -> None:
         "received_time": 1_723_075_200_131_007,
         "sequence": 50_123_456_789,
         "epoch": 1,
+        "run": RUN,
         "publish_seq": 17,
+        "conflated": 0,
         "proof": "sequence",
         "proven_levels": None,
     }
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 20])
+def test_levels_are_there_where_asked_best_first_as_they_are_in_the_record(depth: int) -> None:
+    book = attrs.evolve(LIVE, bids=Ladder.of(LIVE.bids), conflated=3)
+    written = Ladder(Ladder.of(LIVE.bids).json)
+    for each in (book, attrs.evolve(book, bids=written)):
+        found = json.loads(shown(lambda stream: JsonDisplay(stream, depth), each))
+        assert found["conflated"] == 3
+        if not depth:
+            assert not {"bids", "asks"} & found.keys()
+            continue
+        assert found["bids"] == [list(level) for level in LIVE.bids[:depth]]
+        assert found["asks"] == [["61837.64000000", "1.54698000"]]
+
+
+def test_a_record_that_is_not_live_has_no_levels() -> None:
+    found = json.loads(shown(lambda stream: JsonDisplay(stream, 5), record(status=BookStatus.GAP)))
+    assert (found["bids"], found["asks"]) == ([], [])
 
 
 @pytest.mark.parametrize(("proof", "levels"), [(Proof.CHECKSUM, 10), (Proof.NONE, 0)])

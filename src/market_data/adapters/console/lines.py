@@ -2,7 +2,7 @@
 
 import sys
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import TextIO
@@ -14,7 +14,7 @@ from market_data.adapters.console.plain import padded
 from market_data.application.ports import Display, Reading
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import utc_of
-from market_data.domain.normalized import MOST_KEYS
+from market_data.domain.normalized import MOST_KEYS, Level, NormalizedBook
 from market_data.domain.printable import printable
 from market_data.domain.top import plain
 
@@ -107,7 +107,14 @@ def _side(name: str, price: str | None, size: str | None) -> str:
 
 
 class JsonDisplay(_StreamDisplay):
-    """One object a line; decimals are strings, what is not known is null."""
+    """One object a line; decimals are strings, what is not known is null.
+
+    With a ``depth`` it holds so many levels of each side, best first, as arrays of price and size.
+    """
+
+    def __init__(self, stream: TextIO | None = None, depth: int = 0) -> None:
+        super().__init__(stream)
+        self._depth = depth
 
     def _lines(self, quote: Quote) -> Iterable[str]:
         book, top = quote.book, quote.top
@@ -128,8 +135,16 @@ class JsonDisplay(_StreamDisplay):
                 "received_time": book.received_time,
                 "sequence": book.sequence,
                 "epoch": book.epoch,
+                "run": book.run,
                 "publish_seq": book.publish_seq,
+                "conflated": book.conflated,
                 "proof": book.proof,
                 "proven_levels": book.proven_levels,
+                **self._levels_of(book),
             }
         ).decode()
+
+    def _levels_of(self, book: NormalizedBook) -> Mapping[str, Sequence[Level]]:
+        if not self._depth:
+            return {}
+        return {"bids": book.bids[: self._depth], "asks": book.asks[: self._depth]}
