@@ -173,15 +173,16 @@ class Faults(Seam, Rules):
         if fault.fault is not FaultKind.LISTING_STATE and fault.only is not RefusalChoice.REST:
             # these may be what nobody connects for
             await self._connected[fault.venue].wait()
-        due = anyio.current_time()
+        every = inf if fault.every is None else fault.every
+        due = anyio.current_time() + (every if fault.at is None else fault.at)
         count = 0
         while fault.times is None or count < fault.times:
-            due += fault.at if fault.at is not None else fault.every or inf
             await anyio.sleep_until(due + random.random() * fault.jitter)
             self.inject(fault)
             count += 1
             if fault.every is None:
                 return
+            due += every
 
     def _afflict(self, passage: FaultyPassage, fault: Fault) -> None:
         passage.suffer(fault)

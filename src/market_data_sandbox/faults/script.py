@@ -4,6 +4,7 @@ For example:
 
     - {every: 10, jitter: 3, venue: binance, instrument: BTC-USDT, fault: drop}
     - {at: 30, venue: coinbase, fault: close, code: 1012}
+    - {at: 40, every: 60, venue: coinbase, fault: crossed}
     - {at: 45, venue: binance, fault: snapshot_status, status: 429, retry_after: 2, count: 3}
 
 Times are seconds since the venue's first connection. Without an instrument or a connection, any will do.
@@ -132,7 +133,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     at: float | None = None
     """Seconds since the venue's first connection."""
     every: float | None = None
-    """Seconds between repetitions, the first after one such time."""
+    """Seconds between repetitions, the first `at` its time, or after one such time."""
     jitter: float = 0.0
     """Each time is later by a random part of so many seconds."""
     times: int | None = None
@@ -189,8 +190,8 @@ def load_script(name_or_path: str) -> list[Fault]:
         raise FaultError(name_or_path, " ".join(str(error).split())) from error
     for number, fault in enumerate(script, start=1):
         times = [time for time in (fault.at, fault.every) if time is not None]
-        if len(times) != 1 or times[0] < 0 or fault.every == 0:
-            raise FaultError(name_or_path, f"entry {number}: expected either `at`, from 0, or `every`, above 0")
+        if not times or min(times) < 0 or fault.every == 0:
+            raise FaultError(name_or_path, f"entry {number}: expected `at`, from 0, or `every`, above 0, or both")
         if not fits(fault.fault, fault.venue):
             raise FaultError(name_or_path, f"entry {number}: {fault.fault} cannot be done to {fault.venue}")
     return script

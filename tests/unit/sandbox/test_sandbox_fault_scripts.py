@@ -1,10 +1,12 @@
 """Faults of REST answers and handshakes, and scripts."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
+from tests.support.waiting import until
 from tests.unit.sandbox.sandbox_clients import dial, receive, within
 from websockets.exceptions import InvalidStatus
 
@@ -109,9 +111,10 @@ def test_every_kind_of_fault_is_in_a_ready_made_script() -> None:
         pytest.param("- {every: 1, venue: binance, fault: explode}", "explode", id="unknown fault"),
         pytest.param("- {every: 1, venue: nasdaq, fault: drop}", "nasdaq", id="unknown venue"),
         pytest.param("- {every: 1, venue: binance, fault: drop, colour: 1}", "colour", id="unknown parameter"),
-        pytest.param("- {venue: binance, fault: drop}", "entry 1: expected either", id="no time"),
+        pytest.param("- {venue: binance, fault: drop}", "entry 1: expected `at`", id="no time"),
         pytest.param("- {at: 1, venue: binance, fault: lost_level}", "cannot be done to binance", id="unfit"),
-        pytest.param("- {at: 1, every: 1, venue: binance, fault: drop}", "entry 1: expected either", id="two times"),
+        pytest.param("- {at: 1, every: 0, venue: binance, fault: drop}", "entry 1: expected `at`", id="no period"),
+        pytest.param("- {at: -1, every: 1, venue: binance, fault: drop}", "entry 1: expected `at`", id="no beginning"),
         pytest.param("- {at: 1, venue: " + "x" * 5000 + "}", "enum value .{9,200}….{9,200}$", id="a long word"),
         pytest.param("{", "script", id="no YAML"),
         pytest.param("hello", "Expected `array`", id="no list"),
@@ -130,6 +133,31 @@ def test_a_script_that_makes_no_sense_is_told(tmp_path: Path, text: str, problem
 def test_an_unknown_script_is_told_with_those_that_there_are() -> None:
     with pytest.raises(FaultError, match="nor one of damage, demo, mixed"):
         load_script("nothing")
+
+
+def test_the_demos_story_breaks_one_thing_at_a_time_and_begins_again() -> None:
+    story = load_script("demo")
+    assert {fault.every for fault in story} == {60}
+    chapters = sorted({fault.at or 0.0 for fault in story})
+    assert chapters[0] >= 5
+    assert min(later - at for at, later in pairwise([*chapters, chapters[0] + 60])) >= 10
+    for at in chapters:
+        assert len({(fault.venue) for fault in story if fault.at == at}) == 1, "one exchange at a time"
+    assert {fault.fault for fault in story} >= {
+        FaultKind.DROP,
+        FaultKind.CLOSE,
+        FaultKind.REFUSE,
+        FaultKind.SILENT_STREAM,
+    }
+
+
+async def test_what_has_a_beginning_and_a_period_comes_again_and_again(tmp_path: Path) -> None:
+    path = tmp_path / "script.yaml"
+    path.write_text("- {at: 0.05, every: 0.3, times: 3, venue: binance, fault: price_leap}\n")
+    async with within(Options(broker=False, faults=(str(path),))) as running:
+        async with dial(f"{running.binance.websocket_url}/ws/btcusdt@depth@100ms"):
+            await until(lambda: len(running.faults.history) == 3)
+        assert running.faults.history[-1].seconds >= 0.05 + 2 * 0.3
 
 
 async def test_a_script_is_carried_out_in_its_time_and_with_the_same_seed_alike(
