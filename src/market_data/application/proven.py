@@ -133,7 +133,8 @@ class ProvenSubscription:
         if caught_up := self._behind.difference(self._subscription.behind):
             self._behind -= caught_up
             market.catch_up(self._keys_in(caught_up))
-        return gone, market.expire(now)
+        trouble = self.trouble
+        return gone, market.expire(now, None if trouble is None else trouble.what)
 
     def leave(self, unused: Iterable[Delivered] = ()) -> None:
         """As ``Subscription.leave``."""

@@ -52,11 +52,13 @@ class Quote:
     seen_wall: int
     """The same by the wall clock, µs UTC."""
     is_expired: bool = False
-    """Its producer fell silent."""
+    """Its producer fell silent, or cannot be heard: see ``trouble``."""
     is_return: bool = False
     """It is of an older run than the one that was followed before."""
     is_fresh: bool = False
     """It holds what its live book was told since the record before, and was published while the topic was read."""
+    trouble: str | None = None
+    """What kept all records from coming when this one expired, ``broker unreachable``: no fault of its producer."""
 
     @cached_property
     def top(self) -> TopOfBook:
@@ -77,7 +79,7 @@ class Quote:
     def why(self) -> str:
         """Say in words what it is and why: ``gap: sequence``, ``stale: silence of the producer``; ``live``."""
         if self.is_expired:
-            return f"{self.status}: silence of the producer"
+            return f"{self.status}: {self.trouble or 'silence of the producer'}"
         return f"{self.status}: {self.reason}" if self.reason else str(self.status)
 
     @property
@@ -119,6 +121,10 @@ class Market:
         self._by_wall: Overdue[int] = Overdue()
         self._read_until: int | None = None
         """Up to when, by the monotonic clock in µs, all was taken that was there."""
+        self._troubled: dict[str, None] = {}
+        """Expired while there was trouble."""
+        self._untroubled_at: float | None = None
+        """Since when there is none any more."""
         self.forgotten = 0
         """How many instruments were forgotten for want of room."""
         self._order: dict[str, None] = {}
@@ -176,8 +182,12 @@ class Market:
                 seen.is_behind = False
                 self._await(key, seen)
 
-    def expire(self, now: Moment) -> list[Quote]:
-        """Mark what is silent as stale, now that all was taken that is there; gives those that just became so."""
+    def expire(self, now: Moment, trouble: str | None = None) -> list[Quote]:
+        """Mark what is silent as stale, now that all was taken that is there; gives those that just became so.
+
+        ``trouble`` is what keeps all records from coming, if anything does: it is blamed, and not the producers. Once
+        it is over, those who stay silent for as long again are given once more, with the blame on their producers.
+        """
         self._read_until = round(now.mono * 1e6)
         silent = [
             *self._by_mono.take(now.mono, self._stale_after, self._heard_mono),
@@ -186,9 +196,29 @@ class Market:
         expired: list[Quote] = []
         for key in dict.fromkeys(silent):
             seen = self._seen[key]
-            seen.quote = self._expired(seen.quote, now)
+            seen.quote = self._expired(seen.quote, now, trouble)
             expired.append(seen.quote)
-        return expired
+            if trouble is not None:
+                self._troubled[key] = None
+        return expired + self._blamed_anew(now, trouble) if self._troubled else expired
+
+    def _blamed_anew(self, now: Moment, trouble: str | None) -> list[Quote]:
+        """Give what expired in trouble that is over for long enough to blame the producers."""
+        if trouble is not None:
+            self._untroubled_at = None
+            return []
+        self._untroubled_at = now.mono if self._untroubled_at is None else self._untroubled_at
+        if now.mono - self._untroubled_at < self._stale_after:
+            return []
+        blamed: list[Quote] = []
+        for key in self._troubled:
+            seen = self._seen.get(key)
+            if seen is not None and seen.quote.trouble is not None:
+                seen.quote = attrs.evolve(seen.quote, trouble=None)
+                blamed.append(seen.quote)
+        self._troubled.clear()
+        self._untroubled_at = None
+        return blamed
 
     def _await(self, key: str, seen: _Seen) -> None:
         """List a key by when it was heard, unless it is listed."""
@@ -211,11 +241,11 @@ class Market:
         is_silent_mono = now.mono - quote.seen_at >= self._stale_after
         return is_silent_mono or now.wall - quote.seen_wall >= self._stale_after_wall
 
-    def _expired(self, quote: Quote, now: Moment) -> Quote:
+    def _expired(self, quote: Quote, now: Moment, trouble: str | None = None) -> Quote:
         book = attrs.evolve(
             quote.book, status=BookStatus.STALE, reason=Reason.SILENCE, status_since=now.wall, bids=EMPTY, asks=EMPTY
         )
-        return attrs.evolve(quote, book=book, is_expired=True)
+        return attrs.evolve(quote, book=book, is_expired=True, trouble=trouble)
 
     def _make_room(self) -> None:
         while len(self._seen) > self._most_keys:

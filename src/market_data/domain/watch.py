@@ -37,6 +37,8 @@ class StatusChange:
     """None: it still has it."""
     is_silence: bool = False
     """No record came for three heartbeats: the reader says ``stale``, and not the producer."""
+    trouble: str | None = None
+    """What kept all records from coming, so that it could not be heard: ``broker unreachable``."""
 
 
 @attrs.frozen
@@ -53,8 +55,8 @@ class Event:
     """``gap: sequence``, ``live again after 1.2 s``."""
 
 
-_Standing: TypeAlias = tuple[BookStatus, Reason | None, bool, int, str]
-"""Status, reason, whether its producer fell silent, epoch, run."""
+_Standing: TypeAlias = tuple[BookStatus, Reason | None, bool, str | None, int, str]
+"""Status, reason, whether it expired and in what trouble, epoch, run."""
 
 
 class _Seen:
@@ -100,7 +102,7 @@ class Watch:
                 seen.rolling.lapse()
             else:
                 seen.rolling.stop(at)
-            standing = (book.status, book.reason, quote.is_expired, book.epoch, book.run)
+            standing = (book.status, book.reason, quote.is_expired, quote.trouble, book.epoch, book.run)
             if standing != seen.standing:
                 self._change(seen, quote, standing)
 
@@ -141,12 +143,12 @@ class Watch:
         book, last = quote.book, seen.standing
         since = _since(quote, seen.changes[-1].since if seen.changes else None)
         seen.standing = standing
-        if last is not None and last[:4] == standing[:4]:
+        if last is not None and last[:5] == standing[:5]:
             self._tell(Event(since, book.key, None, "another producer"))
             return
         if seen.changes:
             seen.changes[-1] = attrs.evolve(seen.changes[-1], until=since)
-        seen.changes.append(StatusChange(since, book.status, book.reason, is_silence=quote.is_expired))
+        seen.changes.append(StatusChange(since, book.status, book.reason, None, quote.is_expired, quote.trouble))
         if not quote.is_live:
             if last is None or last[0] is BookStatus.LIVE:
                 seen.not_live_since = since

@@ -13,6 +13,9 @@ from market_data.domain.market import Market
 
 __all__ = ["make_clock", "make_cluster", "make_market", "make_probe", "make_subscriber", "make_topic"]
 
+_LEAST_STALL_SECONDS, _MOST_STALL_SECONDS = 1.0, 5.0
+"""A broker that answers nothing for so long is looked at: before its silence is taken for that of the producers."""
+
 
 def make_cluster(settings: Settings) -> KafkaCluster:
     """Say where the brokers are and how they are spoken to."""
@@ -53,6 +56,8 @@ def make_topic(settings: Settings) -> KafkaTopic:
 def make_subscriber(settings: Settings, cluster: KafkaCluster, topic: KafkaTopic, telemetry: Telemetry) -> Subscriber:
     """Read from Kafka."""
     consumer = settings.kafka.consumer
+    stale_after = settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds
+    fetch_wait = consumer.fetch_wait_milliseconds / 1000
     return KafkaSubscriber(
         cluster=cluster,
         topic=topic.name,
@@ -61,6 +66,7 @@ def make_subscriber(settings: Settings, cluster: KafkaCluster, topic: KafkaTopic
         fetch_wait_milliseconds=consumer.fetch_wait_milliseconds,
         session_timeout_seconds=consumer.session_timeout_seconds,
         warm_records_per_partition=consumer.warm_start_records,
+        stall_seconds=max(_LEAST_STALL_SECONDS, min(_MOST_STALL_SECONDS, stale_after / 3), 2 * fetch_wait),
     )
 
 

@@ -294,6 +294,19 @@ async def test_what_keeps_records_from_coming_is_there_for_the_display_to_say() 
         await until(lambda: bench.consumer.reading.trouble is None)
 
 
+async def test_while_nothing_can_be_read_producers_are_not_blamed_for_silence() -> None:
+    bench = Bench()
+    async with bench.running():
+        bench.subscriber.deliver(record(0))
+        await until(lambda: bench.display.shown)
+        bench.subscriber.troubled_since = lambda: 7.5
+        await until(lambda: len(bench.display.shown) == 2, 60)
+        assert bench.display.shown[-1].why == "stale: broker unreachable"
+        bench.subscriber.troubled_since = None
+        await until(lambda: len(bench.display.shown) == 3, 60)
+        assert bench.display.shown[-1].why == "stale: silence of the producer"
+
+
 async def test_it_ends_when_the_person_in_front_of_the_display_has_seen_enough() -> None:
     bench = Bench()
     async with anyio.create_task_group() as tasks:

@@ -77,6 +77,17 @@ def test_a_record_is_a_line_and_what_is_not_live_says_why_instead(book: Normaliz
     assert shown(LinesDisplay, book) == f"2024-08-08 UTC\n{line}"
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said"), [(None, "stale (silence)"), ("broker unreachable", "stale (broker unreachable)")]
+)
+def test_a_book_that_cannot_be_heard_says_why(trouble: str | None, said: str) -> None:
+    clock, market, stream = HandClock(), Market(15.0, 6), io.StringIO()
+    market.take(LIVE, clock.now())
+    expired = market.expire(clock.advance(15), trouble)
+    LinesDisplay(stream).show(expired, market, Reading("nowhere", OrderProof(), clock.now()))
+    assert stream.getvalue().endswith(f"  {said}\n")
+
+
 def test_a_percentage_of_many_digits_is_written_without_an_exponent() -> None:
     book = record(bids=(("100000000.1", "1"),), asks=(("100000000.2", "1"),))
     assert shown(LinesDisplay, book, digits=8).endswith("spread 0.1 (0.00000010%)\n")

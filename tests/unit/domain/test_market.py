@@ -214,3 +214,46 @@ def test_of_too_many_instruments_the_ones_heard_of_last_are_kept(clock: HandCloc
     assert set(market.keys()) == {"binance:A0-USD", "binance:A2-USD", "binance:A3-USD"}
     assert market.forgotten == 1
     assert len(market.expire(clock.advance(60))) == 3
+
+
+def test_what_expires_in_trouble_blames_that_and_not_its_producer(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    clock.advance(15)
+    (quote,) = market.expire(clock.now(), "broker unreachable")
+    assert (quote.status, quote.reason, quote.why) == (
+        BookStatus.STALE,
+        Reason.SILENCE,
+        "stale: broker unreachable",
+    )
+    clock.advance(100)
+    assert market.expire(clock.now(), "broker unreachable") == []
+
+
+def test_once_the_trouble_is_over_who_stays_silent_is_blamed_himself(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    market.take(record(0, symbol="ETH-USDT"), clock.now())
+    clock.advance(15)
+    assert len(market.expire(clock.now(), "broker unreachable")) == 2
+    clock.advance(60)
+    assert market.expire(clock.now()) == []
+    clock.advance(10)
+    market.take(record(1), clock.now())
+    assert market.expire(clock.now()) == [], "the other one has its time yet"
+    clock.advance(5)
+    (quote,) = market.expire(clock.now())
+    assert (quote.book.symbol, quote.why) == ("ETH-USDT", "stale: silence of the producer")
+    clock.advance(5)
+    assert market.expire(clock.now()) == []
+
+
+def test_trouble_that_comes_again_begins_anew(market: Market, clock: HandClock) -> None:
+    market.take(record(0), clock.now())
+    clock.advance(15)
+    market.expire(clock.now(), "broker unreachable")
+    market.expire(clock.now())
+    clock.advance(14)
+    assert market.expire(clock.now(), "broker unreachable") == []
+    clock.advance(14)
+    assert market.expire(clock.now()) == []
+    clock.advance(15)
+    assert len(market.expire(clock.now())) == 1

@@ -104,6 +104,17 @@ def test_a_producer_that_falls_silent_and_is_heard_again() -> None:
     assert bench.watch.history(KEY)[-1].since == heard > noticed
 
 
+def test_a_broker_that_cannot_be_reached_is_no_silence_of_a_producer() -> None:
+    bench = Bench()
+    bench.say()
+    bench.clock.advance(15)
+    bench.watch.take(bench.market.expire(bench.clock.now(), "broker unreachable"))
+    bench.wait(0)
+    bench.wait(15)
+    assert bench.told == ["stale: broker unreachable", "stale: silence of the producer"]
+    assert [each.trouble for each in bench.watch.history(KEY)] == [None, "broker unreachable", None]
+
+
 def test_a_heartbeat_is_no_event_and_another_producer_is_one() -> None:
     bench = Bench()
     bench.say()

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from aiokafka import errors as kafka
 from tests.contract.kafka.kafka_world import FakeTelemetry, book
+from tests.support.waiting import until
 
 from market_data.adapters.kafka.client import KafkaCluster
 from market_data.adapters.kafka.consumer import Consumer, Message
@@ -390,6 +391,44 @@ async def test_a_stall_with_a_broker_that_answers_is_told_as_such(count: int | E
         world.subscription._silence._cluster = AnsweringCluster("127.0.0.1:1")
         await world.idle(2 * STALL_SECONDS)
         assert world.telemetry.warnings[0][1]["problem"] == problem
+
+
+@attrs.define(eq=False)
+class HangingCluster(KafkaCluster):
+    """One whose broker takes its time, and says nothing."""
+
+    answers: anyio.Event = attrs.field(factory=anyio.Event)
+
+    async def problem(self) -> str | None:
+        await self.answers.wait()
+        return "no answer within 5 s"
+
+
+async def test_a_broker_that_hangs_is_in_trouble_before_it_was_given_its_time() -> None:
+    async with opened() as world, anyio.create_task_group() as tasks:
+        world.subscription._silence._cluster = cluster = HangingCluster("127.0.0.1:1")
+        tasks.start_soon(world.idle, 2 * STALL_SECONDS)
+        await until(lambda: world.subscription.trouble is not None)
+        assert world.subscription.trouble is not None
+        assert world.subscription.trouble.what == "broker unreachable"
+        assert world.telemetry.warnings == []
+        cluster.answers.set()
+        await until(lambda: world.telemetry.warnings)
+        assert world.telemetry.warnings[0][1]["problem"] == "no answer within 5 s"
+        tasks.cancel_scope.cancel()
+
+
+async def test_who_gives_up_waiting_while_it_is_looked_at_finds_out_later() -> None:
+    async with opened() as world:
+        world.subscription._silence._cluster = HangingCluster("127.0.0.1:1")
+        with anyio.move_on_after(2 * STALL_SECONDS):
+            await world.idle(60)
+        assert world.subscription.trouble is None
+        world.consumer.count = 0
+        world.subscription._silence._cluster = AnsweringCluster("127.0.0.1:1")
+        await world.idle(2 * STALL_SECONDS)
+        assert world.subscription.trouble is not None
+        assert world.subscription.trouble.what == "topic deleted"
 
 
 @pytest.mark.parametrize("end", [3, 11, 900], ids=["shorter than before", "as long", "longer"])

@@ -91,7 +91,8 @@ class LinesDisplay(_StreamDisplay):
 
 
 def _why(quote: Quote) -> str:
-    return f"{quote.status} ({quote.reason})" if quote.reason else str(quote.status)
+    reason = quote.trouble or quote.reason
+    return f"{quote.status} ({reason})" if reason else str(quote.status)
 
 
 def _market_of(quote: Quote) -> str:

@@ -53,7 +53,7 @@ class BrokerSilence:
             self._answered_ms = answered_ms
             self.end()
         elif anyio.current_time() - self._answered_at >= self._seconds and self._what is None:
-            self._what, problem = await self._find()
+            self._what, problem = await self._look_why()
             self.is_topic_gone |= self._what == _DELETED
             message = (
                 "the topic was deleted, waiting for a producer to make it anew"
@@ -61,6 +61,17 @@ class BrokerSilence:
                 else "Kafka does not answer, waiting for it"
             )
             self._telemetry.warn(message, brokers=self._cluster.brokers, problem=problem)
+
+    async def _look_why(self) -> tuple[str, str]:
+        """Find out what is the matter; meanwhile it is what it will most likely be, as a broker that hangs is not known
+        to do so before it was given its time.
+        """
+        self._what = _UNREACHABLE
+        try:
+            return await self._find()
+        except BaseException:  # given up
+            self._what = None
+            raise
 
     async def _find(self) -> tuple[str, str]:
         """Give what is the matter in few words, and in many."""

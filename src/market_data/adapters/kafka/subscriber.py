@@ -45,6 +45,8 @@ class KafkaSubscriber(Subscriber):
     """A member of a group this long silent loses its partitions."""
     warm_records_per_partition: int = 0
     """Read back at the start; 0 is none."""
+    stall_seconds: float = 5.0
+    """A broker that answers nothing for so long is in trouble."""
 
     def open(self, start: Start, group: str | None) -> AbstractAsyncContextManager[Subscription]:
         """Connect; wait, without a bound, until the topic is there.
@@ -76,6 +78,7 @@ class KafkaSubscriber(Subscriber):
                 is_member=group is not None,
                 max_poll_records=self.max_poll_records,
                 warm_records=self.warm_records_per_partition,
+                stall_seconds=self.stall_seconds,
             )
             await subscription.begin(range(partitions))
             try:
