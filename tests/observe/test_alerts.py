@@ -18,7 +18,7 @@ import attrs
 import pytest
 import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
-from tests.support.brokers import ProcessBroker, free_port, missing, process_broker
+from tests.support.brokers import ProcessBroker, can_limit, free_port, missing, process_broker
 from tests.support.programs import Running, run, running, sandbox
 
 pytestmark = [
@@ -38,7 +38,8 @@ _TOPIC = "books"
 def hastened(rules: str) -> str:
     """Shorten all times; a reader counts as cut off, and as behind, sooner."""
     shorter = re.sub(r"(\[|for: |offset )(\d+[ms])", lambda found: found[1] + _SHORTER[found[2]], rules)
-    return shorter.replace("trouble_seconds) > 30", "trouble_seconds) > 6")
+    shorter = shorter.replace("trouble_seconds) > 30", "trouble_seconds) > 6")
+    return shorter.replace("lag_records) > 10000", "lag_records) > 200")
 
 
 @attrs.frozen
@@ -220,6 +221,49 @@ def test_each_alert_fires_with_its_fault_and_clears_after_it(tmp_path: Path) -> 
         reports = [json.loads(line) for line in verified.out.splitlines()]
         assert verified.status == 1
         assert sum(bool(each["holes"]) for each in reports) == 1
+
+
+def test_a_book_that_differs_from_the_exchanges_own_is_told(tmp_path: Path) -> None:
+    port, faults = free_port(), tmp_path / "faults.yaml"
+    faults.write_text("".join(f"- {{at: {at}, venue: binance, fault: wrong_side}}\n" for at in range(30, 60, 3)))
+    with (
+        sandbox(tmp_path, "--venues", "binance", "--faults", str(faults)) as world,
+        prometheus(tmp_path, {"produce": port}) as watching,
+    ):
+        sets = ("--set", f"metrics.listen=127.0.0.1:{port}", "--set", "book.audit_seconds=2")
+        with running("produce", *world.options(), *sets, folder=tmp_path) as producer:
+            watching.is_quiet()
+            watching.sees("BookRefuted", 120)
+            watching.is_quiet(120)
+            assert producer.end().status == 0
+
+
+@pytest.mark.skipif(not can_limit(), reason="the broker's tool came without what sets quotas")
+def test_a_reader_that_falls_behind_is_told_until_it_has_caught_up(tmp_path: Path) -> None:
+    ports = {name: free_port() for name in ("produce", "consume")}
+    with (
+        process_broker(tmp_path / "broker") as broker,
+        sandbox(tmp_path, "--no-broker") as world,
+        prometheus(tmp_path, ports) as watching,
+    ):
+        options = options_of(broker, world.settings_file)
+        listens = {
+            "produce": f"metrics.listen=127.0.0.1:{ports['produce']}",
+            "consume": f"metrics.consume_listen=127.0.0.1:{ports['consume']}",
+        }
+        with (
+            running("produce", *options, "--set", listens["produce"], folder=tmp_path) as producer,
+            running("consume", *options, "--set", listens["consume"], folder=tmp_path) as consumer,
+        ):
+            consumer.wait_for_out("BTC-USDT", seconds=60)
+            watching.is_quiet()
+            broker.limit_readers(5_000)
+            watching.sees("ConsumerBehind", 120)
+            assert watching.value("sum(market_data_consumer_holes_total)") == 0
+            broker.limit_readers(None)
+            watching.is_quiet(120)
+            consumer.end()
+            producer.end()
 
 
 def test_a_clock_that_is_off_is_told_either_way(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
-__all__ = ["NAMED", "ProcessBroker", "free_port", "missing", "process_broker"]
+__all__ = ["NAMED", "ProcessBroker", "can_limit", "free_port", "missing", "process_broker"]
 
 _SHARED = Path(__file__).resolve().parents[3] / "shared" / "tools" / "kafka-broker"
 _TOOL = Path(os.environ.get("KAFKA_BROKER_TOOL") or _SHARED)
@@ -22,6 +22,9 @@ _TOOL = Path(os.environ.get("KAFKA_BROKER_TOOL") or _SHARED)
 _BACK_SOON = ("broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500")
 """A broker that was killed is let in again once its last session is over: by default after nine seconds."""
 
+
+_JARS = Path(os.environ.get("KAFKA_JARS") or Path.home() / ".cache" / "kafka-jars")
+"""Where that program puts Kafka's own jars."""
 
 NAMED = "docker-compose up -d redpanda, then TEST_KAFKA_BROKERS=localhost:19092"
 """How to get a broker for the tests that neither end, pause nor configure it."""
@@ -36,6 +39,11 @@ def missing() -> str | None:
     if shutil.which("java") is None:
         return f"java 17 or newer, for {_TOOL.name} {_ADVICE}"
     return None
+
+
+def can_limit() -> bool:
+    """Tell whether readers can be slowed down: that takes Kafka's own command beside the broker."""
+    return any(_JARS.glob("kafka_*.jar"))
 
 
 def free_port() -> int:
@@ -68,6 +76,15 @@ class ProcessBroker:
         """Run the tool."""
         environment = os.environ | {"KAFKA_HOME": str(self.home)}
         subprocess.run([_TOOL, *words], env=environment, check=True, capture_output=True, timeout=90)
+
+    def limit_readers(self, bytes_a_second: int | None) -> None:
+        """Let every client read no more than so much; None: as much as it wants."""
+        change = ["--add-config", f"consumer_byte_rate={bytes_a_second}"]
+        if bytes_a_second is None:
+            change = ["--delete-config", "consumer_byte_rate"]
+        whose = ["--entity-type", "clients", "--entity-default"]
+        command = ["java", "-cp", f"{_JARS}/*", "kafka.admin.ConfigCommand", "--bootstrap-server", self.brokers]
+        subprocess.run([*command, "--alter", *change, *whose], check=True, capture_output=True, timeout=90)
 
     def start(self) -> None:
         """Start it, again after an end, and wait until it answers."""
