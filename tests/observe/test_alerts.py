@@ -4,6 +4,7 @@ The rules are the shipped ones but for their times and two bounds, which are sho
 """
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -33,6 +34,7 @@ pytestmark = [
 _RULES = Path(__file__).resolve().parents[2] / "config" / "observe" / "alerts.yml"
 _SHORTER = {"30m": "20s", "15m": "20s", "5m": "20s", "2m": "10s", "1m": "3s", "30s": "4s", "10s": "2s"}
 _TOPIC = "books"
+_SCRAPED_SECONDS = float(os.environ.get("OBSERVE_SECONDS", "30"))
 
 
 def hastened(rules: str) -> str:
@@ -221,6 +223,39 @@ def test_each_alert_fires_with_its_fault_and_clears_after_it(tmp_path: Path) -> 
         reports = [json.loads(line) for line in verified.out.splitlines()]
         assert verified.status == 1
         assert sum(bool(each["holes"]) for each in reports) == 1
+
+
+def test_what_prometheus_has_scraped_under_faults_is_what_verify_counts_from_the_topic(tmp_path: Path) -> None:
+    """For as long as OBSERVE_SECONDS says."""
+    ports = {name: free_port() for name in ("produce", "consume")}
+    with (
+        process_broker(tmp_path / "broker") as broker,
+        sandbox(tmp_path, "--no-broker", "--venues", "all", "--faults", "mixed") as world,
+        prometheus(tmp_path, ports) as watching,
+    ):
+        options = options_of(broker, world.settings_file)
+        listen = f"metrics.consume_listen=127.0.0.1:{ports['consume']}"
+        arguments = (*options, "--from", "earliest", "--set", listen)
+        with (
+            running(
+                "produce", *options, "--set", f"metrics.listen=127.0.0.1:{ports['produce']}", folder=tmp_path
+            ) as producer,
+            running("consume", *arguments, folder=tmp_path) as consumer,
+        ):
+            consumer.wait_for_out("BTC-USDT", seconds=60)
+            time.sleep(_SCRAPED_SECONDS)
+            assert producer.end().status == 0
+            verified = run("verify", *options, "--json", folder=tmp_path, seconds=60)
+            reports = [json.loads(line) for line in verified.out.splitlines()]
+            records = sum(each["records"] for each in reports)
+            scraped = "sum(market_data_consumer_records_total)"
+            watching.wait_for(lambda: watching.value(scraped) == records)
+            assert watching.value("sum(market_data_consumer_holes_total)") == sum(each["holes"] for each in reports)
+            epochs = "sum(max_over_time(market_data_book_epochs_total[1h]))"
+            last_scraped = watching.value("sum(max_over_time(market_data_book_records_total[1h]))")
+            assert records * 0.9 - 200 < last_scraped <= records, "the last second's are scraped no more"
+            assert watching.value(epochs) <= sum(each["epochs"] for each in reports)
+            consumer.end()
 
 
 def test_a_book_that_differs_from_the_exchanges_own_is_told(tmp_path: Path) -> None:
