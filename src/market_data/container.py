@@ -22,20 +22,22 @@ from market_data.config import Settings
 from market_data.factories.asking import make_check, make_consumer, make_latency, make_verification
 from market_data.factories.producing import make_input_log, make_outbox, make_producer, make_publisher, make_run
 from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
+from market_data.factories.showing import make_web_display
 from market_data.factories.venues import make_engine, make_plans, make_sync_settings, make_transport
 
 __all__ = ["Container", "make_sync_settings"]
 
 
 class Container(containers.DeclarativeContainer):
-    """All there is, by role. ``settings``, ``view``, ``title``, ``depth``, ``shard`` and ``input_log_folder`` come
-    from the command line.
+    """All there is, by role. ``settings``, ``view``, ``title``, ``depth``, ``tell_address``, ``shard`` and
+    ``input_log_folder`` come from the command line.
     """
 
     settings = providers.Dependency(instance_of=Settings)
     view = providers.Object("lines")
     title = providers.Object("Market data")
     depth = providers.Object(0)
+    tell_address = providers.Object(print)
     shard: providers.Object[Shard | None] = providers.Object(None)
     input_log_folder: providers.Object[Path | None] = providers.Object(None)
 
@@ -64,6 +66,7 @@ class Container(containers.DeclarativeContainer):
         lines=providers.Singleton(LinesDisplay),
         json=providers.Singleton(JsonDisplay, depth=depth),
         table=providers.Singleton(TableDisplay, title, board, clock),
+        web=providers.Singleton(make_web_display, settings, title, clock, telemetry, tell_address),
     )
     market = providers.Singleton(make_market, settings)
     probe = providers.Singleton(make_probe, cluster, topic)

@@ -18,7 +18,7 @@ from market_data.domain.market import Market
 
 _ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = sorted(path.stem for path in (_ROOT / "config").glob("*.yaml") if path.stem != "base")
-VIEWS = ("lines", "json", "table")
+VIEWS = ("lines", "json", "table", "web")
 KINDS = {
     "clock": Clock,
     "telemetry": Telemetry,

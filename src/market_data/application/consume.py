@@ -150,6 +150,8 @@ class Consumer:
             now = self._clock.now()
             self.ticked_at = now.mono
             self.reading.now, self.reading.trouble = now, reader.trouble
+            lags = self.subscription.lags if self.subscription is not None else {}
+            self.reading.lag = sum(lags.values()) if lags else None
             if end is None or not end.is_past:
                 _, expired = reader.pass_time(self._market, now)
                 if expired:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ import click
 from market_data.adapters.console.plain import counted
 from market_data.application.demo import Demo, DemoSettings, DemoSummary, Front
 from market_data.application.tally import Tally
+from market_data.cli.browsing import tell_address
 from market_data.cli.loops import choose_loop
 from market_data.cli.options import SECONDS, examples, start_log, view_or_default, with_view
 from market_data.cli.output import say
@@ -33,23 +34,24 @@ _READY_SECONDS = 30.0
         "python -m app demo --venues all",
         "python -m app demo --faults storm",
         "python -m app demo --view json | head -3",
+        "python -m app demo --view web --open",
     )
 )
 @click.option("--seconds", type=SECONDS, metavar="N", help="End after so many seconds.")
 @with_view
 @click.option("--venues", metavar="VENUE,...|all", help="Exchanges to show.  [those followed by default]")
 @click.option("--faults", metavar="NAME|FILE", help="Let the exchanges misbehave: see python -m sandbox --help.")
-def demo(seconds: float | None, view: str | None, venues: str | None, faults: str | None) -> None:
+def demo(seconds: float | None, view: str | None, venues: str | None, faults: str | None, *, opens: bool) -> None:
     """Show exchanges' books in a minute: no internet, no Docker, no ports to choose.
 
     Starts invented exchanges with a broker (python -m sandbox) and a producer, and shows what comes out of it, until
     Ctrl-C. Your own settings in the environment or in .env are ignored here.
     """
-    view = view_or_default(view)
+    view = view_or_default(view, opens=opens)
     folder = _new_folder()
     is_over = False
     try:
-        summary = _run(folder, seconds, view, venues, _faults(faults))
+        summary = _run(folder, seconds, view, venues, _faults(faults), tell_address(opens=opens))
         is_over = True
     except OSError:  # nobody reads any more, or there is no room
         is_over = True
@@ -78,7 +80,12 @@ def _new_folder() -> Path:
 
 
 def _run(
-    folder: Path, seconds: float | None, view: str, venues: str | None, faults: tuple[str, ...]
+    folder: Path,
+    seconds: float | None,
+    view: str,
+    venues: str | None,
+    faults: tuple[str, ...],
+    tell: Callable[[str], None],
 ) -> DemoSummary | None:
     settings_file = folder / "settings.yaml"
     environ = _own_environment()
@@ -90,6 +97,7 @@ def _run(
         ours = load_settings("sandbox", [settings_file], environ=environ, folder=folder)
         front = Container(settings=ours.settings)
         front.view.override(view)
+        front.tell_address.override(tell)
         front.title.override("Demo: invented prices")
         front.board.override(container.board())
         tally = Tally(front.display())

@@ -87,15 +87,26 @@ def with_settings(command: F) -> F:
 
 def with_view(command: F) -> F:
     """Give a command the choice of how the market is shown."""
-    return click.option(
-        "--view",
-        type=click.Choice(["table", "lines", "json"]),
-        help="How to show it.  [default: table on a terminal, else lines]",
-    )(command)
+    for option in (
+        click.option("--open", "opens", is_flag=True, help="With --view web: open the page in a browser, too."),
+        click.option(
+            "--view",
+            type=click.Choice(["table", "lines", "json", "web"]),
+            help="How to show it; web is a page for browsers.  [default: table on a terminal, else lines]",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
-def view_or_default(view: str | None) -> str:
-    """Choose the view: a table needs a terminal that can be drawn on; anything else gets lines."""
+def view_or_default(view: str | None, *, opens: bool = False) -> str:
+    """Choose the view: a table needs a terminal that can be drawn on; anything else gets lines.
+
+    Raises:
+        UsageError: there is nothing to open.
+    """
+    if opens and view != "web":
+        raise UsageError("--open: opens the page of --view web, add that")
     can_draw = sys.stdout.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
     if view == "table" and not can_draw:
         say("stdout is not a terminal that a table can be drawn on: showing lines instead", err=True)

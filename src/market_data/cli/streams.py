@@ -9,6 +9,7 @@ from market_data.application import metrics
 from market_data.application.bounded import ReadingEnd
 from market_data.application.consume import ConsumeRequest
 from market_data.application.ports import Start, Telemetry
+from market_data.cli.browsing import tell_address
 from market_data.cli.options import (
     Program,
     examples,
@@ -117,6 +118,7 @@ def produce(
         "python -m app consume",
         "python -m app consume --view json --instruments coinbase:BTC-USD",
         "python -m app consume --from -15m --until latest --view json --depth 5 > books.jsonl",
+        "python -m app consume --view web --open",
     )
 )
 @with_settings
@@ -142,6 +144,7 @@ def consume(
     instruments: str | None,
     group: str | None,
     *,
+    opens: bool,
     proven_only: bool,
 ) -> None:
     """Read the topic and show best bid and ask, mid and spread of every instrument.
@@ -149,11 +152,12 @@ def consume(
     Without --group all partitions are read and nothing is committed: two terminals both show the whole market. A book
     of which its exchange can prove nothing is marked by a ?.
     """
-    view, levels = view_or_default(view), parse_number("--depth", depth, 0)
+    view, levels = view_or_default(view, opens=opens), parse_number("--depth", depth, 0)
     if levels and view != "json":
         raise UsageError("--depth: levels are shown by --view json alone")
     program = load(env, config_files, overrides, view)
     program.container.depth.override(levels or 0)
+    program.container.tell_address.override(tell_address(opens=opens))
     settings, market = program.loaded.settings.kafka.consumer, program.loaded.settings.market
     begin, group = parse_start(start or settings.start), group or settings.group
     request = ConsumeRequest(

@@ -28,11 +28,13 @@ __all__ = [
     "Digits",
     "ExistingFile",
     "Factor",
+    "HostName",
     "Hours",
     "HttpUrl",
     "Kind",
     "Linger",
     "Milliseconds",
+    "Origin",
     "Rate",
     "Seconds",
     "Secret",
@@ -252,5 +254,16 @@ Brokers = Annotated[
     tuple[str, ...], Kind("host:port, several separated by commas, ports from 1 to 65535", _brokers, is_text=True)
 ]
 Address = Annotated[str, Kind("host:port of this machine, port 0 for any that is free", _address, is_text=True)]
+HostName = Annotated[
+    str, Kind("the name or address of a host, without a port", _matching(r"[A-Za-z0-9._:-]{1,253}"), is_text=True)
+]
+Origin = Annotated[
+    str,
+    Kind(
+        "an origin such as https://desk.example.com",
+        _matching(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?"),
+        is_text=True,
+    ),
+]
 Start = Annotated[str, Kind("latest, earliest, an ISO time or a span such as -15m", _start, is_text=True)]
 ExistingFile = Annotated[Path, Kind("the path of an existing file", _existing_file, is_text=True)]

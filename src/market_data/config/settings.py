@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from market_data.adapters.venues import DIALECTS
+from market_data.adapters.web.addresses import is_loopback, split
 from market_data.config.kinds import (
     Address,
     Brokers,
@@ -19,10 +20,12 @@ from market_data.config.kinds import (
     Digits,
     ExistingFile,
     Factor,
+    HostName,
     Hours,
     HttpUrl,
     Linger,
     Milliseconds,
+    Origin,
     Rate,
     Seconds,
     Secret,
@@ -65,7 +68,10 @@ __all__ = [
     "TransportSettings",
     "VenueSettings",
     "ViewSettings",
+    "WebSettings",
 ]
+
+_SHORTEST_TOKEN = 16
 
 
 @attrs.frozen
@@ -287,6 +293,27 @@ class ViewSettings:
 
 
 @attrs.frozen
+class WebSettings:
+    """The page and its API."""
+
+    listen: Address
+    allowed_hosts: tuple[HostName, ...]
+    cors_origins: tuple[Origin, ...]
+    max_clients: Count
+    token: Secret | None
+    allow_without_token: bool
+
+    def relations(self) -> Iterator[tuple[str, str]]:
+        """Require a token that cannot be guessed, and one where others than this machine can ask."""
+        if self.token is not None and len(self.token.reveal()) < _SHORTEST_TOKEN:
+            yield "token", f"expected {_SHORTEST_TOKEN} characters or more, received fewer"
+        host, _ = split(self.listen)
+        if self.token is None and not self.allow_without_token and not is_loopback(host):
+            remedy = "set APP__WEB__TOKEN in the environment or .env, or web.allow_without_token where all may look"
+            yield "listen", f"other machines reach {host}: {remedy}"
+
+
+@attrs.frozen
 class MetricsSettings:
     """Where metrics and health can be asked for."""
 
@@ -316,6 +343,7 @@ class Settings:
     kafka: KafkaSettings
     market: MarketSettings
     view: ViewSettings
+    web: WebSettings
     metrics: MetricsSettings
     log: LogSettings
     event_loop: EventLoop

@@ -5,32 +5,25 @@
 stands still, there are none.
 """
 
-import asyncio
-import socket
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-import anyio
 import attrs
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from market_data.adapters.telemetry.metrics import Exposition
 from market_data.application.measures import Measures
 from market_data.application.ports import Health, Listener, Report, Telemetry
 from market_data.domain.errors import AppError
+from market_data.serving import Bounds, bound, serving, url_of
 
 __all__ = ["HttpListener", "NoListener"]
 
-_MOST_CONNECTIONS = 32
-"""One more closes the oldest, so that whoever opens many and says nothing keeps nobody out."""
-_IDLE_SECONDS = 75
-"""A connection that says nothing for so long is closed; Prometheus asks four times a minute."""
-_STOP_SECONDS = 1.0
+_BOUNDS = Bounds(connections=32, request_seconds=75)
+"""Prometheus asks four times a minute, on one connection."""
 
 
 class NoListener(Listener):
@@ -56,48 +49,11 @@ class HttpListener(Listener):
 
     @asynccontextmanager
     async def _opened(self, health: Health) -> AsyncGenerator[None]:
-        with self._bound() as listener:
-            server = _Server(_config(_application(Exposition(self.measures), health)))
-            stopped = anyio.Event()
-
-            async def serve() -> None:
-                # A server that is cancelled would leave its connections open: it is told to stop, and then waited for.
-                try:
-                    with anyio.CancelScope(shield=True):
-                        await server.serve(sockets=[listener])
-                finally:
-                    stopped.set()
-
-            failure: BaseException | None = None
-            try:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(serve, name="metrics and health")
-                    try:
-                        await server.is_started.wait()
-                        host, port = listener.getsockname()[:2]
-                        where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-                        self.telemetry.note("metrics and health can be asked for", address=where)
-                        yield
-                    finally:
-                        server.stop.set()
-                        with anyio.CancelScope(shield=True):
-                            await stopped.wait()
-            except BaseExceptionGroup as group:
-                failure = group.exceptions[0] if len(group.exceptions) == 1 else group
-            if failure is not None:
-                raise failure  # out here, so that it keeps its own cause and gets no other
-
-    @contextmanager
-    def _bound(self) -> Iterator[socket.socket]:
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with closing(socket.socket(family, socket.SOCK_STREAM)) as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((self.host, self.port))
-                listener.listen()
-            except OSError as error:
-                raise self._refused(error) from error
-            yield listener
+        application = _application(Exposition(self.measures), health)
+        with bound(self.host, self.port, self._refused) as listener:
+            async with serving(application, listener, _BOUNDS, "metrics and health"):
+                self.telemetry.note("metrics and health can be asked for", address=url_of(listener))
+                yield
 
     def _refused(self, error: OSError) -> AppError:
         problem = (error.strerror or str(error)).lower()
@@ -131,62 +87,3 @@ def _application(exposition: Exposition, health: Health) -> Starlette:
             route("/readyz", health.readiness),
         ]
     )
-
-
-def _config(application: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(
-        application,
-        http=_bounded_protocol(),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=_IDLE_SECONDS,
-    )
-
-
-def _bounded_protocol() -> type[asyncio.Protocol]:
-    """Make the protocol of one server's connections, of which there are only so many at a time."""
-    opened: dict[H11Protocol, asyncio.Transport] = {}
-
-    class BoundedProtocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            opened[self] = transport
-            if len(opened) > _MOST_CONNECTIONS:
-                opened.pop(next(iter(opened))).abort()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            opened.pop(self, None)
-            super().connection_lost(exc)
-
-    return BoundedProtocol
-
-
-class _Server(uvicorn.Server):
-    """Starts and ends at once, in the tasks of whoever runs it, and leaves signals to the program."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_started = anyio.Event()
-        self.stop = anyio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def main_loop(self) -> None:
-        self.is_started.set()
-        await self.stop.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - the caller's
-        for server in self.servers:
-            server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        if self.server_state.tasks:
-            _, late = await asyncio.wait(self.server_state.tasks, timeout=_STOP_SECONDS)
-            for task in late:
-                task.cancel()

@@ -26,6 +26,8 @@ class Reading:
     records: int = 0
     now: Moment | None = None
     trouble: Trouble | None = None
+    lag: int | None = None
+    """How many records are between us and the ends of the partitions; None before a broker has told where they are."""
 
 
 class Display(Protocol):
