@@ -91,29 +91,27 @@ class _Stream(Response):
 
     async def _send(self, send: Send) -> None:
         hub, have, is_first = self._hub, self._have or 0, self._have is None
-        wants_books = bool(self._keys)
-        body = _RETRY
+        body, knows_books = _RETRY, -1
         while not hub.is_closed:
             pulses = hub.pulses
             frame = hub.frame(have, is_first=is_first)
+            books = self._books(knows_books)
             if frame is not None:
-                books = b""
-                if wants_books:
-                    after = -1 if body is _RETRY else have
-                    books = b"".join(
-                        b"event: book\ndata: %b\n\n" % book
-                        for key in self._keys
-                        if (book := hub.book_after(key, after, self._proof)) is not None
-                    )
-                event = frame.event
-                # what a snapshot brings of instruments comes before what is known of one, and a number only after all
-                body += event + books if is_first else books + event
+                # a snapshot begins all anew; else the number comes last, so that who was cut off before is told again
+                books = frame.event + books if is_first else books + frame.event
                 have, is_first = frame.until, False
-            if body:
+            knows_books = have
+            if body := body + books:
                 await send({"type": "http.response.body", "body": body, "more_body": True})
                 body = b""
             await hub.wait(pulses)
         await send({"type": "http.response.body", "body": b""})
+
+    def _books(self, have: int) -> bytes:
+        if not self._keys:
+            return b""
+        found = [self._hub.book_after(key, have, self._proof) for key in self._keys]
+        return b"".join([b"event: book\ndata: %b\n\n" % book for book in found if book is not None])
 
     @staticmethod
     async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:

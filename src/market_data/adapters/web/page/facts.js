@@ -1,0 +1,80 @@
+/** What follows from a book, and how far it is proven, as a table. */
+
+import { trimmed } from "./decimal.js";
+import { byId, fill, make, setText } from "./dom.js";
+import { entries, keyOf, serverTime } from "./store.js";
+import { millisOf, spanOf } from "./time.js";
+
+/** @typedef {import("./types.js").Book} Book */
+
+const table = make("table", {}, make("tbody"));
+byId("facts").append(table);
+
+/** @param {Book | undefined} book */
+export function drawFacts(book) {
+  const rows = book === undefined ? [] : [...(book.record.status === "live" ? live(book) : []), ...always(book)];
+  fill(
+    /** @type {HTMLElement} */ (table.firstElementChild),
+    rows,
+    () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td")),
+    (node, row) => {
+      ["0", "1", "2"].forEach((_, place) => setText(node.children[place], row[place] ?? ""));
+      const only = row.length < 3;
+      const [, second, third] = /** @type {HTMLTableCellElement[]} */ ([...node.children]);
+      second.colSpan = only ? 2 : 1;
+      third.hidden = only;
+      node.className = row[0] === "" ? "headed" : "";
+    },
+  );
+}
+
+/** @param {Book} book @returns {string[][]} */
+function live({ analytics, record }) {
+  const [base, quote] = record.symbol.split("-");
+  return [
+    ["Mid", orNone(analytics.mid, quote)],
+    ["Microprice", orNone(analytics.microprice, quote)],
+    ["Spread", analytics.spread_bps === null ? "–" : `${analytics.spread} ${quote} = ${analytics.spread_bps} bps`],
+    ...analytics.imbalance.map(({ levels, value }) => [`Imbalance, ${levels} level${levels > 1 ? "s" : ""}`, value ?? `fewer than ${levels} levels`]),
+    ["", "to buy", "to sell"],
+    ...analytics.depth.map(({ bps, buy, sell }) => [
+      `${base} within ${bps} bps`,
+      buy === null ? "beyond 20 levels" : trimmed(buy),
+      sell === null ? "beyond 20 levels" : trimmed(sell),
+    ]),
+    ...analytics.fills.map(({ notional, buy, sell }) => [`${Number(notional).toLocaleString("en")} ${quote}`, fillOf(buy), fillOf(sell)]),
+  ];
+}
+
+/** @param {import("./types.js").Fill} fill */
+function fillOf({ price, slippage_bps: bps }) {
+  return price === null ? "not enough depth" : `${price}  (${bps} bps)`;
+}
+
+/** @param {string | null} number @param {string} unit */
+function orNone(number, unit) {
+  return number === null ? "–" : `${number} ${unit}`;
+}
+
+/** @param {Book} book @returns {string[][]} */
+function always({ record, proof, seen_time: seen }) {
+  const order = proof.order;
+  const rate = entries.get(keyOf(record.exchange, record.symbol))?.rate;
+  return [
+    ["Proof of the book", proofOf(record)],
+    ["Proof of order", order === null ? "–" : order.is_proven ? `proven, ${order.records.toLocaleString("en")} records` : `NOT PROVEN: ${order.holes} missing, ${order.doubled} doubled, ${order.out_of_order} out of order`],
+    ["Exchange to us", record.event_time === null || record.received_time === null ? "–" : millisOf(record.received_time - record.event_time)],
+    ["From us to here", record.received_time === null ? "–" : millisOf(seen - record.received_time)],
+    ["Age of the data", record.received_time === null ? "–" : spanOf(Math.max(0, (serverTime() - record.received_time) / 1e6))],
+    ["Records a second", rate === null || rate === undefined ? "–" : rate.toFixed(1)],
+    ["Sequence", record.sequence === null ? "–" : String(record.sequence)],
+    ["Record", `${record.publish_seq} of run ${record.run}, epoch ${record.epoch}`],
+  ];
+}
+
+/** @param {import("./types.js").BookRecord} record */
+function proofOf(record) {
+  if (record.proof === "none") return "nothing: a lost change cannot be told";
+  if (record.proof === "checksum") return record.proven_levels === null ? "checksum" : `checksum, best ${record.proven_levels} levels`;
+  return "every change is numbered";
+}

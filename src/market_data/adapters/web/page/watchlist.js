@@ -1,0 +1,319 @@
+/** The list of instruments: sorted, filtered, with favourites; only the rows in sight are there. */
+
+import { bpsOf, trimmed } from "./decimal.js";
+import { byId, make, setClass, setText } from "./dom.js";
+import { entries, now, serverTime, why } from "./store.js";
+import { spanOf, timeOf } from "./time.js";
+
+/** @typedef {import("./store.js").Entry} Entry */
+/** @typedef {{name: string, title: string, kind: string, value: (entry: Entry) => number | string | null}} Column */
+
+const ORDER_MS = 2000;
+const MOVE_SECONDS = 0.8;
+const SPARE_ROWS = 4;
+
+/** @param {string | null} text */
+const number = (text) => (text === null ? null : Number(text)); // to sort by
+
+/** @type {Column[]} */
+const COLUMNS = [
+  { name: "star", title: "★", kind: "star", value: (entry) => (favourites.has(entry.key) ? 0 : 1) },
+  { name: "symbol", title: "Instrument", kind: "name", value: (entry) => entry.row.symbol },
+  { name: "exchange", title: "Venue", kind: "venue", value: (entry) => entry.row.exchange },
+  { name: "status", title: "Status", kind: "status", value: (entry) => entry.row.status },
+  { name: "bid_size", title: "Bid size", kind: "size", value: (entry) => number(entry.row.bid_size) },
+  { name: "bid", title: "Bid", kind: "price bid", value: (entry) => number(entry.row.bid) },
+  { name: "ask", title: "Ask", kind: "price ask", value: (entry) => number(entry.row.ask) },
+  { name: "ask_size", title: "Ask size", kind: "size", value: (entry) => number(entry.row.ask_size) },
+  { name: "mid", title: "Mid", kind: "price mid", value: (entry) => number(entry.row.mid) },
+  { name: "spread", title: "Spread", kind: "spread", value: (entry) => number(entry.row.spread) },
+  { name: "bps", title: "bps", kind: "bps", value: (entry) => number(entry.row.spread_percent) },
+  { name: "rate", title: "Rec/s", kind: "rate", value: (entry) => entry.rate },
+  { name: "age", title: "Age", kind: "age", value: (entry) => entry.row.received_time },
+];
+const FIRST_OF_PRICES = 4;
+
+/** @type {Set<string>} */
+const favourites = new Set(JSON.parse(localStorage.getItem("favourites") ?? "[]"));
+const scroll = byId("scroll");
+const body = /** @type {HTMLElement} */ (byId("rows").querySelector("tbody"));
+const head = /** @type {HTMLElement} */ (byId("rows").querySelector("thead tr"));
+const filter = /** @type {HTMLInputElement} */ (byId("filter"));
+const above = make("tr", { class: "spacer", "aria-hidden": "true" });
+const below = make("tr", { class: "spacer", "aria-hidden": "true" });
+/** @type {{row: HTMLTableRowElement, cells: HTMLTableCellElement[], key: string}[]} */
+const lines = [];
+/** @type {Entry[]} */
+let order = [];
+let orderedAt = -ORDER_MS;
+let orderedOf = "";
+let sortBy = localStorage.getItem("sort") ?? "symbol";
+let isDown = localStorage.getItem("down") === "yes";
+let isFavouritesOnly = false;
+let isPinned = localStorage.getItem("pin") === "yes";
+/** @type {string | null} */
+let selected = null;
+
+export function start() {
+  for (const column of COLUMNS) {
+    const button = make("button", { type: "button" }, column.title);
+    if (column.name === "star") button.setAttribute("aria-label", "Favourites");
+    button.addEventListener("click", () => sort(column.name));
+    head.append(make("th", { scope: "col", class: column.kind, "data-column": column.name }, button));
+  }
+  body.append(above, below);
+  filter.addEventListener("input", again);
+  byId("favourites").addEventListener("click", () => {
+    isFavouritesOnly = !isFavouritesOnly;
+    again();
+  });
+  byId("pin").addEventListener("click", pin);
+  scroll.addEventListener("scroll", draw, { passive: true });
+  new ResizeObserver(draw).observe(scroll);
+  body.addEventListener("click", (event) => {
+    const target = /** @type {Element} */ (event.target);
+    const line = lines.find((each) => each.row === target.closest("tr"));
+    if (line === undefined) return;
+    selected = line.key;
+    if (target.closest("button")) star();
+    else if (!target.closest("a")) openSelected();
+    draw();
+  });
+  again();
+}
+
+/** Order it anew at once. */
+function again() {
+  orderedAt = -ORDER_MS;
+  draw();
+}
+
+/** @param {string} name */
+function sort(name) {
+  [sortBy, isDown] = [name, name === sortBy ? !isDown : false];
+  localStorage.setItem("sort", sortBy);
+  localStorage.setItem("down", isDown ? "yes" : "no");
+  again();
+}
+
+export function pin() {
+  isPinned = !isPinned;
+  localStorage.setItem("pin", isPinned ? "yes" : "no");
+  again();
+}
+
+/** Make the selected one a favourite, or no more. */
+export function star() {
+  if (selected === null) return;
+  if (!favourites.delete(selected)) favourites.add(selected);
+  localStorage.setItem("favourites", JSON.stringify([...favourites]));
+  again();
+}
+
+/** @param {string} words */
+export function setFilter(words) {
+  filter.value = words;
+  again();
+}
+
+export function clearFilter() {
+  const had = filter.value !== "";
+  filter.value = "";
+  again();
+  return had;
+}
+
+/** @param {number} by */
+export function move(by) {
+  if (order.length === 0) return;
+  const at = order.findIndex((entry) => entry.key === selected);
+  const next = at < 0 ? 0 : Math.max(0, Math.min(order.length - 1, at + by));
+  selected = order[next].key;
+  const height = rowHeight();
+  const top = next * height;
+  const room = scroll.clientHeight - headHeight();
+  if (top < scroll.scrollTop) scroll.scrollTop = top;
+  else if (top + height > scroll.scrollTop + room) scroll.scrollTop = top + height - room;
+  draw();
+}
+
+/** How many rows a page has. */
+export function page() {
+  return Math.max(1, Math.floor((scroll.clientHeight - headHeight()) / rowHeight()) - 1);
+}
+
+export function openSelected() {
+  if (selected !== null) location.hash = `#/book/${encodeURIComponent(selected)}`;
+}
+
+/** @param {string | null} key */
+export function select(key) {
+  selected = key;
+}
+
+function rowHeight() {
+  return Number.parseFloat(getComputedStyle(scroll).getPropertyValue("--row"));
+}
+
+function headHeight() {
+  return head.offsetHeight;
+}
+
+function putInOrder() {
+  const of = `${filter.value}|${isFavouritesOnly}|${isPinned}|${sortBy}|${isDown}|${entries.size}|${favourites.size}`;
+  const at = performance.now();
+  if (of === orderedOf && at - orderedAt < ORDER_MS) return;
+  [orderedOf, orderedAt] = [of, at];
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const column = COLUMNS.find((each) => each.name === sortBy) ?? COLUMNS[1];
+  const fits = [...entries.values()].filter((entry) => {
+    if (isFavouritesOnly && !favourites.has(entry.key)) return false;
+    const text = `${entry.key} ${entry.row.status} ${entry.row.reason ?? ""}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+  const ranked = fits.map((entry) => ({ entry, value: column.value(entry), rank: rankOf(entry) }));
+  ranked.sort(
+    (one, other) =>
+      one.rank - other.rank ||
+      compare(one.value, other.value) * (isDown ? -1 : 1) ||
+      compare(one.entry.row.symbol, other.entry.row.symbol) ||
+      compare(one.entry.row.exchange, other.entry.row.exchange),
+  );
+  order = ranked.map(({ entry }) => entry);
+  for (const cell of head.children) {
+    const isIt = cell.getAttribute("data-column") === sortBy;
+    cell.setAttribute("aria-sort", isIt ? (isDown ? "descending" : "ascending") : "none");
+  }
+  byId("favourites").setAttribute("aria-pressed", String(isFavouritesOnly));
+  byId("pin").setAttribute("aria-pressed", String(isPinned));
+  byId("rows").setAttribute("aria-rowcount", String(order.length + 1));
+  const notLive = [...entries.values()].filter((entry) => entry.row.status !== "live").length;
+  setText(byId("shown"), `${order.length} of ${entries.size}${notLive ? `, ${notLive} not live` : ""}`);
+  const empty = byId("empty");
+  empty.hidden = order.length > 0;
+  setText(empty, entries.size ? "Nothing fits the filter. Esc clears it." : "No record was read yet. The producer may not have begun.");
+}
+
+/** @param {Entry} entry */
+function rankOf(entry) {
+  if (isPinned && entry.row.status !== "live") return 0;
+  return favourites.has(entry.key) ? 1 : 2;
+}
+
+/** What is not there comes last. @param {number | string | null} one @param {number | string | null} other */
+function compare(one, other) {
+  if (one === other) return 0;
+  if (one === null) return 1;
+  if (other === null) return -1;
+  return one < other ? -1 : 1;
+}
+
+export function draw() {
+  if (scroll.clientHeight === 0) return;
+  putInOrder();
+  const height = rowHeight();
+  const count = Math.ceil(scroll.clientHeight / height) + SPARE_ROWS;
+  const first = Math.max(0, Math.min(Math.floor(scroll.scrollTop / height) - SPARE_ROWS / 2, order.length - count));
+  const shown = order.slice(first, first + count);
+  while (lines.length < shown.length) addLine();
+  while (lines.length > shown.length) lines.pop()?.row.remove();
+  above.style.height = `${first * height}px`;
+  below.style.height = `${Math.max(0, order.length - first - shown.length) * height}px`;
+  const at = performance.now() / 1000;
+  shown.forEach((entry, index) => drawLine(lines[index], entry, first + index, at));
+}
+
+function addLine() {
+  const row = make("tr");
+  const cells = COLUMNS.map((column) => {
+    const cell = make("td", { class: column.kind });
+    if (column.name === "star") cell.append(make("button", { type: "button" }, "☆"));
+    if (column.name === "symbol") cell.append(make("a", { tabindex: "-1" }), make("span", { class: "mark" }));
+    return cell;
+  });
+  row.append(...cells);
+  body.insertBefore(row, below);
+  lines.push({ row, cells, key: "" });
+}
+
+/** @param {typeof lines[0]} line @param {Entry} entry @param {number} index @param {number} at */
+function drawLine(line, entry, index, at) {
+  const { row } = entry;
+  const isLive = row.status === "live";
+  const isUnproven = row.proof === "none";
+  if (line.key !== entry.key) {
+    line.key = entry.key;
+    const [button, link] = [line.cells[0].firstElementChild, line.cells[1].firstElementChild];
+    if (link instanceof HTMLAnchorElement) {
+      link.href = `#/book/${encodeURIComponent(entry.key)}`;
+      setText(link, row.symbol);
+    }
+    setText(line.cells[2], row.exchange);
+    button?.setAttribute("aria-label", `Favourite ${entry.key}`);
+    line.row.dataset.key = entry.key;
+  }
+  line.row.setAttribute("aria-rowindex", String(index + 2));
+  const isStar = favourites.has(entry.key);
+  const button = /** @type {Element} */ (line.cells[0].firstElementChild);
+  setText(button, isStar ? "★" : "☆");
+  button.setAttribute("aria-pressed", String(isStar));
+  const isSelected = entry.key === selected;
+  setClass(line.row, `${isLive ? "live" : "not-live"}${isUnproven ? " unproven" : ""}${isSelected ? " selected" : ""}`);
+  if (isSelected) line.row.setAttribute("aria-current", "true");
+  else line.row.removeAttribute("aria-current");
+  const mark = /** @type {HTMLElement} */ (line.cells[1].lastElementChild);
+  setText(mark, isUnproven ? "?" : row.proven_levels === null ? "" : `${row.proven_levels}✓`);
+  mark.title = isUnproven ? "Its exchange can prove nothing" : row.proven_levels === null ? "" : "Levels a side that its checksum proves";
+  const status = line.cells[3];
+  if (!isLive) {
+    const said = `${why(row.status, row.reason)}, since ${timeOf(row.since)}`;
+    setText(status, said);
+    status.title = said;
+    status.colSpan = COLUMNS.length - FIRST_OF_PRICES + 1;
+    for (const cell of line.cells.slice(FIRST_OF_PRICES)) {
+      cell.hidden = true;
+      setText(cell, "");
+    }
+    return;
+  }
+  setText(status, "live");
+  status.title = "";
+  status.colSpan = 1;
+  const age = row.received_time === null ? null : (serverTime() - row.received_time) / 1e6;
+  const texts = [
+    size(row.bid_size),
+    size(row.bid),
+    size(row.ask),
+    size(row.ask_size),
+    size(row.mid),
+    size(row.spread),
+    row.spread_percent === null ? "" : trimmed(bpsOf(row.spread_percent)),
+    entry.rate === null ? "" : entry.rate.toFixed(1),
+    age === null ? "" : spanOf(Math.max(0, age)),
+  ];
+  texts.forEach((text, place) => {
+    const cell = line.cells[FIRST_OF_PRICES + place];
+    cell.hidden = false;
+    setText(cell, text);
+  });
+  setClass(line.cells[5], `price bid${moved(entry, "bid", at)}`);
+  setClass(line.cells[6], `price ask${moved(entry, "ask", at)}`);
+}
+
+/** @param {string | null} text */
+function size(text) {
+  return text === null ? "–" : trimmed(text);
+}
+
+/** @param {Entry} entry @param {string} side @param {number} at */
+function moved(entry, side, at) {
+  const move = entry.move[side];
+  return move !== undefined && at - move.at < MOVE_SECONDS ? ` ${move.way}` : "";
+}
+
+/** What the browser's tab says. */
+export function tabTitle() {
+  const notLive = [...entries.values()].filter((entry) => entry.row.status !== "live").length;
+  const title = now.status?.title ?? "Market data";
+  return notLive ? `(${notLive} not live) ${title}` : title;
+}
