@@ -6,7 +6,7 @@ Nobody keeps others out by opening many and saying nothing, or by asking and not
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 
 import anyio
@@ -54,9 +54,16 @@ def url_of(listener: socket.socket) -> str:
 
 @asynccontextmanager
 async def serving(
-    application: ASGIApp, listener: socket.socket, bounds: Bounds, name: str, ending: Callable[[], None] = lambda: None
+    application: ASGIApp,
+    listener: socket.socket,
+    bounds: Bounds,
+    name: str,
+    alongside: Callable[[], Coroutine[object, object, None]] = anyio.sleep_forever,
+    ending: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[None]:
-    """Serve while the context is open; at its end ``ending`` is called and every connection is closed."""
+    """Serve while the context is open, and do ``alongside``; at its end ``ending`` is called and every connection is
+    closed.
+    """
     opened: dict[_BoundedProtocol, asyncio.Transport] = {}
     server = _Server(_config(application, bounds, opened))
     stopped = anyio.Event()
@@ -77,6 +84,7 @@ async def serving(
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(serve, name=name)
+            tasks.start_soon(alongside, name=f"{name}, alongside")
             try:
                 await server.is_started.wait()
                 yield
@@ -85,6 +93,7 @@ async def serving(
                 server.stop.set()
                 with anyio.CancelScope(shield=True):
                     await stopped.wait()
+                tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         failure = group.exceptions[0] if len(group.exceptions) == 1 else group
     if failure is not None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from market_data.adapters.web.addresses import split
 from market_data.application.ports import Clock, Display, Telemetry
 from market_data.config import Settings
+from market_data.domain.across import Across
+from market_data.domain.watch import Watch
 
 __all__ = ["make_web_display"]
 
@@ -17,8 +19,17 @@ def make_web_display(
     from market_data.adapters.web.display import WebDisplay, WebPlace  # noqa: PLC0415
     from market_data.adapters.web.gate import Access  # noqa: PLC0415
 
-    web = settings.web
+    web, market = settings.web, settings.market
+    stale_after = market.stale_after_heartbeats * settings.book.heartbeat_seconds
     host, port = split(web.listen)
     token = web.token.reveal() if web.token is not None else None
     access = Access(host, web.allowed_hosts, web.cors_origins, token)
-    return WebDisplay(WebPlace(port, access, web.max_clients), title, clock, telemetry, tell_address)
+    return WebDisplay(
+        WebPlace(port, access, web.max_clients),
+        title,
+        Watch(stale_after),
+        Across(stale_after, proven_only=market.proven_only),
+        clock,
+        telemetry,
+        tell_address,
+    )

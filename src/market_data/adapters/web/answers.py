@@ -4,30 +4,29 @@ Every answer has an ETag of its content: who sends it back as ``If-None-Match`` 
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from importlib import resources
 from itertools import islice
-from typing import TypeAlias
 
 import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from market_data.adapters.web.heat import COLUMN_SECONDS, Heats
+from market_data.adapters.web.compared import Compared
+from market_data.adapters.web.history import History
 from market_data.adapters.web.hub import Hub
 from market_data.adapters.web.problems import problem
 from market_data.adapters.web.rows import to_json
-from market_data.application.ports import Clock, Reading
-from market_data.domain.best import best_across
-from market_data.domain.market import Market, Quote
+from market_data.application.ports import Clock
 
 __all__ = ["Answers", "answer", "unknown"]
 
 _NEAREST = 5
 _MOST_COMPARED = 2000
-_Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+_TIME = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def answer(request: Request, body: bytes, media_type: str = "application/json", cache: str = "no-cache") -> Response:
@@ -58,9 +57,8 @@ class Answers:
     """What is asked under ``/api``."""
 
     hub: Hub
-    heats: Heats
-    market: Market
-    reading: Reading
+    history: History
+    compared: Compared
     clock: Clock
 
     @property
@@ -74,8 +72,8 @@ class Answers:
         return [
             Route("/openapi.json", describe),
             Route("/api/books", self._books),
-            Route("/api/books/{exchange}/{symbol}", self._of_one(self._book)),
-            Route("/api/history/{exchange}/{symbol}", self._of_one(self._history)),
+            Route("/api/books/{exchange}/{symbol}", self._book),
+            Route("/api/history/{exchange}/{symbol}", self._history),
             Route("/api/status", self._status),
             Route("/api/best", self._best),
         ]
@@ -86,34 +84,30 @@ class Answers:
     async def _status(self, request: Request) -> Response:
         return answer(request, to_json(self.hub.status))
 
+    async def _book(self, request: Request) -> Response:
+        key = _key_of(request)
+        body = self.hub.book(key)
+        return unknown(request, key, self.hub.keys) if body is None else answer(request, body)
+
+    async def _history(self, request: Request) -> Response:
+        key, since = _key_of(request), request.query_params.get("since", "0")
+        if (quote := self.hub.quote(key)) is None:
+            return unknown(request, key, self.hub.keys)
+        if not _TIME.fullmatch(since):
+            return problem(request, 400, f"expected since=µs since 1970, received {since[:100]}")
+        return answer(request, self.history.write(quote, int(since)))
+
     async def _best(self, request: Request) -> Response:
-        return answer(request, to_json({"symbols": list(_best_of(self.market))}))
-
-    def _of_one(self, tell: Callable[[str, Quote], bytes]) -> _Endpoint:
-        async def endpoint(request: Request) -> Response:
-            key = f"{request.path_params['exchange']}:{request.path_params['symbol']}"
-            quote = self.hub.quote(key)
-            if quote is None:
-                return unknown(request, key, self.hub.keys)
-            return answer(request, tell(key, quote))
-
-        return endpoint
-
-    def _book(self, key: str, _: Quote) -> bytes:
-        return self.hub.book(key, self.reading.proof) or b"null"
-
-    def _history(self, key: str, quote: Quote) -> bytes:
-        first, columns = self.heats.of(key, quote).columns(self.clock.now().wall)
-        return to_json({"depth": {"first": first, "seconds": COLUMN_SECONDS, "columns": columns}})
+        asset, now = request.query_params.get("asset"), self.clock.now()
+        if asset is None:
+            return answer(request, self.compared.all(now))
+        body = self.compared.one(asset, now)
+        if body is None:
+            known = [each for each in self.compared.across.assets if each.casefold() == asset.casefold()]
+            hint = f"; did you mean {known[0]}?" if known else ""
+            return problem(request, 404, f"no record of {asset[:100]} was seen{hint}", nearest=known)
+        return answer(request, body)
 
 
-def _best_of(market: Market) -> Iterable[dict[str, object]]:
-    for symbol, best in best_across(market.quotes()).items():
-        yield {"symbol": symbol, "bid": _side(best.bid, "bid"), "ask": _side(best.ask, "ask")}
-
-
-def _side(quote: Quote | None, side: str) -> dict[str, object] | None:
-    if quote is None:
-        return None
-    price = quote.top.best_bid if side == "bid" else quote.top.best_ask
-    return {"exchange": quote.book.exchange, "price": price}
+def _key_of(request: Request) -> str:
+    return f"{request.path_params['exchange']}:{request.path_params['symbol']}"

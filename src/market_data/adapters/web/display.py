@@ -3,8 +3,8 @@
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
-import anyio
 import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,8 +15,11 @@ from starlette.routing import Route
 from market_data import __version__
 from market_data.adapters.web.addresses import is_loopback
 from market_data.adapters.web.answers import Answers
+from market_data.adapters.web.books import BookWriter
+from market_data.adapters.web.compared import Compared
 from market_data.adapters.web.gate import Access, Gate
 from market_data.adapters.web.heat import Heats
+from market_data.adapters.web.history import History
 from market_data.adapters.web.hops import Hops
 from market_data.adapters.web.hub import Hub
 from market_data.adapters.web.losses import Losses
@@ -25,8 +28,11 @@ from market_data.adapters.web.problems import problem
 from market_data.adapters.web.room import make_room
 from market_data.adapters.web.stream import PULSE_SECONDS, open_stream
 from market_data.application.ports import Clock, Display, Reading, Telemetry
+from market_data.domain.across import Across
 from market_data.domain.errors import AppError
 from market_data.domain.market import Market, Quote
+from market_data.domain.proof import OrderProof
+from market_data.domain.watch import Watch
 from market_data.serving import Bounds, bound, serving, url_of
 
 __all__ = ["WebDisplay", "WebPlace"]
@@ -34,6 +40,7 @@ __all__ = ["WebDisplay", "WebPlace"]
 _STATUS_SECONDS = 1.0
 _SPARE_CONNECTIONS = 100
 """Beside the streams: pages being loaded, questions to the API."""
+_REQUEST_SECONDS = 20
 
 
 @attrs.frozen
@@ -45,26 +52,40 @@ class WebPlace:
     """With the host."""
     max_clients: int
     """Streams that may be open at a time."""
+    unread_seconds: float = 30.0
+    """Who reads nothing for so long is cut off."""
 
 
 class WebDisplay(Display):
     """Starts a server with ``open``; what is shown goes to all who look."""
 
     def __init__(
-        self, place: WebPlace, title: str, clock: Clock, telemetry: Telemetry, tell: Callable[[str], None]
+        self,
+        place: WebPlace,
+        title: str,
+        watch: Watch,
+        across: Across,
+        clock: Clock,
+        telemetry: Telemetry,
+        tell: Callable[[str], None],
     ) -> None:
-        """``tell`` is called with the page's address once it can be opened."""
+        """``watch`` and ``across`` are fed here; ``tell`` is called with the page's address once it can be opened."""
         self._place = place
         self._title = title
         self._clock = clock
         self._telemetry = telemetry
         self._tell = tell
-        self._hub = Hub(secrets.token_hex(4), Losses())
+        self._watch = watch
+        self._across = across
+        self._writer = BookWriter(OrderProof(), watch, clock)
+        self._hub = Hub(secrets.token_hex(4), Losses(), self._writer.write)
         self._heats = Heats()
         self._hops = Hops()
         self._told_at = 0.0
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:  # noqa: ARG002
+        self._watch.take(quotes)
+        self._across.take(quotes)
         self._hub.take(quotes)
         self._heats.take(quotes)
         self._hops.take(quotes)
@@ -85,14 +106,13 @@ class WebDisplay(Display):
         leave: Callable[[], None],  # noqa: ARG002 - whoever closes a page leaves the others to it
     ) -> AsyncGenerator[None]:
         place, hub = self._place, self._hub
+        self._writer.proof = reading.proof
         hub.tell(self._status(market, reading))
-        bounds = Bounds(make_room(place.max_clients + _SPARE_CONNECTIONS, self._telemetry), request_seconds=20)
+        connections = make_room(place.max_clients + _SPARE_CONNECTIONS, self._telemetry)
+        bounds = Bounds(connections, _REQUEST_SECONDS, place.unread_seconds)
+        pulse = partial(hub.run_pulse, PULSE_SECONDS)
         with bound(place.access.host, place.port, self._refused) as listener:
-            async with (
-                serving(self._application(market, reading), listener, bounds, "web", hub.close),
-                anyio.create_task_group() as tasks,
-            ):
-                tasks.start_soon(hub.run_pulse, PULSE_SECONDS, name="pulse")
+            async with serving(self._application(), listener, bounds, "web", pulse, hub.close):
                 address = url_of(listener)
                 self._telemetry.note("the page can be opened", address=address)
                 if not is_loopback(place.access.host):
@@ -100,13 +120,13 @@ class WebDisplay(Display):
                     self._telemetry.warn("the page is open to other machines", address=address, open=guard)
                 self._tell(f"{address}/")
                 yield
-                tasks.cancel_scope.cancel()
 
-    def _application(self, market: Market, reading: Reading) -> Gate:
+    def _application(self) -> Gate:
         async def stream(request: Request) -> Response:
-            return open_stream(request, self._hub, reading.proof, self._place.max_clients)
+            return open_stream(request, self._hub, self._place.max_clients)
 
-        answers = Answers(self._hub, self._heats, market, reading, self._clock)
+        history = History(self._watch, self._heats, self._clock)
+        answers = Answers(self._hub, history, Compared(self._across), self._clock)
         routes = [Route("/stream", stream), *answers.routes, *page_routes()]
         application = Starlette(routes=routes, exception_handlers={HTTPException: _explain})
         return Gate(application, self._place.access)

@@ -47,14 +47,16 @@ class Heat:
         if not quote.is_live:
             self._is_broken = True
 
-    def columns(self, now: int) -> tuple[int, Sequence[Sequence[float] | None]]:
+    def columns(self, now: int, since: int = 0) -> tuple[int, Sequence[Sequence[float] | None]]:
         """Give when the first column begins, in µs since 1970, and price and size of each level of each: of the bids,
         then of the asks, as many a side as there were, sizes of bids negative. None where it was not live throughout.
+
+        Columns that begin before ``since`` are left out.
         """
         column = now // (COLUMN_SECONDS * 1_000_000)
         if column - self._column <= _SILENT_COLUMNS:  # else what is read is of the past, or nothing comes
             self._go_to(column)
-        first = max(0, self._column - HEAT_COLUMNS)
+        first = max(0, self._column - HEAT_COLUMNS, min(-(-since // (COLUMN_SECONDS * 1_000_000)), self._column))
         found = [self._read(column % HEAT_COLUMNS) for column in range(first, self._column)]
         return first * COLUMN_SECONDS * 1_000_000, found
 

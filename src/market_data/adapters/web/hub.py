@@ -10,15 +10,14 @@ has an older number begins anew.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import anyio
 import attrs
 
-from market_data.adapters.web.losses import Loss, Losses
-from market_data.adapters.web.rows import book_of, row_of, to_json
+from market_data.adapters.web.losses import Losses
+from market_data.adapters.web.rows import row_of, to_json
 from market_data.domain.market import Quote
-from market_data.domain.proof import OrderProof
 
 __all__ = ["MOST_ROWS", "Frame", "Hub"]
 
@@ -48,9 +47,12 @@ class _Entry:
 class Hub:
     """What is known, by the number of its last change."""
 
-    def __init__(self, run: str, losses: Losses) -> None:
-        """``run`` names this run of the server: numbers of another mean nothing here."""
+    def __init__(self, run: str, losses: Losses, write: Callable[[Quote], bytes]) -> None:
+        """``run`` names this run of the server: numbers of another mean nothing here. ``write`` gives all that is
+        known of an instrument, as JSON.
+        """
         self.run = run
+        self.write = write
         self.changed = 0
         self.clients = 0
         """How many streams are open."""
@@ -117,19 +119,19 @@ class Hub:
         """Give the rows of all, as one JSON array."""
         return b"[%b]" % b",".join([self._row(entry) for entry in self._entries.values()])
 
-    def book(self, key: str, proof: OrderProof) -> bytes | None:
+    def book(self, key: str) -> bytes | None:
         """Give all that is known of one instrument, as JSON."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         if entry.book is None:
-            entry.book = to_json(book_of(entry.quote, proof.keys.get(key)))
+            entry.book = self.write(entry.quote)
         return entry.book
 
-    def book_after(self, key: str, have: int, proof: OrderProof) -> bytes | None:
+    def book_after(self, key: str, have: int) -> bytes | None:
         """Give the same where it is new to who has so much."""
         entry = self._entries.get(key)
-        return self.book(key, proof) if entry is not None and entry.changed > have else None
+        return self.book(key) if entry is not None and entry.changed > have else None
 
     def can_go_on(self, have: int) -> bool:
         """Tell whether who has so much can be told all that is new."""
@@ -201,7 +203,3 @@ class Hub:
         if entry.row is None:
             entry.row = to_json(row_of(entry.quote))
         return entry.row
-
-    def losses_of(self, key: str) -> Sequence[Loss]:
-        """Give what is kept of the losses of one instrument."""
-        return self.losses.of(key)

@@ -62,7 +62,3 @@ class Losses:
                 found.append(loss)
         found.reverse()
         return found
-
-    def of(self, key: str) -> Sequence[Loss]:
-        """Give those of one instrument, oldest first."""
-        return [loss for _, loss in self._kept if f"{loss.exchange}:{loss.symbol}" == key]

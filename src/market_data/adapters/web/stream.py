@@ -30,7 +30,6 @@ from starlette.types import Receive, Scope, Send
 from market_data.adapters.web.hub import Hub
 from market_data.adapters.web.problems import problem
 from market_data.domain.instrument import is_key
-from market_data.domain.proof import OrderProof
 
 __all__ = ["MOST_BOOKS", "PULSE_SECONDS", "open_stream"]
 
@@ -39,7 +38,7 @@ MOST_BOOKS = 4
 _RETRY = b"retry: 1000\n\n"
 
 
-def open_stream(request: Request, hub: Hub, proof: OrderProof, most_clients: int) -> Response:
+def open_stream(request: Request, hub: Hub, most_clients: int) -> Response:
     """Answer with a stream, or with why there is none."""
     keys = request.query_params.getlist("book")
     if len(keys) > MOST_BOOKS or not all(map(is_key, keys)):
@@ -51,7 +50,7 @@ def open_stream(request: Request, hub: Hub, proof: OrderProof, most_clients: int
         said = f"{most_clients} streams are open already (web.max_clients): try again"
         return problem(request, 503, said, {"retry-after": "5"})
     last = request.headers.get("last-event-id") or request.query_params.get("last", "")
-    return _Stream(hub, proof, keys, _number_of(last, hub))
+    return _Stream(hub, keys, _number_of(last, hub))
 
 
 def _number_of(last: str, hub: Hub) -> int | None:
@@ -67,11 +66,10 @@ class _Stream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, proof: OrderProof, keys: Sequence[str], have: int | None) -> None:
+    def __init__(self, hub: Hub, keys: Sequence[str], have: int | None) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._hub = hub
-        self._proof = proof
         self._keys = keys
         self._have = have
 
@@ -110,7 +108,7 @@ class _Stream(Response):
     def _books(self, have: int) -> bytes:
         if not self._keys:
             return b""
-        found = [self._hub.book_after(key, have, self._proof) for key in self._keys]
+        found = [self._hub.book_after(key, have) for key in self._keys]
         return b"".join([b"event: book\ndata: %b\n\n" % book for book in found if book is not None])
 
     @staticmethod

@@ -1,9 +1,12 @@
 /** What all pictures need: a canvas as large as it is shown, colours of the theme, axes. */
 
-import { shortTimeOf } from "./time.js";
+import { shortTimeOf, timeOf } from "./time.js";
 
 export const MARGIN = { left: 4, right: 64, top: 6, bottom: 16 };
-const MINUTES = [1, 3, 5];
+const STEPS = [10, 30, 60, 180, 300];
+const LONGEST = 900e6;
+const SHORTEST = 60e6;
+const LABEL = 64;
 
 /**
  * Size it to what it is shown at, and clear it.
@@ -35,10 +38,19 @@ export function say({ context, width, height, color }, words) {
   context.fillText(words, width / 2, height / 2, width);
 }
 
-/** Lines and labels of the time axis. @param {Picture} picture @param {number} from µs @param {number} to µs */
-export function timeAxis({ context, width, height, color }, from, to) {
+/**
+ * What is shown of time: fifteen minutes, or less where less is known.
+ *
+ * @param {number} at µs @param {number} first when what is known begins @returns {[number, number]}
+ */
+export function windowOf(at, first) {
+  return [Math.max(at - LONGEST, Math.min(first, at - SHORTEST)), at];
+}
+
+/** Lines and labels of the time axis. @param {Picture} picture @param {number} from µs @param {number} to µs @param {boolean} isLabelled */
+export function timeAxis({ context, width, height, color }, from, to, isLabelled = true) {
   const room = width - MARGIN.left - MARGIN.right;
-  const step = (MINUTES.find((minutes) => ((to - from) / 6e7 / minutes) * 60 < room) ?? 5) * 6e7;
+  const step = (STEPS.find((seconds) => ((to - from) / 1e6 / seconds) * LABEL < room) ?? 300) * 1e6;
   context.fillStyle = color("muted");
   context.strokeStyle = color("grid");
   context.lineWidth = 1;
@@ -47,7 +59,7 @@ export function timeAxis({ context, width, height, color }, from, to) {
   for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
     const x = Math.round(MARGIN.left + ((at - from) / (to - from)) * room) + 0.5;
     line(context, x, MARGIN.top, x, height - MARGIN.bottom);
-    if (x > 18 && x < width - MARGIN.right - 10) context.fillText(shortTimeOf(at), x, height - 1);
+    if (isLabelled && x > 18 && x < width - MARGIN.right - 10) context.fillText(step < 60e6 ? timeOf(at) : shortTimeOf(at), x, height - 1);
   }
 }
 

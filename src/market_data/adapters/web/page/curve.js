@@ -1,13 +1,12 @@
 /** Mid and spread of the last fifteen minutes: lowest and highest of each pixel; gaps are blank. */
 
-import { MARGIN, begin, line, priceAxis, say, timeAxis } from "./canvas.js";
+import { MARGIN, begin, line, priceAxis, say, timeAxis, windowOf } from "./canvas.js";
 import { make } from "./dom.js";
 import { shortTimeOf } from "./time.js";
 
 /** @typedef {import("./history.js").History} History */
 /** @typedef {import("./history.js").Bucket} Bucket */
 
-const WINDOW = 900e6;
 const SPREAD_SHARE = 0.28;
 
 /** @param {HTMLCanvasElement} canvas @param {History | null} history @param {number} at µs */
@@ -15,21 +14,23 @@ export function drawCurve(canvas, history, at) {
   const picture = begin(canvas);
   if (picture === null) return;
   const { context, width, height, color } = picture;
-  const [from, to] = [at - WINDOW, at];
+  const { mid } = history ?? {};
+  const known = mid?.buckets.findIndex((each) => each !== null) ?? -1;
+  const [from, to] = windowOf(at, mid && known >= 0 ? mid.first + known * mid.seconds * 1e6 : at);
   timeAxis(picture, from, to);
   if (history === null) return say(picture, "asking for the past ...");
   const there = present(history.mid.buckets);
   if (there.length === 0) return say(picture, "there was no mid yet");
   const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
   const split = bottom - (bottom - MARGIN.top) * SPREAD_SHARE;
-  const low = Math.min(...there.map((each) => each.low));
-  const high = Math.max(...there.map((each) => each.high));
+  const low = Math.min(...there.map(([lowest]) => lowest));
+  const high = Math.max(...there.map(([, highest]) => highest));
   const [bottomPrice, topPrice] = high > low ? [low, high] : [low * 0.9999, high * 1.0001];
-  const mostSpread = Math.max(...there.map((each) => each.spread_bps)) * 1.1 || 1;
+  const mostSpread = Math.max(...there.map(([, , bps]) => bps)) * 1.1 || 1;
   priceAxis(picture, bottomPrice, topPrice, MARGIN.top, split - 8);
   priceAxis(picture, 0, mostSpread, split + 8, bottom, (bps) => `${Number(bps.toPrecision(3))} bps`);
   /** @param {number} micros */
-  const x = (micros) => left + ((micros - from) / WINDOW) * (right - left);
+  const x = (micros) => left + ((micros - from) / (to - from)) * (right - left);
   /** @param {number} price */
   const y = (price) => split - 8 - ((price - bottomPrice) / (topPrice - bottomPrice)) * (split - 8 - MARGIN.top);
   const pixels = byPixel(history.mid, x, left, right);
@@ -75,14 +76,14 @@ function byPixel(mid, x, left, right) {
     const begins = Math.max(0, Math.floor(x(at) - left));
     const ends = Math.max(begins, Math.ceil(x(at + mid.seconds * 1e6) - left) - 1);
     for (let pixel = begins; pixel <= ends && pixel < pixels.length; pixel += 1) {
-      if (bucket === null || !bucket.is_whole) broken.add(pixel);
+      if (bucket === null || !bucket[3]) broken.add(pixel);
       if (bucket === null) continue;
       const have = pixels[pixel];
       pixels[pixel] = {
         x: Math.ceil(left) + pixel,
-        low: Math.min(bucket.low, have?.low ?? Infinity),
-        high: Math.max(bucket.high, have?.high ?? -Infinity),
-        spread: Math.max(bucket.spread_bps, have?.spread ?? 0),
+        low: Math.min(bucket[0], have?.low ?? Infinity),
+        high: Math.max(bucket[1], have?.high ?? -Infinity),
+        spread: Math.max(bucket[2], have?.spread ?? 0),
       };
     }
   });
@@ -131,11 +132,11 @@ function minutesOf(mid) {
     const at = Math.floor((mid.first + index * mid.seconds * 1e6) / 60e6) * 60e6;
     const minute = minutes.get(at) ?? { at, low: Infinity, high: -Infinity, spread: 0, count: 0, gaps: 0 };
     minutes.set(at, minute);
-    if (bucket === null || !bucket.is_whole) minute.gaps += mid.seconds;
+    if (bucket === null || !bucket[3]) minute.gaps += mid.seconds;
     if (bucket === null) return;
-    minute.low = Math.min(minute.low, bucket.low);
-    minute.high = Math.max(minute.high, bucket.high);
-    minute.spread = Math.max(minute.spread, bucket.spread_bps);
+    minute.low = Math.min(minute.low, bucket[0]);
+    minute.high = Math.max(minute.high, bucket[1]);
+    minute.spread = Math.max(minute.spread, bucket[2]);
     minute.count += 1;
   });
   return [...minutes.values()].reverse();

@@ -29,20 +29,32 @@ export function drawFacts(book) {
 }
 
 /** @param {Book} book @returns {string[][]} */
-function live({ analytics, record }) {
+function live({ analytics, record, minute }) {
   const [base, quote] = record.symbol.split("-");
   return [
     ["Mid", orNone(analytics.mid, quote)],
     ["Microprice", orNone(analytics.microprice, quote)],
     ["Spread", analytics.spread_bps === null ? "–" : `${analytics.spread} ${quote} = ${analytics.spread_bps} bps`],
     ...analytics.imbalance.map(({ levels, value }) => [`Imbalance, ${levels} level${levels > 1 ? "s" : ""}`, value ?? `fewer than ${levels} levels`]),
+    ...(minute === null ? [] : ofMinute(minute, quote)),
     ["", "to buy", "to sell"],
     ...analytics.depth.map(({ bps, buy, sell }) => [
       `${base} within ${bps} bps`,
-      buy === null ? "beyond 20 levels" : trimmed(buy),
-      sell === null ? "beyond 20 levels" : trimmed(sell),
+      buy === null ? "> 20 levels" : trimmed(buy),
+      sell === null ? "> 20 levels" : trimmed(sell),
     ]),
     ...analytics.fills.map(({ notional, buy, sell }) => [`${Number(notional).toLocaleString("en")} ${quote}`, fillOf(buy), fillOf(sell)]),
+  ];
+}
+
+/** @param {import("./types.js").Minute} minute @param {string} quote @returns {string[][]} */
+function ofMinute(minute, quote) {
+  const of = minute.seconds < 59 ? `Last ${Math.round(minute.seconds)} s` : "Last minute";
+  return [
+    [`${of}: low, high`, minute.low === null ? "–" : `${minute.low} … ${minute.high} ${quote}`],
+    [`${of}: change`, minute.change === null ? "–" : `${minute.change} ${quote}${minute.change_bps === null ? "" : ` = ${minute.change_bps} bps`}`],
+    [`${of}: mean, spread`, minute.mean === null ? "–" : `${minute.mean} ${quote}, ${minute.spread_bps ?? "–"} bps`],
+    [`${of}: updates, live`, `${minute.updates_per_second.toFixed(1)} a second, ${(minute.live_share * 100).toFixed(1)} % of the time`],
   ];
 }
 

@@ -1,10 +1,9 @@
 /** The depth of the last fifteen minutes: time goes right, price goes up, brightness is size. Gaps are blank. */
 
-import { MARGIN, begin, priceAxis, say, timeAxis } from "./canvas.js";
+import { MARGIN, begin, priceAxis, say, timeAxis, windowOf } from "./canvas.js";
 
 /** @typedef {import("./history.js").History} History */
 
-const WINDOW = 900e6;
 const BINS = 160;
 const image = document.createElement("canvas");
 
@@ -13,7 +12,9 @@ export function drawHeat(canvas, history, at) {
   const picture = begin(canvas);
   if (picture === null) return;
   const { context, width, height, color } = picture;
-  const [from, to] = [at - WINDOW, at];
+  const { first: begun = at, seconds: step = 0, columns: known = [] } = history?.depth ?? {};
+  const there = known.findIndex((column) => column !== null);
+  const [from, to] = windowOf(at, there < 0 ? at : begun + there * step * 1e6);
   timeAxis(picture, from, to);
   if (history === null) return say(picture, "asking for the past ...");
   const { first, seconds, columns } = history.depth;
@@ -40,7 +41,7 @@ export function drawHeat(canvas, history, at) {
   brush.putImageData(pixels, 0, 0);
   const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
   /** @param {number} micros */
-  const x = (micros) => left + ((micros - from) / WINDOW) * (right - left);
+  const x = (micros) => left + ((micros - from) / (to - from)) * (right - left);
   context.save();
   context.beginPath();
   context.rect(left, MARGIN.top, right - left, bottom - MARGIN.top);

@@ -1,14 +1,14 @@
 /** The last fifteen minutes of one instrument, asked for every few seconds: the server keeps them, gaps and all. */
 
 const EVERY_MS = 3000;
+const WINDOW = 900e6;
 
 /** @typedef {(number[] | null)[]} Columns price, size, price, size, ...; sizes of bids below zero */
-/** @typedef {{second: number, low: number, high: number, spread_bps: number, is_whole: boolean}} Bucket */
+/** @typedef {[number, number, number, number]} Bucket lowest and highest mid, spread in basis points, 1: there all the time */
 /** @typedef {{depth: {first: number, seconds: number, columns: Columns}, mid: {first: number, seconds: number, buckets: (Bucket | null)[]}}} History */
 
 /** @type {{key: string, history: History | null, version: number}} */
 export const past = { key: "", history: null, version: 0 };
-let tag = "";
 let isAsking = false;
 
 /** @param {(key: string) => void} onNews */
@@ -19,7 +19,7 @@ export function start(onNews) {
 /** @param {string | null} key @param {(key: string) => void} onNews */
 export function follow(key, onNews) {
   if (past.key === (key ?? "")) return;
-  [past.key, past.history, tag] = [key ?? "", null, ""];
+  [past.key, past.history] = [key ?? "", null];
   past.version += 1;
   ask(onNews);
 }
@@ -31,14 +31,15 @@ async function ask(onNews) {
   isAsking = true;
   try {
     const [exchange, symbol] = key.split(":");
-    const answer = await fetch(`/api/history/${encodeURIComponent(exchange)}/${encodeURIComponent(symbol)}`, {
+    const path = `/api/history/${encodeURIComponent(exchange)}/${encodeURIComponent(symbol)}`;
+    const had = past.history;
+    const answer = await fetch(`${path}?since=${had === null ? 0 : endOf(had)}`, {
       cache: "no-store",
-      headers: tag ? { "If-None-Match": tag } : {},
       signal: AbortSignal.timeout(10_000),
     });
-    if (answer.ok && key === past.key) {
-      tag = answer.headers.get("ETag") ?? "";
-      past.history = await answer.json();
+    const news = answer.ok ? await answer.json() : null;
+    if (news !== null && key === past.key && past.history === had) {
+      past.history = had === null ? news : { depth: joined(had.depth, news.depth, "columns"), mid: joined(had.mid, news.mid, "buckets") };
       past.version += 1;
       onNews(key);
     }
@@ -48,4 +49,25 @@ async function ask(onNews) {
     isAsking = false;
     if (past.key !== key) ask(onNews);
   }
+}
+
+/** From when on there is something new: the last second and the last column were not over. @param {History} history */
+function endOf({ mid, depth }) {
+  return Math.min(mid.first + (mid.buckets.length - 1) * mid.seconds * 1e6, depth.first + depth.columns.length * depth.seconds * 1e6);
+}
+
+/**
+ * Put what is new behind what is known, in the place of what it overlaps; the window moves on.
+ *
+ * @template {{first: number, seconds: number}} T
+ * @param {T} had @param {T} news @param {keyof T} name @returns {T}
+ */
+function joined(had, news, name) {
+  const step = had.seconds * 1e6;
+  const [old, young] = /** @type {unknown[][]} */ ([had[name], news[name]]);
+  const kept = old.slice(0, Math.max(0, Math.round((news.first - had.first) / step)));
+  while (had.first + kept.length * step < news.first) kept.push(null);
+  const all = [...kept, ...young];
+  const over = Math.max(0, all.length - Math.round(WINDOW / step));
+  return { ...had, first: had.first + over * step, [name]: all.slice(over) };
 }

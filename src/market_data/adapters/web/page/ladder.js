@@ -87,7 +87,8 @@ export function draw(book) {
 function spreadOf(book) {
   const { mid, spread, spread_bps: bps } = book.analytics;
   if (mid === null || spread === null) return "one side is empty: no mid";
-  return `mid ${mid}   spread ${spread}${bps === null ? "" : ` = ${bps} bps`}`;
+  const short = bps === null ? "" : `   ${trimmed(text(over(decimal(bps), decimal("1"), 3)))} bps`;
+  return `${mid}   spread ${spread}${short}`;
 }
 
 /** @param {import("./types.js").Level[]} levels */

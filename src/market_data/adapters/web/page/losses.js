@@ -1,6 +1,6 @@
 /** When what was live and when not: as a table, and by venue as a picture. */
 
-import { MARGIN, begin, line, timeAxis } from "./canvas.js";
+import { MARGIN, begin, line, timeAxis, windowOf } from "./canvas.js";
 import { make, setText } from "./dom.js";
 import { entries, losses, serverTime, why } from "./store.js";
 import { spanOf, timeOf } from "./time.js";
@@ -8,7 +8,6 @@ import { spanOf, timeOf } from "./time.js";
 /** @typedef {import("./types.js").Loss} Loss */
 
 const SHOWN = 200;
-const WINDOW = 900e6;
 
 /**
  * @param {HTMLElement} box @param {string | null} key of one instrument; null: of all
@@ -53,22 +52,26 @@ function rowOf(loss, next, isNamed) {
     { class: loss.status === "live" ? "live" : "not-live" },
     make("td", {}, timeOf(loss.since)),
     ...(isNamed ? [make("td", {}, name)] : []),
-    make("td", {}, loss.status === "live" ? (loss.was === null ? "live" : "live again") : why(loss.status, loss.reason)),
+    make("td", {}, loss.status === "live" ? (isFirst(loss) ? "live" : "live again") : why(loss.status, loss.reason)),
     next ? make("td", {}, spanOf(Math.max(0, (next.since - loss.since) / 1e6))) : make("td", open),
   );
 }
 
-/** @param {HTMLCanvasElement} canvas @param {string} exchange */
-export function drawTimeline(canvas, exchange) {
+/** @param {Loss} loss */
+function isFirst(loss) {
+  return loss.was === null || (loss.was === "syncing" && !losses.some((each) => each.status === "live" && each.since < loss.since && each.symbol === loss.symbol && each.exchange === loss.exchange));
+}
+
+/** @param {HTMLCanvasElement} canvas @param {string} exchange @param {boolean} isLast */
+export function drawTimeline(canvas, exchange, isLast) {
   const picture = begin(canvas);
   if (picture === null) return;
   const { context, width, height, color } = picture;
-  const to = serverTime();
-  const from = to - WINDOW;
-  timeAxis(picture, from, to);
+  const [from, to] = windowOf(serverTime(), Math.min(...losses.map((loss) => loss.since)));
+  timeAxis(picture, from, to, isLast);
   const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
   /** @param {number} at */
-  const x = (at) => Math.max(left, left + ((at - from) / WINDOW) * (right - left));
+  const x = (at) => Math.max(left, left + ((at - from) / (to - from)) * (right - left));
   const marks = steps(exchange, from);
   let [live, all, at] = [0, 0, from];
   const draw = (/** @type {number} */ until) => {

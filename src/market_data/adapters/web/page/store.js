@@ -1,10 +1,12 @@
 /** What is known, as the stream brings it; whoever shows it asks here. */
 
+import { decimals } from "./decimal.js";
+
 /** @typedef {import("./types.js").Row} Row */
 /** @typedef {import("./types.js").Book} Book */
 /** @typedef {import("./types.js").Loss} Loss */
 /** @typedef {import("./types.js").Status} Status */
-/** @typedef {{row: Row, key: string, asset: string, rate: number | null, countedAt: number, countedSeq: number, move: Object<string, {at: number, way: string}>}} Entry */
+/** @typedef {{row: Row, key: string, places: number, rate: number | null, countedAt: number, countedSeq: number, move: Object<string, {at: number, way: string}>}} Entry */
 
 const LOSSES_KEPT = 1000;
 const RATE_SECONDS = 3;
@@ -79,10 +81,11 @@ function takeRow(row) {
   const at = performance.now() / 1000;
   const entry = entries.get(key);
   if (entry === undefined) {
-    const asset = row.symbol.split("-")[0];
-    entries.set(key, { row, key, asset, rate: null, countedAt: at, countedSeq: row.publish_seq, move: {} });
+    const places = placesOf(row, 0);
+    entries.set(key, { row, key, places, rate: null, countedAt: at, countedSeq: row.publish_seq, move: {} });
     return;
   }
+  entry.places = placesOf(row, entry.places);
   const span = at - entry.countedAt;
   if (row.publish_seq < entry.countedSeq) {
     [entry.countedAt, entry.countedSeq, entry.rate] = [at, row.publish_seq, null];
@@ -97,6 +100,11 @@ function takeRow(row) {
     }
   }
   entry.row = row;
+}
+
+/** How many digits after the point its prices need, so that they stand still. @param {Row} row @param {number} least */
+function placesOf({ bid, ask }, least) {
+  return Math.max(least, bid === null ? 0 : decimals(bid), ask === null ? 0 : decimals(ask));
 }
 
 /** @param {string} status @param {string | null} reason */

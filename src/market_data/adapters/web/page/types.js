@@ -28,7 +28,20 @@
  * @property {number} seen_time
  * @property {boolean} is_expired
  * @property {Analytics} analytics
+ * @property {Minute | null} minute
  * @property {{proof: string, proven_levels: number | null, order: Order | null}} proof
+ *
+ * @typedef {object} Minute
+ * @property {number} seconds
+ * @property {string | null} high
+ * @property {string | null} low
+ * @property {string | null} change
+ * @property {string | null} change_bps
+ * @property {string | null} mean
+ * @property {string | null} spread
+ * @property {string | null} spread_bps
+ * @property {number} updates_per_second
+ * @property {number} live_share
  *
  * @typedef {object} BookRecord
  * @property {string} exchange
@@ -78,6 +91,23 @@
  * @property {string | null} was
  *
  * @typedef {{p50: number, p99: number, most: number, count: number}} Quantiles
+ *
+ * @typedef {object} Asset
+ * @property {string} asset
+ * @property {SymbolView[]} symbols
+ * @property {{exchange: string, name: string, bid: string | null, ask: string | null, mid: string | null}[]} bases
+ *
+ * @typedef {object} SymbolView
+ * @property {string} symbol
+ * @property {{exchange: string, price: string, size: string} | null} bid
+ * @property {{exchange: string, price: string, size: string} | null} ask
+ * @property {string | null} mid
+ * @property {string | null} spread
+ * @property {string | null} spread_bps
+ * @property {{kind: string, since: number} | null} crossing
+ * @property {string | null} difference_bps
+ * @property {{exchange: string, bid: string | null, ask: string | null, mid: string | null, from_mid_bps: string | null, proof: string}[]} venues
+ * @property {{exchange: string, why: string, since: number}[]} excluded
  *
  * @typedef {object} Status
  * @property {string} title

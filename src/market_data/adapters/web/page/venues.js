@@ -51,11 +51,11 @@ export function drawVenues() {
     byId("timeline"),
     all,
     () => make("div", { class: "lane" }, make("span"), make("canvas", { role: "img" })),
-    (node, venue) => {
+    (node, venue, index) => {
       setText(node.children[0], `${venue.name} ${venue.live}/${venue.all}`);
       const canvas = /** @type {HTMLCanvasElement} */ (node.children[1]);
       canvas.setAttribute("aria-label", `${venue.name}: ${venue.live} of ${venue.all} live now; the losses below say when they were not`);
-      drawTimeline(canvas, venue.name);
+      drawTimeline(canvas, venue.name, index === all.length - 1);
     },
   );
   const { status } = now;

@@ -1,11 +1,12 @@
 /** The list of instruments: sorted, filtered, with favourites; only the rows in sight are there. */
 
-import { bpsOf, trimmed } from "./decimal.js";
+import { bpsOf, padded, trimmed } from "./decimal.js";
 import { byId, make, setClass, setText } from "./dom.js";
 import { entries, now, serverTime, why } from "./store.js";
 import { spanOf, timeOf } from "./time.js";
 
 /** @typedef {import("./store.js").Entry} Entry */
+/** @typedef {{row: HTMLTableRowElement, cells: HTMLTableCellElement[], key: string}} Line */
 /** @typedef {{name: string, title: string, kind: string, value: (entry: Entry) => number | string | null}} Column */
 
 const ORDER_MS = 2000;
@@ -41,7 +42,7 @@ const head = /** @type {HTMLElement} */ (byId("rows").querySelector("thead tr"))
 const filter = /** @type {HTMLInputElement} */ (byId("filter"));
 const above = make("tr", { class: "spacer", "aria-hidden": "true" });
 const below = make("tr", { class: "spacer", "aria-hidden": "true" });
-/** @type {{row: HTMLTableRowElement, cells: HTMLTableCellElement[], key: string}[]} */
+/** @type {Line[]} */
 const lines = [];
 /** @type {Entry[]} */
 let order = [];
@@ -187,8 +188,6 @@ function putInOrder() {
   byId("favourites").setAttribute("aria-pressed", String(isFavouritesOnly));
   byId("pin").setAttribute("aria-pressed", String(isPinned));
   byId("rows").setAttribute("aria-rowcount", String(order.length + 1));
-  const notLive = [...entries.values()].filter((entry) => entry.row.status !== "live").length;
-  setText(byId("shown"), `${order.length} of ${entries.size}${notLive ? `, ${notLive} not live` : ""}`);
   const empty = byId("empty");
   empty.hidden = order.length > 0;
   setText(empty, entries.size ? "Nothing fits the filter. Esc clears it." : "No record was read yet. The producer may not have begun.");
@@ -211,6 +210,8 @@ function compare(one, other) {
 export function draw() {
   if (scroll.clientHeight === 0) return;
   putInOrder();
+  const notLive = countNotLive();
+  setText(byId("shown"), `${order.length} of ${entries.size}${notLive ? `, ${notLive} not live` : ""}`);
   const height = rowHeight();
   const count = Math.ceil(scroll.clientHeight / height) + SPARE_ROWS;
   const first = Math.max(0, Math.min(Math.floor(scroll.scrollTop / height) - SPARE_ROWS / 2, order.length - count));
@@ -236,7 +237,7 @@ function addLine() {
   lines.push({ row, cells, key: "" });
 }
 
-/** @param {typeof lines[0]} line @param {Entry} entry @param {number} index @param {number} at */
+/** @param {Line} line @param {Entry} entry @param {number} index @param {number} at */
 function drawLine(line, entry, index, at) {
   const { row } = entry;
   const isLive = row.status === "live";
@@ -282,11 +283,11 @@ function drawLine(line, entry, index, at) {
   const age = row.received_time === null ? null : (serverTime() - row.received_time) / 1e6;
   const texts = [
     size(row.bid_size),
-    size(row.bid),
-    size(row.ask),
+    price(row.bid, entry.places),
+    price(row.ask, entry.places),
     size(row.ask_size),
-    size(row.mid),
-    size(row.spread),
+    price(row.mid, entry.places + 1),
+    price(row.spread, entry.places),
     row.spread_percent === null ? "" : trimmed(bpsOf(row.spread_percent)),
     entry.rate === null ? "" : entry.rate.toFixed(1),
     age === null ? "" : spanOf(Math.max(0, age)),
@@ -305,15 +306,26 @@ function size(text) {
   return text === null ? "–" : trimmed(text);
 }
 
+/** With as many digits as its prices have had. @param {string | null} text @param {number} places */
+function price(text, places) {
+  return text === null ? "–" : padded(text, places);
+}
+
 /** @param {Entry} entry @param {string} side @param {number} at */
 function moved(entry, side, at) {
   const move = entry.move[side];
   return move !== undefined && at - move.at < MOVE_SECONDS ? ` ${move.way}` : "";
 }
 
+function countNotLive() {
+  let count = 0;
+  for (const { row } of entries.values()) count += Number(row.status !== "live");
+  return count;
+}
+
 /** What the browser's tab says. */
 export function tabTitle() {
-  const notLive = [...entries.values()].filter((entry) => entry.row.status !== "live").length;
+  const notLive = countNotLive();
   const title = now.status?.title ?? "Market data";
   return notLive ? `(${notLive} not live) ${title}` : title;
 }
