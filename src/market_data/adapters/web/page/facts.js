@@ -7,6 +7,7 @@ import { millisOf, spanOf } from "./time.js";
 
 /** @typedef {import("./types.js").Book} Book */
 
+const HEADED = "For a taker";
 const table = make("table", {}, make("tbody"));
 byId("facts").append(table);
 
@@ -23,7 +24,7 @@ export function drawFacts(book) {
       const [, second, third] = /** @type {HTMLTableCellElement[]} */ ([...node.children]);
       second.colSpan = only ? 2 : 1;
       third.hidden = only;
-      node.className = row[0] === "" ? "headed" : "";
+      node.className = row[0] === HEADED ? "headed" : "";
     },
   );
 }
@@ -37,7 +38,7 @@ function live({ analytics, record, minute }) {
     ["Spread", analytics.spread_bps === null ? "–" : `${analytics.spread} ${quote} = ${analytics.spread_bps} bps`],
     ...analytics.imbalance.map(({ levels, value }) => [`Imbalance, ${levels} level${levels > 1 ? "s" : ""}`, value ?? `fewer than ${levels} levels`]),
     ...(minute === null ? [] : ofMinute(minute, quote)),
-    ["", "to buy", "to sell"],
+    [HEADED, "to buy", "to sell"],
     ...analytics.depth.map(({ bps, buy, sell }) => [
       `${base} within ${bps} bps`,
       buy === null ? "> 20 levels" : trimmed(buy),

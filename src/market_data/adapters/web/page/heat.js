@@ -4,7 +4,7 @@ import { MARGIN, begin, priceAxis, say, timeAxis, windowOf } from "./canvas.js";
 
 /** @typedef {import("./history.js").History} History */
 
-const BINS = 160;
+const BIN_PIXELS = 2;
 const image = document.createElement("canvas");
 
 /** @param {HTMLCanvasElement} canvas @param {History | null} history @param {number} at µs */
@@ -21,25 +21,26 @@ export function drawHeat(canvas, history, at) {
   const range = rangeOf(columns);
   if (range === null) return say(picture, "nothing was live throughout a few seconds yet");
   const [low, high] = range;
+  const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
+  const count = Math.max(10, Math.floor((bottom - MARGIN.top) / BIN_PIXELS));
   image.width = columns.length;
-  image.height = BINS;
+  image.height = count;
   const brush = image.getContext("2d");
   if (brush === null) return;
-  const bins = columns.map((column) => (column === null ? null : binned(column, low, high)));
+  const bins = columns.map((column) => (column === null ? null : binned(column, low, high, count)));
   const most = topOf(bins);
-  const pixels = brush.createImageData(columns.length, BINS);
+  const pixels = brush.createImageData(columns.length, count);
   const [bid, ask] = [channels(color("bid")), channels(color("ask"))];
   bins.forEach((bin, x) => {
     bin?.forEach((size, y) => {
       if (size === 0) return;
-      const at = ((BINS - 1 - y) * columns.length + x) * 4;
+      const at = ((count - 1 - y) * columns.length + x) * 4;
       const strength = Math.min(1, Math.sqrt(Math.abs(size) / most));
       pixels.data.set(size < 0 ? bid : ask, at);
       pixels.data[at + 3] = 40 + 215 * strength;
     });
   });
   brush.putImageData(pixels, 0, 0);
-  const [left, right, bottom] = [MARGIN.left, width - MARGIN.right, height - MARGIN.bottom];
   /** @param {number} micros */
   const x = (micros) => left + ((micros - from) / (to - from)) * (right - left);
   context.save();
@@ -75,13 +76,13 @@ function rangeOf(columns) {
   return high > low ? [low, high] : [low * 0.999, high * 1.001];
 }
 
-/** Add up sizes by price; a bin that has both is the larger one's. @param {number[]} column @param {number} low @param {number} high */
-function binned(column, low, high) {
-  const bids = new Float64Array(BINS);
-  const asks = new Float64Array(BINS);
+/** Add up sizes by price; a bin that has both is the larger one's. @param {number[]} column @param {number} low @param {number} high @param {number} count */
+function binned(column, low, high, count) {
+  const bids = new Float64Array(count);
+  const asks = new Float64Array(count);
   for (let index = 0; index < column.length; index += 2) {
-    const bin = Math.floor(((column[index] - low) / (high - low)) * (BINS - 1));
-    if (bin < 0 || bin >= BINS) continue;
+    const bin = Math.floor(((column[index] - low) / (high - low)) * (count - 1));
+    if (bin < 0 || bin >= count) continue;
     if (column[index + 1] < 0) bids[bin] += column[index + 1];
     else asks[bin] += column[index + 1];
   }

@@ -128,7 +128,7 @@ export function clearFilter() {
 export function move(by) {
   if (order.length === 0) return;
   const at = order.findIndex((entry) => entry.key === selected);
-  const next = at < 0 ? 0 : Math.max(0, Math.min(order.length - 1, at + by));
+  const next = Math.max(0, Math.min(order.length - 1, at + by));
   selected = order[next].key;
   const height = rowHeight();
   const top = next * height;

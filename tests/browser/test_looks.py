@@ -1,0 +1,138 @@
+"""The page for every eye: widths, light and dark, less motion, and what assistive technology is told."""
+
+import time
+from random import Random
+
+import attrs
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from tests.browser.conftest import Opener, Server, serve
+from tests.browser.test_page import random_book
+from tests.support.web import fresh
+
+from market_data.adapters.clock import SystemClock
+from market_data.domain.normalized import BookStatus, Proof, Reason
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+VIEWS = {"list": "", "detail": "#/book/kraken:BTC-USD", "best": "#/best", "venues": "#/venues"}
+
+
+def books() -> list[object]:
+    random = Random(3)
+    found: list[object] = []
+    for symbol in ("BTC-USD", "ETH-USD", "SOL-USD"):
+        found += [random_book(random, symbol=symbol, exchange=exchange) for exchange in ("kraken", "coinbase")]
+        found.append(attrs.evolve(fresh(symbol=symbol, exchange="bitstamp"), proof=Proof.NONE, proven_levels=0))
+        found.append(fresh(symbol=symbol, exchange="okx", status=BookStatus.GAP, reason=Reason.SEQUENCE))
+    return found
+
+
+def show(page: Page, server: Server, view: str) -> None:
+    page.goto(f"{server.url}{VIEWS[view]}")
+    page.wait_for_selector("body:not(.starting)")
+    if view == "detail":
+        expect(page.locator("#ladder .middle")).to_contain_text("spread")
+    if view == "best":
+        expect(page.locator("#best-body")).to_contain_text("kraken")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_view(scheme: str, open_page: Opener) -> None:
+    with serve(books=books()) as server:
+        page = open_page(server.url, color_scheme=scheme)
+        for view in VIEWS:
+            show(page, server, view)
+            found = Axe().run(page).response["violations"]
+            assert [(view, each["id"], each["nodes"][0]["html"]) for each in found] == []
+        page.keyboard.press("?")
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1280, 800), (2560, 1440)])
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_stands_over_the_edge(view: str, width: int, height: int, open_page: Opener) -> None:
+    with serve(books=books()) as server:
+        page = open_page(server.url, viewport={"width": width, "height": height})
+        show(page, server, view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if view == "list":
+            expect(page.locator("tr.live td.bid").first).to_be_in_viewport()
+            expect(page.locator("tr.live td.ask").first).to_be_in_viewport()
+            expect(page.locator("tr.not-live td.status").first).to_be_visible()
+        if view == "detail" and width == 2560:
+            expect(page.locator("#list")).to_be_visible()
+
+
+def test_gaps_in_the_past_are_blank(open_page: Opener) -> None:
+    """Two minutes live, one of a gap, two live: of the curve's pixels, those of the gap are empty."""
+    with serve() as server:
+        world = server.world
+        now = SystemClock().now()
+
+        def live_through() -> None:
+            for second in range(300, -1, -1):
+                at = attrs.evolve(now, mono=now.mono - second, wall=now.wall - second * 1_000_000)
+                is_gap = 120 < second <= 180
+                status = {"status": BookStatus.GAP, "reason": Reason.SEQUENCE} if is_gap else {}
+                price = str(100 + second % 7)
+                sides = {"bids": ((price, "5"),), "asks": (("120", "5"),)}
+                book = fresh(300 - second, epoch=1 if second > 180 else 2, **sides, **status)
+                quote = world.market.take(book, at, at.wall)
+                assert quote is not None
+                world.display.show([quote], world.market, world.reading)
+
+        server.do(live_through)
+        page = open_page(f"{server.url}#/book/binance:BTC-USDT", allowed=("willReadFrequently",))
+        for canvas in ("curve", "heat"):
+            columns = filled(page, canvas)
+            first, last = columns.index(True), len(columns) - 1 - columns[::-1].index(True)
+            seconds = (last - first) / 300
+            share = [
+                sum(columns[round(first + (300 - begin) * seconds) : round(first + (300 - end) * seconds)])
+                / (abs(begin - end) * seconds)
+                for begin, end in ((290, 190), (174, 126), (114, 10))
+            ]
+            assert share[0] > 0.9, (canvas, share)
+            assert share[1] == 0, (canvas, share)
+            assert share[2] > 0.9, (canvas, share)
+
+
+def filled(page: Page, canvas: str) -> list[bool]:
+    """Wait until something is drawn, and tell of each column of pixels whether something is."""
+    until = time.monotonic() + 20
+    while not any(columns := page.evaluate(f"({FILLED})('{canvas}')")):
+        assert time.monotonic() < until, f"nothing is drawn on {canvas}"
+        page.wait_for_timeout(100)
+    return list(columns)
+
+
+FILLED = """(id) => {
+  const canvas = document.getElementById(id);
+  if (!canvas.width) return [];
+  const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width - 64, canvas.height - 20);
+  const grid = getComputedStyle(document.documentElement).getPropertyValue('--grid').trim().slice(1);
+  const muted = getComputedStyle(document.documentElement).getPropertyValue('--muted').trim().slice(1);
+  const far = (at, hex) => [0, 2, 4].some((k, i) => Math.abs(data[at + i] - parseInt(hex.slice(k, k + 2), 16)) > 12);
+  const found = [];
+  for (let x = 0; x < width; x += 1) {
+    let has = false;
+    for (let y = 0; y < height; y += 1) {
+      const at = (y * width + x) * 4;
+      if (data[at + 3] > 30 && far(at, grid) && far(at, muted)) has = true;
+    }
+    found.push(has);
+  }
+  return found;
+}"""
+
+
+def test_less_motion_means_no_flashes(open_page: Opener) -> None:
+    with serve(books=[fresh()]) as server:
+        page = open_page(server.url, reduced_motion="reduce")
+        page.wait_for_selector("tr.live")
+        server.show(fresh(1, bids=(("99", "1"),)))
+        expect(page.locator("tr.live td.bid")).to_have_text("99")
+        assert page.evaluate("getComputedStyle(document.querySelector('td.bid')).backgroundColor") == "rgba(0, 0, 0, 0)"
