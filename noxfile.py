@@ -107,6 +107,18 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """See the page in a real browser (apt-get install chromium, or CHROMIUM=its path)."""
+    session.install("-q", "-r", "requirements-browser.lock")
+    session.install("-q", "--no-deps", "-e", ".")
+    if shutil.which("npm"):
+        folder = session.create_tmp()
+        session.run("npm", "install", "--silent", "--prefix", folder, "typescript@5", external=True)
+        session.env["TSC"] = str(Path(folder).resolve() / "node_modules" / ".bin" / "tsc")
+    session.run("pytest", "-m", "browser", "tests/browser", *session.posargs)
+
+
+@nox.session
 def native(session: nox.Session) -> None:
     """Build the native book engine (needs cargo), and run on it what shows that books are right."""
     _install(session)
@@ -195,12 +207,13 @@ def bench_socket(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Pin every requirement anew, with hashes, for Python 3.11 and newer."""
     session.install("-q", "uv")
-    dev, examples = ("--group", "dev"), ("--group", "examples")
+    dev, examples, browser = (("--group", name) for name in ("dev", "examples", "browser"))
     for extra, name in (
         ((), "requirements.lock"),
         (("--extra", "fast"), "requirements-fast.lock"),
         (dev, "requirements-dev.lock"),
         (dev + examples, "requirements-examples.lock"),
+        (dev + browser, "requirements-browser.lock"),
     ):
         session.run(
             *("uv", "pip", "compile", "pyproject.toml", *extra, "--universal", "--python-version", "3.11"),
@@ -263,6 +276,14 @@ def compose(session: nox.Session) -> None:
     """Run docker-compose's services against a sandbox; needs docker-compose and the images."""
     _install(session)
     session.run("pytest", "-m", "compose", "tests/compose", *session.posargs)
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Make README's pictures of the page, docs/pictures, from the running demo; needs what browser needs."""
+    session.install("-q", "-r", "requirements-browser.lock")
+    session.install("-q", "--no-deps", "-e", ".")
+    session.run("python", "-m", "tools.page_pictures", *session.posargs)
 
 
 @nox.session

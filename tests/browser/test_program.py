@@ -115,7 +115,7 @@ def test_a_restart_of_the_broker_is_survived(open_page: Opener, tmp_path: Path) 
             running("produce", *options, folder=tmp_path),
             running("consume", "--view", "web", *options, folder=tmp_path) as consume,
         ):
-            page = open_page(address(consume))
+            page = open_page(address(consume), allowed=LOST)
             page.evaluate(GUARD)
             page.wait_for_selector("tr.live", timeout=SECONDS)
             broker.command("kill")

@@ -58,18 +58,19 @@ def broker() -> Iterator[str]:
 
 def test_the_file_describes_a_broker_a_console_and_the_program_on_this_machine_only() -> None:
     described = compose("config")
-    for service in ("redpanda", "console", "produce", "consume", "prometheus", "grafana"):
+    for service in ("redpanda", "console", "produce", "consume", "web", "prometheus", "grafana"):
         assert f"  {service}:" in described
     ports = [line.strip() for line in described.splitlines() if line.strip().endswith("/tcp")]
     assert sorted(ports) == [
         "- 127.0.0.1:19092:19092/tcp",
         "- 127.0.0.1:3000:3000/tcp",
+        "- 127.0.0.1:8000:8000/tcp",
         "- 127.0.0.1:8080:8080/tcp",
         "- 127.0.0.1:8081:8081/tcp",
         "- 127.0.0.1:9090:9090/tcp",
         "- 127.0.0.1:9644:9644/tcp",
     ]
-    assert described.count("healthcheck:") == described.count("mem_limit:") == described.count("max-size:") == 9
+    assert described.count("healthcheck:") == described.count("mem_limit:") == described.count("max-size:") == 10
 
 
 def test_produce_and_consume_work_against_the_broker_in_the_container(broker: str, tmp_path: Path) -> None:

@@ -105,10 +105,14 @@ function move(by) {
   else if (view === "list" || view === "book") watchlist.move(by);
 }
 
-/** @param {string} hash */
-const go = (hash) => () => {
+/** Go there at once: what is typed next is meant for it. @param {string} hash */
+function visit(hash) {
   location.hash = hash;
-};
+  route();
+}
+
+/** @param {string} hash */
+const go = (hash) => () => visit(hash);
 
 /** @type {Object<string, () => void>} */
 const KEYS = {
@@ -132,14 +136,14 @@ const KEYS = {
     drawSoon();
   },
   "/": () => {
-    if (view !== "list") location.hash = "#/";
-    requestAnimationFrame(() => filter.focus());
+    if (view !== "list") visit("#/");
+    filter.focus();
   },
   "?": () => help.showModal(),
   Escape: () => {
-    if (view !== "list") location.hash = "#/";
+    if (view !== "list") visit("#/");
     else watchlist.clearFilter();
-    requestAnimationFrame(() => byId("scroll").focus());
+    byId("scroll").focus();
   },
 };
 
