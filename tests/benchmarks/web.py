@@ -1,6 +1,9 @@
-"""The page under load: what the server costs, how late an event is, what a browser costs: ``python -m tests.benchmarks.web``.
+"""The page under load: what the server costs, how late an event is, what a browser costs.
 
-    python -m tests.benchmarks.web --minutes 20     memory over a longer time, with 50 streams of which one reads nothing
+    python -m tests.benchmarks.web
+    python -m tests.benchmarks.web --minutes 20     memory over a longer time: 50 streams, of which one reads nothing
+
+Without Playwright or Chromium the browser is left out.
 """
 
 import argparse
@@ -13,13 +16,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from importlib import import_module
+from importlib.util import find_spec
 from random import Random
-from typing import Any
 
 import anyio
 import attrs
 import psutil
+from tests.support.records import record
+from tests.support.web import offered
 
 from market_data.domain.normalized import NormalizedBook
 
@@ -35,8 +40,6 @@ PULSE = 0.01
 
 def books(instruments: int) -> list[list[NormalizedBook]]:
     """Make a few variants of every instrument's book."""
-    from tests.support.records import record
-
     random = Random(1)
     found = []
     for number in range(instruments):
@@ -55,8 +58,6 @@ def books(instruments: int) -> list[list[NormalizedBook]]:
 
 async def serve(instruments: int, rate: int) -> None:
     """Be the display: shows records until stdin ends; the first line says whether anything is shown yet."""
-    from tests.support.web import offered
-
     random, made = Random(2), books(instruments)
     numbers = [0] * instruments
     is_shown = False
@@ -188,12 +189,10 @@ async def listen_to(display: Display, streams: int, minutes: float) -> None:
 def browse(display: Display, seconds: float, hash_: str, what: str) -> None:
     """Look at it with a browser."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        say(what, "left out: there is no Chromium here")
+    if chromium is None or find_spec("playwright") is None:
+        say(what, "left out: there is no Chromium here, or no Playwright")
         return
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
+    with import_module("playwright.sync_api").sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(f"{display.url}{hash_}")
