@@ -13,7 +13,6 @@ from dependency_injector import containers, providers
 from market_data.adapters.clock import SystemClock
 from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
-from market_data.adapters.console.screen import TableDisplay
 from market_data.adapters.supervisor import make_supervisor
 from market_data.adapters.telemetry.logs import LogTelemetry
 from market_data.application.measures import Measures
@@ -24,6 +23,7 @@ from market_data.factories.producing import make_input_log, make_outbox, make_pr
 from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
 from market_data.factories.showing import make_web_display
 from market_data.factories.venues import make_engine, make_plans, make_sync_settings, make_transport
+from market_data.factories.viewing import make_screen
 
 __all__ = ["Container", "make_sync_settings"]
 
@@ -65,7 +65,7 @@ class Container(containers.DeclarativeContainer):
         view,
         lines=providers.Singleton(LinesDisplay),
         json=providers.Singleton(JsonDisplay, depth=depth),
-        table=providers.Singleton(TableDisplay, title, board, clock),
+        table=providers.Singleton(make_screen, settings, title, board),
         web=providers.Singleton(make_web_display, settings, title, clock, telemetry, tell_address),
     )
     market = providers.Singleton(make_market, settings)

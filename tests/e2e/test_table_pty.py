@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 SMALL, LARGE = (80, 24), (200, 60)
-LAST = " Ctrl-C ends"
+LAST = " q quit  ? help"
 SYMBOLS = ("BTC-USD", "BTC-USDT", "ETH-USD", "ETH-USDT")
 
 
@@ -32,12 +32,28 @@ def produced(world: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def _is_complete(window: Terminal) -> bool:
     """Tell whether a whole screen was drawn, down to its last line, and has every book live."""
     lines = window.lines
-    return lines[-1] == LAST and all(
+    return lines[-1].startswith(LAST) and all(
         any(f" {symbol} " in line and " live " in line for line in lines) for symbol in SYMBOLS
     )
 
 
-def test_at_80x24_the_table_has_all_instruments_with_bid_ask_sizes_and_spread(
+def _is_given_back(window: Terminal) -> bool:
+    """Tell whether all that was switched on is off, and the other way round: screen, cursor, wrapping, mouse, paste."""
+    switches = re.findall(rb"\x1b\[\?(\d+)([hl])", window.raw)
+    last = dict(switches)
+    usual = {b"1049": b"l", b"25": b"h", b"7": b"h", b"1000": b"l", b"1006": b"l", b"2004": b"l"}
+    return (
+        b"\x1b[>" not in window.raw
+        and {name: last[name] for name in usual} == usual
+        and set(last)
+        <= {
+            *usual,
+            b"2026",
+        }
+    )
+
+
+def test_at_80x24_the_table_has_all_instruments_with_bid_ask_mid_and_spread(
     world: Sandbox, produced: str, tmp_path: Path
 ) -> None:
     with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
@@ -49,14 +65,10 @@ def test_at_80x24_the_table_has_all_instruments_with_bid_ask_sizes_and_spread(
     assert lines[0].endswith("records/s")
     assert re.match(r" order proven: [\d,]+ records, 0 holes +4 of 4 live  \d\d:\d\d:\d\d UTC", lines[1])
     assert set(lines[2]) == {"─"}
-    assert re.findall(r"\w+(?: size| %)?", lines[3])[:7] == [
-        *("exchange", "symbol", "status", "bid size", "bid", "ask", "ask size"),
-    ]
-    assert "spread %" in lines[3]
-    order = [line.split()[1] for line in lines if " live " in line and "UTC" not in line]
+    assert lines[3].split() == ["exchange", "symbol", "status", "bid", "ask", "mid", "spread", "bps", "age"]
+    order = [line.strip("▸ ").split()[1] for line in lines[4:-1] if " live " in line and "UTC" not in line]
     assert order == list(SYMBOLS)
     assert lines[6] == ""
-    assert lines[-1] == LAST
     assert max(map(len, lines)) <= 80
 
 
@@ -67,11 +79,11 @@ def test_at_200x60_the_table_has_every_column(world: Sandbox, produced: str, tmp
         window.type("\x03")
         assert window.end() == 0
     assert re.split(r"  +", lines[3].strip()) == [
-        *("asset", "exchange", "symbol", "status", "bid size", "bid", "ask", "ask size", "mid", "spread", "spread %"),
-        *("age", "upd/s", "records", "holes", "epoch"),
+        *("asset", "exchange", "symbol", "status", "bid size", "bid", "ask", "ask size", "mid", "spread", "bps"),
+        *("spread %", "age", "upd/s", "records", "holes", "epoch"),
     ]
-    rows = [line for line in lines if " live " in line and "UTC" not in line]
-    assert [row.split()[:3] for row in rows] == [
+    rows = [line for line in lines[4:-1] if " live " in line and "UTC" not in line]
+    assert [row.strip("▸ ").split()[:3] for row in rows] == [
         ["BTC", "coinbase", "BTC-USD"],
         ["binance", "BTC-USDT", "live"],
         ["ETH", "coinbase", "ETH-USD"],
@@ -86,9 +98,9 @@ def test_it_follows_the_windows_size(world: Sandbox, produced: str, tmp_path: Pa
     with terminal(["consume", *world.options(produced)], LARGE, tmp_path) as window:
         window.wait_for(lambda: _is_complete(window) and window.line_with(" asset ", " mid "))
         window.resize(*SMALL)
-        window.wait_for(lambda: _is_complete(window) and not window.line_with(" mid "))
+        window.wait_for(lambda: _is_complete(window) and not window.line_with(" asset "))
         window.resize(*LARGE)
-        window.wait_for(lambda: window.line_with(" asset ", " mid ") and window.lines[-1] == LAST)
+        window.wait_for(lambda: window.line_with(" asset ", " mid ") and window.lines[-1].startswith(LAST))
         window.resize(30, 8)
         window.wait_for(lambda: window.line_with("coinbase", "BTC-USD") and window.lines[-1])
         assert max(map(len, window.drawn())) <= 30
@@ -108,10 +120,7 @@ def test_the_terminal_is_left_as_it_was_found_and_keys_leave_no_trace(
         assert window.end() == 0
         assert window.modes() == before
     assert "typed" not in window.text
-    switches = re.findall(rb"\x1b\[\?(1049|25)([hl])", window.raw)
-    assert switches[0] == (b"1049", b"h")
-    assert [how for which, how in switches if which == b"1049"] == [b"h", b"l"]
-    assert [how for which, how in switches if which == b"25"][-1] == b"h"
+    assert _is_given_back(window)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
@@ -125,7 +134,7 @@ def test_a_signal_leaves_the_terminal_as_it_was_found_too(
         window.process.send_signal(ending)
         assert window.end() == 0
         assert window.modes() == before
-    assert window.raw.count(b"\x1b[?1049l") == 1
+    assert _is_given_back(window)
 
 
 def test_ctrl_backslash_leaves_the_terminal_as_it_was_found(world: Sandbox, produced: str, tmp_path: Path) -> None:
@@ -135,7 +144,7 @@ def test_ctrl_backslash_leaves_the_terminal_as_it_was_found(world: Sandbox, prod
         window.type("\x1c")
         assert window.end() == -signal.SIGQUIT
         assert window.modes() == before
-    assert window.raw.endswith(b"\x1b[?25h\x1b[?1049l")
+    assert _is_given_back(window)
 
 
 def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(world: Sandbox, produced: str, tmp_path: Path) -> None:
@@ -155,8 +164,8 @@ def test_without_colour_there_is_none_and_the_table_is_the_same(world: Sandbox, 
         window.wait_for(lambda: _is_complete(window))
         window.type("\x03")
         assert window.end() == 0
-    colours = re.findall(rb"\x1b\[[0-9;]*m", window.raw)
-    assert set(colours) <= {b"\x1b[0m", b"\x1b[1m"}
+    codes = {code for found in re.findall(rb"\x1b\[([0-9;]*)m", window.raw) for code in found.split(b";")}
+    assert codes <= {b"0", b"1", b"4", b"7", b"39", b"49"}, "bold, underlined and reversed is no colour"
 
 
 def test_a_closed_terminal_ends_it_with_status_0(world: Sandbox, produced: str, tmp_path: Path) -> None:
@@ -221,3 +230,85 @@ def test_the_demo_on_a_terminal_is_a_table_and_closes_with_a_summary(tmp_path: P
     assert "order proven by contiguous publish_seq: 0 holes, 0 doubled, 0 out of order" in after
     assert "0 gaps" in after
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crash_of_the_screen_gives_the_terminal_back_and_then_says_what_it_was(
+    world: Sandbox, produced: str, tmp_path: Path
+) -> None:
+    (tmp_path / "crashing.py").write_text(_CRASHING)
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path, module="crashing") as window:
+        before = window.modes()
+        window.wait_for(lambda: _is_complete(window))
+        window.type("e")
+        assert window.end() == 1
+        assert window.modes() == before
+    assert _is_given_back(window)
+    after = window.raw.rpartition(b"\x1b[?1049l")[2]
+    assert b"ZeroDivisionError: a bug" in after
+    assert b"locals" not in after
+
+
+_CRASHING = """
+from market_data.adapters.console.terminal import eventscreen
+from market_data.cli import main
+
+def bug(*_):
+    raise ZeroDivisionError("a bug")
+
+eventscreen.EventScreen._draw = bug
+raise SystemExit(main())
+"""
+
+
+def test_q_and_ctrl_c_end_it_and_so_does_either_in_every_view(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    for views in ("", "\r", "e", "?"):
+        for key in ("q", "\x03"):
+            with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+                before = window.modes()
+                window.wait_for(lambda: _is_complete(window))
+                if views:
+                    window.type(views)
+                    window.wait_for(lambda: window.lines[-1].startswith(" Esc back"))
+                window.type(key)
+                assert window.end() == 0
+                assert window.modes() == before
+            assert _is_given_back(window)
+
+
+def test_without_a_keyboard_it_is_shown_all_the_same(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    (tmp_path / "deaf.py").write_text(_DEAF)
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path, module="deaf") as window:
+        window.wait_for(lambda: _is_complete(window))
+        window.type("\x03")
+        assert window.end() == 0
+    assert _is_given_back(window)
+
+
+_DEAF = """
+import os, sys
+
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+from market_data.cli import main
+
+raise SystemExit(main())
+"""
+
+
+def test_the_log_may_be_led_elsewhere_without_the_picture(world: Sandbox, produced: str, tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(_QUIET)
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path, module="quiet") as window:
+        window.wait_for(lambda: _is_complete(window))
+        window.type("q")
+        assert window.end() == 0
+    assert b"\x1b" not in (tmp_path / "log").read_bytes()
+    assert b"order proven" in (tmp_path / "log").read_bytes()
+
+
+_QUIET = """
+import os, sys
+
+os.dup2(os.open("log", os.O_WRONLY | os.O_CREAT), 2)
+from market_data.cli import main
+
+raise SystemExit(main())
+"""

@@ -14,13 +14,18 @@ from tests.unit.kafka.test_kafka_topics import TOPIC, FakeAdmin
 
 from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
-from market_data.adapters.console.screen import TableDisplay
+from market_data.adapters.console.terminal.analysis import draw_analysis
+from market_data.adapters.console.terminal.happenings import draw_event
+from market_data.adapters.console.terminal.header import draw_header
+from market_data.adapters.console.terminal.ladderview import LadderView
+from market_data.adapters.console.terminal.scene import Scene
+from market_data.adapters.console.terminal.watching import WatchView
 from market_data.adapters.kafka.client import KafkaCluster
 from market_data.adapters.kafka.records import HEADERS, decode, encode
 from market_data.adapters.kafka.stamps import stamp
 from market_data.adapters.kafka.subscription import KafkaSubscription
 from market_data.adapters.kafka.topics import make_or_check
-from market_data.application.ports import Clock, Reading, Start
+from market_data.application.ports import Reading, Start
 from market_data.application.proven import ProvenSubscription
 from market_data.domain.errors import BrokerError, MalformedRecord
 from market_data.domain.history import KeyHistory
@@ -32,11 +37,6 @@ __all__ = ["READERS"]
 
 _NOW = Moment(wall=1_723_075_201_000_000, mono=100.0)
 _LEVELS = tuple((f"{60000 + level}.12000000", f"0.{level:08d}") for level in range(20))
-
-
-class _Clock(Clock):
-    def now(self) -> Moment:
-        return _NOW
 
 
 def _values() -> list[bytes]:
@@ -117,16 +117,17 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     await subscription.begin([0, 1])
     proven = ProvenSubscription(subscription, None, telemetry)
     market, reading = Market(15.0, 6), Reading("books at 127.0.0.1:1", proven.proof, _NOW, now=_NOW)
-    stream, objects, drawn = io.StringIO(), io.StringIO(), io.StringIO()
-    table = TableDisplay("market", MessageBoard(io.StringIO()), _Clock(), drawn)
-    async with table.open(market, reading, lambda: None):
-        delivered = await proven.receive()
-        quotes = [quote for quote, _ in proven.take(delivered, market, _NOW)]
-        for display in (LinesDisplay(stream), JsonDisplay(objects), table):
-            display.show(quotes, market, reading)
-        table.refresh(market, reading)
-        proven.pass_time(market, attrs.evolve(_NOW, mono=_NOW.mono + 100.0))
-        table.refresh(market, reading)
+    stream, objects = io.StringIO(), io.StringIO()
+    screen = Scene("market", market, reading, MessageBoard(io.StringIO()))
+    delivered = await proven.receive()
+    quotes = [quote for quote, _ in proven.take(delivered, market, _NOW)]
+    for display in (LinesDisplay(stream), JsonDisplay(objects)):
+        display.show(quotes, market, reading)
+    screen.chronicle.take(quotes, _NOW)
+    drawn = _drawn(screen)
+    later = attrs.evolve(_NOW, mono=_NOW.mono + 100.0)
+    screen.chronicle.take(proven.pass_time(market, later)[1], later)
+    drawn += _drawn(screen)
     history = KeyHistory(15_000_000)
     for each in delivered:
         history.add(each.book, each.timestamp)
@@ -138,7 +139,22 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     assert len(lines) <= 2 * len(said), "a date without a line"
     json_lines = objects.getvalue().split("\n")
     assert len(json_lines) == len(quotes) + 1, "a record took more than a line of JSON"
-    assert all(map(str.isprintable, (*lines, rest, *json_lines))), "what cannot be printed was shown"
+    assert all(map(str.isprintable, (*lines, rest, *json_lines, *drawn))), "what cannot be printed was shown"
+
+
+def _drawn(screen: Scene) -> list[str]:
+    """Draw all views of the screen, each instrument's book among them."""
+    view = WatchView(screen)
+    view.update(20)
+    lines = [*draw_header(screen, view.notes, 80), *view.draw(0, 80, 20), view.titles]
+    for quote in screen.market.quotes():
+        ladder = LadderView(screen, quote.book.key, cursor=1)
+        for by in (0, 1):
+            ladder.regroup(by)
+            lines += ladder.draw(60, 30)
+        lines += draw_analysis(screen, quote, 100_000)
+    lines += [draw_event(event, screen) for event in screen.chronicle.events]
+    return ["".join(segment.text for segment in line) for line in lines]
 
 
 def _headers() -> list[bytes]:

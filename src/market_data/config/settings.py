@@ -290,6 +290,7 @@ class ViewSettings:
     """What is drawn on a terminal."""
 
     refresh_per_second: Rate
+    reduced_motion: bool
 
 
 @attrs.frozen

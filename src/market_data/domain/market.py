@@ -6,7 +6,7 @@ Taking a record and noticing silence cost the same however many instruments ther
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, KeysView, Mapping
 from enum import StrEnum
 from functools import cached_property
 from itertools import islice, takewhile
@@ -260,11 +260,20 @@ class Market:
         gone = [self._seen.pop(key).quote for key in keys if key in self._seen]
         return [self._expired(quote, now) for quote in gone]
 
-    def quotes(self, most: int | None = None) -> list[Quote]:
-        """All quotes by asset, then symbol, then exchange; or the first so many, and all others of the last symbol."""
+    def quote(self, key: str) -> Quote | None:
+        """Give the quote of an instrument; None where nothing is known of it."""
+        seen = self._seen.get(key)
+        return None if seen is None else seen.quote
+
+    def ordered(self) -> Mapping[str, None]:
+        """All keys by asset, then symbol, then exchange; the same object as long as they are the same."""
         if self._order.keys() != self._seen.keys():
             self._order = dict.fromkeys(sorted(self._seen, key=lambda key: _place(self._seen[key].quote.book)))
-        keys = iter(self._order)
+        return self._order
+
+    def quotes(self, most: int | None = None) -> list[Quote]:
+        """All quotes by asset, then symbol, then exchange; or the first so many, and all others of the last symbol."""
+        keys = iter(self.ordered())
         quotes = [self._seen[key].quote for key in islice(keys, most)]
         if quotes and most is not None:
             rest = (self._seen[key].quote for key in keys)

@@ -22,12 +22,14 @@ class MessageBoard(io.StringIO):
         super().__init__()
         self._stream = stream or sys.stderr
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._news: deque[str] = deque(maxlen=_KEPT_LINES)
         self._is_held = False
 
-    @property
-    def lines(self) -> Sequence[str]:
-        """What was written while it is held, oldest first."""
-        return self._lines
+    def take(self) -> Sequence[str]:
+        """Give the newest lines that were written while it is held and not given before, oldest first."""
+        news = list(self._news)
+        self._news.clear()
+        return news
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # read-only at runtime, too
@@ -41,7 +43,9 @@ class MessageBoard(io.StringIO):
     def write(self, text: str) -> int:
         """Take whole lines."""
         if self._is_held:
-            self._lines.extend(text.splitlines())
+            lines = text.splitlines()
+            self._lines.extend(lines)
+            self._news.extend(lines)
             return len(text)
         return self._stream.write(text)
 
@@ -62,3 +66,4 @@ class MessageBoard(io.StringIO):
                 self._stream.write("".join(f"{line}\n" for line in self._lines))
                 self._stream.flush()
             self._lines.clear()
+            self._news.clear()

@@ -1,0 +1,102 @@
+"""The screen as a Textual app: which view is seen, and the keys that hold for all of them."""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import ClassVar, TextIO
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from market_data.adapters.console.terminal.eventscreen import EventScreen
+from market_data.adapters.console.terminal.help import HelpScreen
+from market_data.adapters.console.terminal.scene import Scene
+from market_data.adapters.console.terminal.view import View
+from market_data.adapters.console.terminal.watchscreen import WatchScreen
+
+if sys.platform != "win32":
+    from market_data.adapters.console.terminal.driver import TerminalDriver
+    from market_data.adapters.console.terminal.modes import Terminal
+
+__all__ = ["TerminalApp"]
+
+
+_BASE = 2
+"""Textual's own screen, and the watchlist on it."""
+_VIEWS: Mapping[str, Callable[[Scene], View]] = {"events": EventScreen, "help": HelpScreen}
+
+
+class TerminalApp(App[None]):
+    """One run of the screen. Its colours are the terminal's own, so that it can be read on light and dark ones."""
+
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    CSS = """
+    Screen { layout: vertical; overflow: hidden; }
+    LinePane { width: 1fr; height: 1; }
+    #header { height: 3; }
+    #list, #book, #ladder, #side { height: 1fr; }
+    #ladder { width: 4fr; min-width: 46; }
+    #side { width: 3fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "quit"),
+        Binding("ctrl+c", "leave", "quit", priority=True),
+        Binding("space", "pause", "pause"),
+        Binding("u", "zone", "UTC or local time"),
+        Binding("e", "show('events')", "events"),
+        Binding("question_mark", "show('help')", "help"),
+    ]
+
+    def __init__(
+        self, scene: Scene, leave: Callable[[], None], on_ready: Callable[[], None], stream: TextIO | None = None
+    ) -> None:
+        """``leave`` is called when somebody has seen enough; ``on_ready`` once the first picture can be drawn."""
+        super().__init__(ansi_color=True)
+        if sys.platform != "win32" and stream is not None:
+            self.terminal = Terminal.of(sys.__stdin__, stream)
+            self.driver_class = TerminalDriver
+        self.scene = scene
+        self.failure: BaseException | None = None
+        """What ended it, but for who looked."""
+        self._leave = leave
+        self._tell_ready = on_ready
+        self.theme = "ansi-dark"
+
+    def on_mount(self) -> None:
+        self.push_screen(WatchScreen(self.scene))
+        self.call_after_refresh(self._tell_ready)
+
+    def picture(self) -> None:
+        """Draw what is seen anew."""
+        if self.is_running and isinstance(view := self.screen, View):
+            view.picture()
+
+    def action_leave(self) -> None:
+        self._leave()
+
+    def action_show(self, name: str) -> None:
+        """Open a view that is one of all instruments, on top of the list."""
+        while len(self.screen_stack) > _BASE:
+            self.pop_screen()
+        self.push_screen(_VIEWS[name](self.scene))
+
+    def action_pause(self) -> None:
+        self.scene.turn_pause()
+        self.picture()
+
+    def action_zone(self) -> None:
+        self.scene.is_utc = not self.scene.is_utc
+        self.picture()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave it to whoever runs the program; Textual would print it, and what every variable held."""
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """End with this."""
+        if self.failure is None:
+            self.failure = error
+        self._close_messages_no_wait()

@@ -1,0 +1,154 @@
+r"""How the screen reaches the terminal: written to stdout at once, keys read by the program's own event loop.
+
+Textual's own driver writes to stderr from a thread and makes of Ctrl-C, Ctrl-Z and Ctrl-\\ keys like any other. Here
+the log may be led elsewhere without the picture, and signals are the business of whoever runs the program.
+"""
+
+import asyncio
+import codecs
+import errno
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from typing import Protocol, runtime_checkable
+
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.driver import Driver
+from textual.geometry import Size
+from textual.message import Message
+
+from market_data.adapters.console.terminal.modes import Terminal
+
+__all__ = ["Borrower", "TerminalDriver"]
+
+_ESCAPE_SECONDS = 0.15
+"""After this long without more, an Escape was the key, and not the beginning of another one's code."""
+_ASK_SYNC = "\x1b[?2026$p"
+"""Whether the terminal can be told where a picture begins and ends, so that none is shown half drawn."""
+
+
+@runtime_checkable
+class Borrower(Protocol):
+    """An app on a terminal that may go away."""
+
+    terminal: Terminal
+
+    def fail(self, error: BaseException) -> None:
+        """End with this: the terminal was closed."""
+
+
+class TerminalDriver(Driver):
+    """Of one app that is a ``Borrower``, too."""
+
+    def __init__(
+        self, app: App[None], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        if not isinstance(app, Borrower):
+            raise TypeError("it has no terminal")
+        self._borrower = app
+        self._terminal = app.terminal
+        self._loop = asyncio.get_running_loop()
+        self._held = ExitStack()
+        self._written: list[str] = []
+        self._is_lost = False
+        self._parser = XTermParser()
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._timer: asyncio.TimerHandle | None = None
+
+    def write(self, data: str) -> None:
+        """Keep it for ``flush``: a picture is one write."""
+        self._written.append(data)
+
+    def flush(self) -> None:
+        text = "".join(self._written)
+        self._written.clear()
+        if not text or self._is_lost:
+            return
+        try:
+            self._terminal.write(text)
+        except OSError as error:
+            self._lose(error)
+
+    def start_application_mode(self) -> None:
+        try:
+            self._held.enter_context(self._terminal.borrowed(self._redraw))
+        except OSError as error:
+            self._lose(error)
+            return
+        before = signal.signal(signal.SIGWINCH, lambda *_: self._loop.call_soon_threadsafe(self._resize))
+        self._held.callback(signal.signal, signal.SIGWINCH, before)
+        self._listen()
+        self._resize()
+        if self._terminal.keyboard is not None:
+            self.write(_ASK_SYNC)
+            self.flush()
+
+    def disable_input(self) -> None:
+        """Nothing: keys are read until the terminal is given back."""
+
+    def stop_application_mode(self) -> None:
+        self.flush()
+        self._held.close()
+
+    def _listen(self) -> None:
+        """Read keys by a file handle of our own: an event loop may make it never wait, and stdin is not ours alone."""
+        stdin = self._terminal.keyboard
+        if stdin is None:
+            return
+        try:
+            keyboard = os.open(os.ttyname(stdin), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            self._held.callback(os.close, keyboard)
+        except OSError:  # it has no name here
+            keyboard = stdin
+            self._held.callback(os.set_blocking, stdin, os.get_blocking(stdin))
+            os.set_blocking(stdin, False)
+        self._loop.add_reader(keyboard, self._read, keyboard)
+        self._held.callback(self._ignore, keyboard)
+
+    def _ignore(self, keyboard: int) -> None:
+        self._loop.remove_reader(keyboard)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _read(self, keyboard: int) -> None:
+        try:
+            typed = os.read(keyboard, 4096)
+        except BlockingIOError:
+            return
+        except OSError:
+            typed = b""
+        if not typed:  # it was hung up
+            self._loop.remove_reader(keyboard)
+            self._lose(BrokenPipeError(errno.EPIPE, "the terminal was closed"))
+            return
+        self._take(self._parser.feed(self._decode(typed)))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(_ESCAPE_SECONDS, lambda: self._take(self._parser.tick()))
+
+    def _take(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.process_message(message)
+
+    def _resize(self) -> None:
+        size = Size(*self._terminal.size)
+        self.send_message(events.Resize(size, size))
+
+    def _redraw(self) -> None:
+        """Write all of it anew, after somebody else had the terminal."""
+
+        def redraw() -> None:
+            self._resize()
+            with suppress(IndexError):  # no screen yet
+                self._app.screen.refresh()
+
+        self._loop.call_soon_threadsafe(redraw)
+
+    def _lose(self, error: OSError) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._borrower.fail(error)

@@ -1,0 +1,128 @@
+r"""The terminal that a screen borrows: set for it, and given back as it was found, however that ends.
+
+What ends or stops a program at once (Ctrl-\\, Ctrl-Z) leaves no time for a ``finally``: a handler gives the terminal
+back first, and then lets the signal do what it always does. Keys that mean a signal keep their meaning. For POSIX.
+"""
+
+import errno
+import os
+import select
+import signal
+import termios
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+import attrs
+
+__all__ = ["ENTER", "LEAVE", "Terminal", "is_closed_terminal"]
+
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1000h\x1b[?1006h\x1b[?2004h"
+"""To the alternate screen; cursor hidden, no wrapping, clicks and wheel reported, pasted text told from typed."""
+LEAVE = "\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+def is_closed_terminal(error: OSError) -> bool:
+    """Tell whether it says that nobody looks any more."""
+    return isinstance(error, BrokenPipeError) or error.errno == errno.EIO
+
+
+@attrs.define
+class Terminal:
+    """Where a screen is written to, and where keys come from; None: from nowhere."""
+
+    output: int
+    encoding: str
+    keyboard: int | None
+    _before: list[Any] | None = None
+    """How the keyboard was set."""
+
+    @classmethod
+    def of(cls, keyboard: TextIO | None, screen: TextIO) -> "Terminal":
+        """Take what is behind these streams."""
+        try:
+            typed = None if keyboard is None or not keyboard.isatty() else keyboard.fileno()
+        except (OSError, ValueError):  # closed
+            typed = None
+        return cls(screen.fileno(), screen.encoding or "utf-8", typed)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        try:
+            size = os.get_terminal_size(self.output)
+        except OSError:  # it is gone
+            return 80, 24
+        return size.columns or 80, size.lines or 24
+
+    def write(self, text: str) -> None:
+        """Write all of it, at once, past any buffer.
+
+        Raises:
+            BrokenPipeError: the terminal was closed.
+        """
+        left = memoryview(text.encode(self.encoding, "replace"))
+        try:
+            while left:
+                try:
+                    left = left[os.write(self.output, left) :]
+                except BlockingIOError:  # somebody else has it so
+                    select.select([], [self.output], [])
+        except OSError as error:
+            if is_closed_terminal(error):
+                raise BrokenPipeError(errno.EPIPE, "the terminal was closed") from error
+            raise
+
+    @contextmanager
+    def borrowed(self, on_return: Callable[[], None]) -> Generator[None]:
+        r"""Enter the alternate screen, read keys as they are typed and off the screen; give all of it back at the end.
+
+        It is given back for Ctrl-\\, too, and for Ctrl-Z until the program goes on: ``on_return`` is called then.
+        """
+        if self.keyboard is not None:
+            with suppress(termios.error):
+                self._before = termios.tcgetattr(self.keyboard)
+        self._change(termios.TCSADRAIN, is_raw=True)
+        with _handling(lambda number: self._step_aside(number, on_return)):
+            try:
+                self.write(ENTER)
+                yield
+            finally:
+                with suppress(OSError):
+                    self.write(LEAVE)
+                self._change(termios.TCSAFLUSH, is_raw=False)
+
+    def _step_aside(self, number: int, on_return: Callable[[], None]) -> None:
+        with suppress(OSError):
+            self.write(LEAVE)
+        self._change(termios.TCSANOW, is_raw=False)
+        handler = signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        # Here it goes on, where it was only stopped.
+        signal.signal(number, handler)
+        self._change(termios.TCSANOW, is_raw=True)
+        with suppress(OSError):
+            self.write(ENTER)
+        on_return()
+
+    def _change(self, when: int, *, is_raw: bool) -> None:
+        """Read each key as it is pressed, Enter told from Ctrl-J, nothing echoed; or set all as it was."""
+        if self.keyboard is None or self._before is None:
+            return
+        modes = [*self._before]
+        if is_raw:
+            modes[0] &= ~(termios.ICRNL | termios.INLCR | termios.IGNCR)
+            modes[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+        with suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(self.keyboard, when, modes)
+
+
+@contextmanager
+def _handling(handler: Callable[[int], None]) -> Generator[None]:
+    numbers = [each for each in (signal.SIGQUIT, signal.SIGTSTP) if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _: handler(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)

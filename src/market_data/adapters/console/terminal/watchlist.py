@@ -1,0 +1,101 @@
+"""Which instruments are listed, in which order, and which of them the cursor is on. Pure.
+
+An order that moves with the market is made anew every few seconds only, so that rows stay where the eye has found them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+
+import attrs
+
+from market_data.adapters.console.columns import Column, Row
+from market_data.adapters.console.terminal.scene import Scene
+
+__all__ = ["RESORT_SECONDS", "Watchlist", "asset_of"]
+
+RESORT_SECONDS = 3.0
+
+
+def asset_of(key: str) -> str:
+    """Give the base asset of an instrument, by its key."""
+    return key.partition(":")[2].partition("-")[0]
+
+
+@attrs.define
+class Watchlist:
+    """What is listed. A cursor on an instrument stays on it, wherever that moves to."""
+
+    row_of: Callable[[str], Row | None]
+    """Give what is shown of an instrument."""
+    sort: Column | None = None
+    """None: by asset, symbol and exchange."""
+    is_reversed: bool = False
+    is_broken_first: bool = False
+    only_favourites: bool = False
+    needle: str = ""
+    """Words that must all be in an instrument's key."""
+    cursor: str | None = None
+    keys: Sequence[str] = ()
+    """Those that are listed, in their order."""
+    _source: Mapping[str, object] | None = None
+    _made_at: float = 0.0
+    _is_old: bool = True
+
+    @property
+    def is_grouped(self) -> bool:
+        """Tell whether the instruments of an asset stand together."""
+        return self.sort is None and not self.is_broken_first
+
+    def change(self, **what: object) -> None:
+        """Change what is listed, or in which order."""
+        for name, value in what.items():
+            setattr(self, name, value)
+        self._is_old = True
+
+    def update(self, scene: Scene) -> bool:
+        """Make the order anew where it is time to; tell whether that was so."""
+        source, now = scene.keys(), scene.now.mono
+        moves = self.sort is not None or self.is_broken_first
+        is_due = moves and not 0 <= now - self._made_at < RESORT_SECONDS
+        if source is self._source and not self._is_old and not is_due:
+            return False
+        self._source, self._made_at, self._is_old = source, now, False
+        self.keys = self._ordered([key for key in source if self._is_listed(key, scene)], scene)
+        if self.keys and self.cursor not in self.keys:
+            self.cursor = self.keys[0]
+        elif not self.keys:
+            self.cursor = None
+        return True
+
+    def _is_listed(self, key: str, scene: Scene) -> bool:
+        if self.only_favourites and key not in scene.favourites:
+            return False
+        return not self.needle or all(word in key.lower() for word in self.needle.lower().split())
+
+    def _ordered(self, keys: list[str], scene: Scene) -> list[str]:
+        if (column := self.sort) is not None:
+            ranks = {key: None if (row := self.row_of(key)) is None else column.rank(row) for key in keys}
+            known = [key for key in keys if ranks[key] is not None]
+            known.sort(key=lambda key: ranks[key], reverse=self.is_reversed)  # type: ignore[arg-type,return-value]
+            keys = known + [key for key in keys if ranks[key] is None]
+        if self.is_broken_first:
+            keys.sort(key=lambda key: (quote := scene.quote(key)) is not None and quote.is_live)
+        return keys
+
+    def move(self, by: int) -> None:
+        """Move the cursor by so many instruments, as far as there are any."""
+        if self.keys:
+            at = self.keys.index(self.cursor) if self.cursor in self.keys else 0
+            self.cursor = self.keys[min(max(at + by, 0), len(self.keys) - 1)]
+
+    def lines(self, room: int) -> list[str | None]:
+        """Give the keys line by line; None is an empty line, between two assets where there is room for all."""
+        if not self.is_grouped:
+            return list(self.keys)
+        groups = [list(group) for _, group in groupby(self.keys[: room + 1], key=asset_of)]
+        if len(self.keys) + len(groups) - 1 > room:
+            return list(self.keys)
+        spaced: list[str | None] = []
+        for group in groups:
+            spaced += [None, *group] if spaced else group
+        return spaced
