@@ -196,7 +196,7 @@ _DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 def _whole_reading(side: bytes) -> list[tuple[str, str]] | None:
-    """Read one side as a whole; None where it is none: no JSON, no pairs of texts, a best level of no decimals."""
+    """Read one side as a whole; None where it is none: no JSON, no pairs of texts, a level of no decimals."""
     try:
         levels = json.loads(side, parse_constant=float)
     except ValueError:
@@ -205,7 +205,7 @@ def _whole_reading(side: bytes) -> list[tuple[str, str]] | None:
         isinstance(level, list) and len(level) == 2 and all(isinstance(text, str) for text in level) for level in levels
     ):
         return None
-    if not all(_DECIMAL.fullmatch(text) for level in levels[:1] for text in level):
+    if not all(_DECIMAL.fullmatch(text) for level in levels for text in level):
         return None
     return [(price, size) for price, size in levels]
 
