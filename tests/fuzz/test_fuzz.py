@@ -22,6 +22,7 @@ _SOURCES = Path(__file__).resolve().parents[2] / "src" / "market_data"
 _OUTSIDE = ("bytes", "bytearray", "Raw", "Headers", "Response", "Message")
 """Types of what comes from a venue, a broker or a topic as it came."""
 _NOT_READERS = {
+    "adapters/console/terminal/driver.py:_take": "is given the keys that somebody pressed",
     "adapters/inputlog.py:_text_of": "writes the log",
     "adapters/kafka/partitioner.py:partition_of": "is given our own keys",
     "adapters/kafka/producer.py:append": "is given our own records",

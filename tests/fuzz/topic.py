@@ -12,7 +12,6 @@ from tests.support.records import EARLIER_RUN, LATER_RUN, record
 from tests.unit.kafka.test_kafka_subscription import FakeConsumer, FakeMessage
 from tests.unit.kafka.test_kafka_topics import TOPIC, FakeAdmin
 
-from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.terminal.analysis import draw_analysis
 from market_data.adapters.console.terminal.happenings import draw_event
@@ -27,11 +26,13 @@ from market_data.adapters.kafka.subscription import KafkaSubscription
 from market_data.adapters.kafka.topics import make_or_check
 from market_data.application.ports import Reading, Start
 from market_data.application.proven import ProvenSubscription
+from market_data.domain.across import Across
 from market_data.domain.errors import BrokerError, MalformedRecord
 from market_data.domain.history import KeyHistory
 from market_data.domain.market import Market
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Proof, Reason
+from market_data.domain.watch import Watch
 
 __all__ = ["READERS"]
 
@@ -118,15 +119,16 @@ async def _consume(messages: Sequence[FakeMessage]) -> None:
     proven = ProvenSubscription(subscription, None, telemetry)
     market, reading = Market(15.0, 6), Reading("books at 127.0.0.1:1", proven.proof, _NOW, now=_NOW)
     stream, objects = io.StringIO(), io.StringIO()
-    screen = Scene("market", market, reading, MessageBoard(io.StringIO()))
+    screen = Scene("market", market, reading, Watch(15.0), Across(15.0))
     delivered = await proven.receive()
     quotes = [quote for quote, _ in proven.take(delivered, market, _NOW)]
     for display in (LinesDisplay(stream), JsonDisplay(objects)):
         display.show(quotes, market, reading)
-    screen.chronicle.take(quotes, _NOW)
+    screen.watch.take(quotes)
+    screen.across.take(quotes)
     drawn = _drawn(screen)
     later = attrs.evolve(_NOW, mono=_NOW.mono + 100.0)
-    screen.chronicle.take(proven.pass_time(market, later)[1], later)
+    screen.watch.take(proven.pass_time(market, later)[1])
     drawn += _drawn(screen)
     history = KeyHistory(15_000_000)
     for each in delivered:
@@ -152,8 +154,8 @@ def _drawn(screen: Scene) -> list[str]:
         for by in (0, 1):
             ladder.regroup(by)
             lines += ladder.draw(60, 30)
-        lines += draw_analysis(screen, quote, 100_000)
-    lines += [draw_event(event, screen) for event in screen.chronicle.events]
+        lines += draw_analysis(screen, quote, 100_000, 40, 40)
+    lines += [draw_event(event, screen) for event in screen.watch.events]
     return ["".join(segment.text for segment in line) for line in lines]
 
 

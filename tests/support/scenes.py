@@ -1,21 +1,21 @@
 """A market made by hand, and what the screen's views draw of it."""
 
-import io
 from collections.abc import Iterable, Sequence
 
 import attrs
 from rich.cells import cell_len
 
-from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.terminal.header import draw_header
 from market_data.adapters.console.terminal.lines import Line
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.watching import WatchView
 from market_data.application.ports import Reading
+from market_data.domain.across import Across
 from market_data.domain.market import Market
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, Level, NormalizedBook, Proof, Reason
 from market_data.domain.proof import OrderProof
+from market_data.domain.watch import Watch
 
 __all__ = ["NOON", "NOW", "book", "colours", "header", "plain", "scene", "take", "titles", "unproven", "watch"]
 
@@ -64,7 +64,8 @@ def scene(*books: NormalizedBook, now: Moment = NOW) -> Scene:
         "Market data",
         market,
         Reading("broker:9092 market.books.v1", proof, _BEFORE, 0, now),
-        MessageBoard(io.StringIO()),
+        Watch(15.0),
+        Across(15.0),
     )
     take(made, *books, now=_BEFORE)
     return made
@@ -79,7 +80,8 @@ def take(made: Scene, *books: NormalizedBook, now: Moment | None = None) -> None
         made.reading.proof.check(each, made.reading.records)
         made.reading.records += 1
         if (quote := made.market.take(each, at)) is not None:
-            made.chronicle.take([quote], at)
+            made.watch.take([quote])
+            made.across.take([quote])
 
 
 def plain(lines: Iterable[Line]) -> list[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import attrs
 import click
 
-from market_data.adapters.console.columns import span
 from market_data.adapters.console.plain import counted, in_columns
 from market_data.adapters.console.progress import progress
 from market_data.application.reports import KeyReport, ProducerState, Requirements, share_in_words
@@ -26,6 +25,7 @@ from market_data.cli.options import (
 from market_data.cli.output import say
 from market_data.cli.running import run
 from market_data.domain.errors import AppError
+from market_data.domain.spans import span
 
 __all__ = ["verify"]
 

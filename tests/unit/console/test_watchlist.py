@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from tests.support.scenes import NOON, NOW, book, colours, header, scene, take, titles, unproven, watch
 
-from market_data.adapters.console.columns import COLUMNS, aligned, span
+from market_data.adapters.console.columns import COLUMNS, aligned
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.watching import WatchView
 from market_data.application.ports import Trouble
@@ -406,21 +406,3 @@ def test_numbers_are_aligned_on_the_point_and_texts_without_one_before_it() -> N
         " " * 9,
     ]
     assert aligned(["1"], 5) == ["    1"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (None, ""),
-        (-3.0, "0.0 s"),
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (9.96, "10 s"),
-        (59.9, "60 s"),
-        (60, "1 m"),
-        (7199, "1 h"),
-        (999_999, "11 d"),
-    ],
-)
-def test_a_span_is_short(seconds: float | None, said: str) -> None:
-    assert span(seconds) == said

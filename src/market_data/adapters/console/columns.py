@@ -16,11 +16,10 @@ from market_data.domain.best import Best
 from market_data.domain.market import Quote
 from market_data.domain.normalized import Levels
 from market_data.domain.printable import printable
+from market_data.domain.spans import span
 from market_data.domain.top import plain
 
-__all__ = ["ASK", "BEST", "BID", "COLUMNS", "MID", "STATUS", "UNPROVEN", "Column", "Digits", "Row", "aligned", "span"]
-
-_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+__all__ = ["ASK", "BEST", "BID", "COLUMNS", "MID", "STATUS", "UNPROVEN", "Column", "Digits", "Row", "age", "aligned"]
 
 
 @attrs.frozen
@@ -145,7 +144,7 @@ COLUMNS: Sequence[Column] = (
     BEST,
     Column("bps", 7, lambda row: _bps(row.quote.top.spread_percent), least_width=4),
     Column("spread %", 2, lambda row: _text(row.quote.top.spread_percent), least_width=8),
-    Column("age", 7, lambda row: span(row.age_seconds), least_width=5, order=lambda row: row.age_seconds),
+    Column("age", 7, lambda row: age(row.age_seconds), least_width=5, order=lambda row: row.age_seconds),
     Column("upd/s", 5, lambda row: f"{row.rate:.1f}", least_width=5, order=lambda row: row.rate),
     Column("records", 1, lambda row: f"{row.records:,}", "grey54", least_width=9),
     Column("holes", 1, lambda row: str(row.holes), "grey54", least_width=5),
@@ -161,16 +160,9 @@ def aligned(cells: Sequence[str], least_width: int) -> list[str]:
     return [f"{left:>{whole}}{point + right:<{rest}}".rjust(least_width) for left, point, right in parts]
 
 
-def span(seconds: float | None) -> str:
-    """Say how long something takes or took in at most five letters: ``0.1 s``, ``12 s``, ``3 m``, ``2 h``, ``5 d``."""
-    if seconds is None:
-        return ""
-    if seconds < _MINUTE:
-        return f"{max(seconds, 0.0):.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
-    for unit, length in (("d", _DAY), ("h", _HOUR)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds // _MINUTE)} m"
+def age(seconds: float | None) -> str:
+    """Say how old something is; nothing of what never was."""
+    return "" if seconds is None else span(seconds)
 
 
 def _padded(text: str | None, digits: int) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
+from rich.segment import Segment
+
 from market_data.adapters.console.terminal.lines import Line, line
 from market_data.adapters.console.terminal.scene import Scene
+from market_data.adapters.console.terminal.spark import SPARK_SECONDS, sparkline
 from market_data.domain.analytics import Side
 from market_data.domain.market import Quote
 from market_data.domain.normalized import NormalizedBook
@@ -17,28 +20,70 @@ NOTIONALS = (1_000, 10_000, 100_000, 1_000_000)
 _DEPTHS = (1, 5, 20)
 _BPS = 10
 _LABEL = 14
+_COMFORT = 22
+"""Lines from which on parts stand apart."""
+_WHOLE_MINUTE = 59
 
 _Part: TypeAlias = tuple[str, str]
 
 
-def draw_analysis(scene: Scene, quote: Quote, notional: int) -> list[Line]:
-    """Draw it; nothing of a book that is not live."""
+def draw_analysis(scene: Scene, quote: Quote, notional: int, width: int, height: int) -> list[Line]:
+    """Draw it: the most important first, and no more than there is room for; nothing of a book that is not live."""
     if not quote.is_live:
         return []
     book = quote.book
     base, _, money = book.symbol.partition("-")
     digits = scene.marks.of(book.key, quote, scene.now.mono).digits
-    lines = [
-        _said("microprice", [(_number(book.microprice, digits.price + 2), "bold")]),
-        _said("imbalance", _imbalances(book)),
-        [],
-        _title(f"within {_BPS} bps, {base}"),
-        *(_said(f" to {side}", [_depth(book, side, digits.size)]) for side in ("buy", "sell")),
-        [],
-        _title(f"for {notional:,} {money}"),
-        *(_said(f" {side} at", _cost(book, side, notional, digits.price + 1)) for side in ("buy", "sell")),
+    parts = [
+        [
+            _said("microprice", [(_number(book.microprice, digits.price + 2), "bold")]),
+            *(_said(f"imbalance {depth}", [_lean(book.imbalance(depth))]) for depth in _DEPTHS),
+        ],
+        [
+            _title(f"for {notional:,} {money}"),
+            *(_said(f" {side} at", _cost(book, side, notional, digits.price + 1)) for side in ("buy", "sell")),
+        ],
+        _curve(scene, book, digits.price + 1, width),
+        [
+            _title(f"{base} within {_BPS} bps"),
+            *(_said(f" to {side}", [_depth(book, side, digits.size)]) for side in ("buy", "sell")),
+        ],
+        _minute(scene, book, digits.price + 1),
     ]
-    return [line((" ", "")) + each if each else [] for each in lines]
+    drawn: list[Line] = []
+    for part in parts:
+        if part and len(drawn) + 1 + len(part) <= height:
+            drawn += [[], *part] if drawn and height > _COMFORT else part
+    return [[Segment(" "), *each] if each else [] for each in drawn]
+
+
+def _curve(scene: Scene, book: NormalizedBook, digits: int, width: int) -> list[Line]:
+    drawn = sparkline(
+        scene.watch.buckets(book.key, scene.now, SPARK_SECONDS), min(width - 2, SPARK_SECONDS), scene.symbols.sparks
+    )
+    if drawn is None:
+        return []
+    bars, low, high = drawn
+    return [_title(f"mid, 5 minutes: {low:.{digits}f} to {high:.{digits}f}"), line((bars, "cyan"))]
+
+
+def _minute(scene: Scene, book: NormalizedBook, digits: int) -> list[Line]:
+    minute = scene.watch.minute(book.key, scene.now)
+    if minute is None:
+        return []
+    change = "-" if minute.change_bps is None else f"{minute.change_bps:+.2f} bps"
+    style = "" if not minute.change_bps else "green" if minute.change_bps > 0 else "red"
+    spread = "-" if minute.spread_bps is None else f"{minute.spread_bps:.2f} bps"
+    return [
+        _title("last minute" if minute.seconds >= _WHOLE_MINUTE else f"last {minute.seconds:.0f} s"),
+        _said(" high", [(_number(minute.high, digits), "")]),
+        _said(" low", [(_number(minute.low, digits), "")]),
+        _said(" mean", [(_number(minute.mean, digits), "")]),
+        _said(" change", [(change, style)]),
+        _said(" mean spread", [(spread, "")]),
+        _said(" updates", [(f"{minute.updates_per_second:.1f} a second", "")]),
+        _said(" live", [(f"{minute.live_share * 100:.1f} %", "")]),
+    ]
 
 
 def _title(text: str) -> Line:
@@ -49,20 +94,15 @@ def _said(label: str, parts: Sequence[_Part]) -> Line:
     return line((label.ljust(_LABEL), "grey54"), *parts)
 
 
-def _imbalances(book: NormalizedBook) -> list[_Part]:
-    parts: list[_Part] = []
-    for depth in _DEPTHS:
-        lean = book.imbalance(depth)
-        style = "" if not lean else "green" if lean > 0 else "red"
-        parts += [(f"{depth}: ", "grey54"), (_number(lean, 2, sign="+"), style), ("  ", "")]
-    return parts
+def _lean(lean: Decimal | None) -> _Part:
+    return _number(lean, 2, sign="+"), "" if not lean else "green" if lean > 0 else "red"
 
 
 def _depth(book: NormalizedBook, side: Side, digits: int) -> _Part:
     depth = book.depth_within(side, _BPS)
     levels = book.asks if side == "buy" else book.bids
     if depth is None:
-        return f"all {len(levels)} levels and more", "grey54"
+        return f"over {len(levels)} levels", "grey54"
     return _number(depth, digits), ""
 
 

@@ -35,8 +35,8 @@ class TerminalApp(App[None]):
     LinePane { width: 1fr; height: 1; }
     #header { height: 3; }
     #list, #book, #ladder, #side { height: 1fr; }
-    #ladder { width: 4fr; min-width: 46; }
-    #side { width: 3fr; }
+    #ladder { width: 1fr; max-width: 84; }
+    #side { width: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "quit"),

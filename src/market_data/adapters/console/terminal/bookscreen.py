@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from market_data.adapters.console.terminal.analysis import NOTIONALS, draw_analysis
-from market_data.adapters.console.terminal.happenings import draw_event
+from market_data.adapters.console.terminal.happenings import draw_change
 from market_data.adapters.console.terminal.ladderview import LadderView
 from market_data.adapters.console.terminal.lines import Line, cut, line
 from market_data.adapters.console.terminal.panes import LinePane
@@ -59,15 +59,14 @@ class BookScreen(View):
         return [Horizontal(LinePane(self.view.draw, id="ladder"), LinePane(self._draw_side, id="side"), id="book")]
 
     def _draw_side(self, width: int, height: int) -> list[Line]:
+        """Draw the figures, and below them as much of the past as there is room for."""
         quote = self.view.quote
-        drawn = [] if quote is None else draw_analysis(self.scene, quote, self._notional)
-        if drawn:
-            drawn.append([])
-        events = list(self.scene.chronicle.of(self.view.key))
-        room = height - len(drawn) - 1
-        if events and room > 0:
-            drawn.append(line((" what it went through", "grey54")))
-            drawn += [draw_event(event, self.scene, with_name=False) for event in events[-room:]]
+        drawn = [] if quote is None else draw_analysis(self.scene, quote, self._notional, width, height)
+        changes = self.scene.watch.history(self.view.key)
+        room = height - len(drawn) - 2
+        if changes and room > 0:
+            drawn += [[], line((" statuses, the newest last", "grey54"))]
+            drawn += [draw_change(change, self.scene) for change in list(changes)[-room:]]
         return [cut(each, width) for each in drawn]
 
     def on_mouse_scroll_up(self) -> None:

@@ -10,7 +10,9 @@ import anyio
 from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.terminal.scene import Scene, Symbols
 from market_data.application.ports import Display, Reading
+from market_data.domain.across import Across
 from market_data.domain.market import Market, Quote
+from market_data.domain.watch import Watch
 
 __all__ = ["TerminalDisplay"]
 
@@ -34,11 +36,22 @@ class TerminalDisplay(Display):
     """
 
     def __init__(
-        self, title: str, board: MessageBoard, *, reduced_motion: bool = False, stream: TextIO | None = None
+        self,
+        title: str,
+        board: MessageBoard,
+        watch: Watch,
+        across: Across,
+        *,
+        reduced_motion: bool = False,
+        stream: TextIO | None = None,
     ) -> None:
-        """``board`` is where the log writes to; with ``reduced_motion`` nothing flashes."""
+        """``board`` is where the log writes to; ``watch`` and ``across`` remember what is shown; with
+        ``reduced_motion`` nothing flashes.
+        """
         self._title = title
         self._board = board
+        self._watch = watch
+        self._across = across
         self._reduced_motion = reduced_motion
         self._stream = stream
         self._scene: Scene | None = None
@@ -46,14 +59,14 @@ class TerminalDisplay(Display):
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:  # noqa: ARG002
         """Take note of what happened; the market holds the rest for the next ``refresh``."""
-        if self._scene is not None:
-            self._scene.chronicle.take(quotes, self._scene.present)
+        self._watch.take(quotes)
+        self._across.take(quotes)
 
     def refresh(self, market: Market, reading: Reading) -> None:  # noqa: ARG002
         """Draw what has changed."""
         if self._app is not None and self._scene is not None:
             for line in self._board.take():
-                self._scene.chronicle.say(line, self._scene.present)
+                self._watch.tell(line, self._scene.present)
             self._app.picture()
 
     @asynccontextmanager
@@ -70,7 +83,8 @@ class TerminalDisplay(Display):
             self._title,
             market,
             reading,
-            self._board,
+            self._watch,
+            self._across,
             symbols=Symbols.of(stream.encoding or "utf-8"),
             reduced_motion=self._reduced_motion,
         )

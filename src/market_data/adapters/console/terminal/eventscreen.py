@@ -23,7 +23,7 @@ class EventScreen(View):
 
     @property
     def notes(self) -> Sequence[tuple[str, str]]:
-        return [(f"{self.scene.chronicle.count:,} events, the newest last", "bold cyan")]
+        return [(f"{self.scene.watch.told:,} events, the newest last", "bold cyan")]
 
     def body(self) -> Sequence[Widget]:
         return [ScrollPane(self._count, self._draw, id="list")]
@@ -32,16 +32,16 @@ class EventScreen(View):
         pane = self.query_one(ScrollPane)
         is_at_end = pane.scroll_offset.y >= pane.max_scroll_y
         super().picture()
-        if self._seen != self.scene.chronicle.count:
-            self._seen = self.scene.chronicle.count
+        if self._seen != self.scene.watch.told:
+            self._seen = self.scene.watch.told
             if is_at_end:
                 pane.scroll_end(animate=False)
 
     def _count(self, _height: int) -> int:
-        return max(len(self.scene.chronicle.events), 1)
+        return max(len(self.scene.watch.events), 1)
 
     def _draw(self, first: int, width: int, height: int) -> list[Line]:
-        events = list(self.scene.chronicle.events)[first : first + height]
+        events = list(self.scene.watch.events)[first : first + height]
         if not events:
             return [line((" nothing yet: every book that was seen has been live", "grey54"))]
         return [cut(draw_event(event, self.scene), width) for event in events]

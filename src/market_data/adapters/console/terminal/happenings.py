@@ -7,43 +7,42 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 
-from market_data.adapters.console.columns import span
-from market_data.adapters.console.terminal.chronicle import Event
 from market_data.adapters.console.terminal.lines import Line, line
-from market_data.adapters.console.terminal.rows import GREY, STATUS_STYLES
+from market_data.adapters.console.terminal.rows import STATUS_STYLES
 from market_data.adapters.console.terminal.scene import Scene
-from market_data.adapters.console.terminal.words import REASONS, STATUSES
-from market_data.domain.normalized import BookStatus
+from market_data.adapters.console.terminal.words import REASONS
 from market_data.domain.printable import printable
+from market_data.domain.spans import span
+from market_data.domain.watch import Event, StatusChange
 
-__all__ = ["draw_event"]
+__all__ = ["draw_change", "draw_event"]
 
 _COLOURS = Console(file=io.StringIO(), highlight=False)
 """What names of colours mean."""
 
 
-def draw_event(event: Event, scene: Scene, *, with_name: bool = True) -> Line:
-    """Say it in one line."""
-    if event.status is None:
-        return [Segment(" "), *_log_line(event.text)]
+def draw_event(event: Event, scene: Scene) -> Line:
+    """Say it in one line; what the log said has its own time."""
+    if not event.key and event.status is None:
+        return [Segment(" "), *_log_line(event.what)]
     exchange, _, symbol = event.key.partition(":")
-    name = f"{exchange:<10} {symbol:<10} " if with_name else ""
-    said = line((f" {scene.time(event.at)}  ", "grey54"), (name, ""))
-    said.append(Segment(f"{event.status:<12} ", STATUS_STYLES[event.status]))
-    said.append(Segment(_story(event), GREY))
+    style = "" if event.status is None else str(STATUS_STYLES[event.status])
+    said = line((f" {scene.time(event.at)}  ", "grey54"), (f"{exchange:<9} {symbol:<9}  ", ""), (event.what, style))
+    if meaning := REASONS.get(event.what.partition(": ")[2]):
+        said += line((f", {meaning}", "grey54"))
     return said
 
 
-def _story(event: Event) -> str:
-    before = event.before
-    if event.status is BookStatus.LIVE:
-        if before is None or before.status is BookStatus.LIVE:
-            return ""
-        lasted = span((event.at - before.at) / 1e6)
-        return f"again, after {lasted} of {before.status}" + (f" ({before.reason})" if before.reason else "")
-    if event.reason is not None:
-        return f"{event.reason}: {REASONS[event.reason]}"
-    return STATUSES[event.status] if event.status is not None else ""
+def draw_change(change: StatusChange, scene: Scene) -> Line:
+    """Say since when an instrument had a status, why, and for how long."""
+    until = scene.now.wall if change.until is None else change.until
+    why = "silence of the producer" if change.is_silence else change.reason or ""
+    return line(
+        (f" {scene.time(change.since)}  ", "grey54"),
+        (f"{change.status:<12} ", str(STATUS_STYLES[change.status])),
+        (f"{span((until - change.since) / 1e6):>5}  ", ""),
+        (why, "grey54"),
+    )
 
 
 def _log_line(text: str) -> Sequence[Segment]:

@@ -8,8 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from market_data.adapters.console.columns import Digits
-from market_data.adapters.console.plain import counted
-from market_data.adapters.console.terminal.ladder import Rung, Side, group_steps, side_of
+from market_data.adapters.console.terminal.ladder import Rung, Rungs, group_steps, rungs_of
 from market_data.adapters.console.terminal.lines import Line, cut, line
 from market_data.adapters.console.terminal.rows import GREY, STATUS_STYLES, why
 from market_data.adapters.console.terminal.scene import Scene
@@ -45,7 +44,7 @@ class LadderView:
     def move(self, by: int) -> None:
         """Move the cursor up, to higher prices, or down."""
         asks, bids = self._sides()
-        self.cursor = min(max(self.cursor + by, -len(bids.rungs)), len(asks.rungs))
+        self.cursor = min(max(self.cursor + by, -len(bids)), len(asks))
 
     def regroup(self, by: int) -> None:
         """Take the next wider groups, or the next narrower ones."""
@@ -72,7 +71,7 @@ class LadderView:
         if not quote.is_live:
             return self._broken(quote)
         asks, bids = self._sides()
-        self.cursor = min(max(self.cursor, -len(bids.rungs)), len(asks.rungs))
+        self.cursor = min(max(self.cursor, -len(bids)), len(asks))
         table = _Table.of(asks, bids, self._digits(quote), width)
         room = max(height - 3, 2)
         above = room // 2
@@ -85,18 +84,18 @@ class LadderView:
         drawn.append(self._filled(quote, asks, bids))
         return [cut(each, width) for each in drawn]
 
-    def _part(self, table: "_Table", side: Side, room: int, cursor: int) -> list[Line]:
+    def _part(self, table: "_Table", side: Rungs, room: int, cursor: int) -> list[Line]:
         """Draw so many rungs of a side, best first: the best ones, or down to the cursor's."""
         first = max(cursor - room, 0)
         return [
             table.rung(side, at, is_cursor=at + 1 == cursor, symbols=self.scene.symbols.bars)
-            for at in range(first, min(first + room, len(side.rungs)))
+            for at in range(first, min(first + room, len(side)))
         ]
 
-    def _sides(self) -> tuple[Side, Side]:
+    def _sides(self) -> tuple[Rungs, Rungs]:
         quote = self.quote
         asks, bids = ((), ()) if quote is None or not quote.is_live else (quote.book.asks, quote.book.bids)
-        return side_of(asks, self.step, is_bid=False), side_of(bids, self.step, is_bid=True)
+        return rungs_of(asks, self.step, is_bid=False), rungs_of(bids, self.step, is_bid=True)
 
     def _digits(self, quote: Quote) -> Digits:
         return self.scene.marks.of(self.key, quote, self.scene.now.mono).digits.with_levels(
@@ -118,17 +117,20 @@ class LadderView:
             Segment(f" {rule * table.width}", GREY),
         ]
 
-    def _filled(self, quote: Quote, asks: Side, bids: Side) -> Line:
+    def _filled(self, quote: Quote, asks: Rungs, bids: Rungs) -> Line:
+        """Say what taking all down to the cursor comes to."""
         if self.cursor == 0:
-            levels = f"{counted(len(quote.book.asks), 'ask')}, {counted(len(quote.book.bids), 'bid')}"
-            return line((f" {levels}: up and down for what taking them costs", "grey54"))
-        side, at = (asks, self.cursor - 1) if self.cursor > 0 else (bids, -self.cursor - 1)
-        fill, rung = side.fill(at, quote.top.mid), side.rungs[at]
+            return line((f" {len(quote.book.asks)} asks, {len(quote.book.bids)} bids", "grey54"))
+        is_sale = self.cursor < 0
+        rung = bids.each[-self.cursor - 1] if is_sale else asks.each[self.cursor - 1]
+        fill = quote.book.fill("sell" if is_sale else "buy", rung.levels)
+        if fill is None:
+            return []
         digits = self._digits(quote)
-        slippage = "" if fill.slippage_bps is None else f", {fill.slippage_bps:.2f} bps from mid"
+        slippage = "" if fill.slippage_bps is None else f"  {fill.slippage_bps:.2f} bps"
         return line(
-            (" sell " if side.is_bid else " buy ", "bold red" if side.is_bid else "bold green"),
-            (f"{digits.size_text(plain(rung.total)).strip()} at ", ""),
+            (" sell " if is_sale else " buy ", "bold red" if is_sale else "bold green"),
+            (f"{digits.size_text(plain(fill.size)).strip()} at ", ""),
             (f"{fill.price:.{digits.price + 1}f}", "bold"),
             (slippage, ""),
         )
@@ -160,8 +162,8 @@ class _Table:
     width: int
 
     @classmethod
-    def of(cls, asks: Side, bids: Side, digits: Digits, width: int) -> "_Table":
-        rungs = [*asks.rungs, *bids.rungs]
+    def of(cls, asks: Rungs, bids: Rungs, digits: Digits, width: int) -> "_Table":
+        rungs = [*asks.each, *bids.each]
         cells = [_cells(rung, digits) for rung in rungs] or [("", "", "")]
         widths = [max(len(title), *(len(cell[at]) for cell in cells)) for at, title in enumerate(_TITLES)]
         return cls(digits, widths, max(asks.total, bids.total), width)
@@ -176,8 +178,8 @@ class _Table:
         bar = "  total" if self.width - self.end >= _LEAST_BAR else ""
         return line((f"  {said}{bar}", "grey54"))
 
-    def rung(self, side: Side, at: int, *, is_cursor: bool, symbols: str) -> Line:
-        rung = side.rungs[at]
+    def rung(self, side: Rungs, at: int, *, is_cursor: bool, symbols: str) -> Line:
+        rung = side.each[at]
         total, size, price = (
             cell.rjust(width) for cell, width in zip(_cells(rung, self.digits), self.widths, strict=True)
         )

@@ -6,7 +6,7 @@ import attrs
 from rich.segment import Segment
 from rich.style import Style
 
-from market_data.adapters.console.columns import ASK, BEST, BID, COLUMNS, STATUS, Column, Row, aligned, span
+from market_data.adapters.console.columns import ASK, BEST, BID, COLUMNS, STATUS, Column, Row, aligned
 from market_data.adapters.console.plain import padded, widest
 from market_data.adapters.console.terminal.marks import Direction, Mark
 from market_data.adapters.console.terminal.scene import Scene
@@ -14,6 +14,7 @@ from market_data.application.ports import Trouble
 from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
+from market_data.domain.spans import span
 
 __all__ = ["FLASHES", "GREY", "MARGIN", "STATUS_STYLES", "Layout", "draw_row", "lay_out", "why"]
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from market_data.adapters.console.board import MessageBoard
-from market_data.adapters.console.terminal.chronicle import Chronicle
 from market_data.adapters.console.terminal.marks import Marks
 from market_data.application.ports import Reading, Trouble
+from market_data.domain.across import Across
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment, utc_of
+from market_data.domain.watch import Watch
 
 __all__ = ["Pause", "Scene", "Symbols"]
 
@@ -72,7 +72,8 @@ class Scene:
         title: str,
         market: Market,
         reading: Reading,
-        board: MessageBoard,
+        watch: Watch,
+        across: Across,
         *,
         symbols: Symbols | None = None,
         reduced_motion: bool = False,
@@ -80,10 +81,10 @@ class Scene:
         self.title = title
         self.market = market
         self.reading = reading
-        self.board = board
+        self.watch = watch
+        self.across = across
         self.symbols = symbols or Symbols()
         self.reduced_motion = reduced_motion
-        self.chronicle = Chronicle()
         self.marks = Marks()
         self.favourites: set[str] = set()
         self.is_utc = True

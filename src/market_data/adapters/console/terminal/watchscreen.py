@@ -82,10 +82,10 @@ class WatchScreen(View):
 
     def _event_lines(self) -> int:
         """Give the last events three lines, and what the list leaves empty."""
-        return min(len(self.scene.chronicle.events), 3)
+        return min(len(self.scene.watch.events), 3)
 
     def _draw_events(self, _width: int, height: int) -> list[Line]:
-        events = self.scene.chronicle.events
+        events = self.scene.watch.events
         return [draw_event(event, self.scene) for event in list(events)[max(len(events) - height, 0) :]]
 
     def aside(self) -> Line:

@@ -14,7 +14,7 @@ STATUSES: Mapping[BookStatus, str] = {
     BookStatus.DISCONNECTED: "no connection to the exchange",
 }
 
-REASONS: Mapping[Reason, str] = {
+REASONS: Mapping[str, str] = {
     Reason.SEQUENCE: "a message was lost, repeated or out of order",
     Reason.CROSSED: "the best bid was above the best ask",
     Reason.MALFORMED: "a message could not be read",
