@@ -260,19 +260,19 @@ raise SystemExit(main())
 """
 
 
-def test_q_and_ctrl_c_end_it_and_so_does_either_in_every_view(world: Sandbox, produced: str, tmp_path: Path) -> None:
-    for views in ("", "\r", "e", "?"):
-        for key in ("q", "\x03"):
-            with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
-                before = window.modes()
-                window.wait_for(lambda: _is_complete(window))
-                if views:
-                    window.type(views)
-                    window.wait_for(lambda: window.lines[-1].startswith(" Esc back"))
-                window.type(key)
-                assert window.end() == 0
-                assert window.modes() == before
-            assert _is_given_back(window)
+@pytest.mark.parametrize("key", ["q", "\x03"], ids=["q", "Ctrl-C"])
+@pytest.mark.parametrize("view", ["", "\r", "x", "e", "?"], ids=["list", "book", "venues", "events", "help"])
+def test_q_and_ctrl_c_end_it_in_every_view(view: str, key: str, world: Sandbox, produced: str, tmp_path: Path) -> None:
+    with terminal(["consume", *world.options(produced)], SMALL, tmp_path) as window:
+        before = window.modes()
+        window.wait_for(lambda: _is_complete(window))
+        if view:
+            window.type(view)
+            window.wait_for(lambda: window.lines[-1].startswith(" Esc back"))
+        window.type(key)
+        assert window.end() == 0
+        assert window.modes() == before
+    assert _is_given_back(window)
 
 
 def test_without_a_keyboard_it_is_shown_all_the_same(world: Sandbox, produced: str, tmp_path: Path) -> None:

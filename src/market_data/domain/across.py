@@ -117,6 +117,15 @@ class Across:
         self._crossed: dict[str, tuple[CrossingKind, int]] = {}
         """What is locked or crossed now, and since when."""
 
+    def copy(self) -> "Across":
+        """Give what is known now, to look at later; cheap, as quotes are never changed."""
+        copied = Across(self._stale_after, proven_only=self._proven_only, most_keys=self._most_keys)
+        copied._count = self._count
+        copied._symbols = OrderedDict((symbol, dict(entries)) for symbol, entries in self._symbols.items())
+        copied._assets = {asset: set(symbols) for asset, symbols in self._assets.items()}
+        copied._crossed = dict(self._crossed)
+        return copied
+
     @property
     def assets(self) -> Sequence[str]:
         """All base currencies heard of, sorted."""

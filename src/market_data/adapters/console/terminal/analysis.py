@@ -6,14 +6,15 @@ from typing import TypeAlias
 
 from rich.segment import Segment
 
-from market_data.adapters.console.terminal.lines import Line, line
+from market_data.adapters.console.terminal.happenings import draw_change
+from market_data.adapters.console.terminal.lines import Line, cut, line
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.spark import SPARK_SECONDS, sparkline
 from market_data.domain.analytics import Side
 from market_data.domain.market import Quote
 from market_data.domain.normalized import NormalizedBook
 
-__all__ = ["NOTIONALS", "draw_analysis"]
+__all__ = ["NOTIONALS", "draw_analysis", "draw_side"]
 
 NOTIONALS = (1_000, 10_000, 100_000, 1_000_000)
 """Of the quote currency."""
@@ -25,6 +26,18 @@ _COMFORT = 22
 _WHOLE_MINUTE = 59
 
 _Part: TypeAlias = tuple[str, str]
+
+
+def draw_side(scene: Scene, key: str, notional: int, width: int, height: int) -> list[Line]:
+    """Draw the figures, and below them as much of the past as there is room for."""
+    quote = scene.quote(key)
+    drawn = [] if quote is None else draw_analysis(scene, quote, notional, width, height)
+    changes = scene.watch.history(key)
+    room = height - len(drawn) - 2
+    if changes and room > 0:
+        drawn += [[], line((" statuses, the newest last", "grey54"))]
+        drawn += [draw_change(change, scene) for change in list(changes)[-room:]]
+    return [cut(each, width) for each in drawn]
 
 
 def draw_analysis(scene: Scene, quote: Quote, notional: int, width: int, height: int) -> list[Line]:

@@ -7,6 +7,7 @@ from typing import ClassVar, TextIO
 from textual.app import App
 from textual.binding import Binding, BindingType
 
+from market_data.adapters.console.terminal.acrossscreen import AcrossScreen
 from market_data.adapters.console.terminal.eventscreen import EventScreen
 from market_data.adapters.console.terminal.help import HelpScreen
 from market_data.adapters.console.terminal.scene import Scene
@@ -22,7 +23,7 @@ __all__ = ["TerminalApp"]
 
 _BASE = 2
 """Textual's own screen, and the watchlist on it."""
-_VIEWS: Mapping[str, Callable[[Scene], View]] = {"events": EventScreen, "help": HelpScreen}
+_VIEWS: Mapping[str, Callable[[Scene], View]] = {"across": AcrossScreen, "events": EventScreen, "help": HelpScreen}
 
 
 class TerminalApp(App[None]):
@@ -34,7 +35,7 @@ class TerminalApp(App[None]):
     Screen { layout: vertical; overflow: hidden; }
     LinePane { width: 1fr; height: 1; }
     #header { height: 3; }
-    #list, #book, #ladder, #side { height: 1fr; }
+    #list, #book, #ladder, #side, #detail { height: 1fr; }
     #ladder { width: 1fr; max-width: 84; }
     #side { width: 1fr; }
     """
@@ -43,6 +44,7 @@ class TerminalApp(App[None]):
         Binding("ctrl+c", "leave", "quit", priority=True),
         Binding("space", "pause", "pause"),
         Binding("u", "zone", "UTC or local time"),
+        Binding("x", "show('across')", "venues side by side"),
         Binding("e", "show('events')", "events"),
         Binding("question_mark", "show('help')", "help"),
     ]

@@ -7,10 +7,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from market_data.adapters.console.terminal.analysis import NOTIONALS, draw_analysis
-from market_data.adapters.console.terminal.happenings import draw_change
+from market_data.adapters.console.terminal.analysis import NOTIONALS, draw_side
 from market_data.adapters.console.terminal.ladderview import LadderView
-from market_data.adapters.console.terminal.lines import Line, cut, line
+from market_data.adapters.console.terminal.lines import Line
 from market_data.adapters.console.terminal.panes import LinePane
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.view import BACK, View
@@ -59,15 +58,7 @@ class BookScreen(View):
         return [Horizontal(LinePane(self.view.draw, id="ladder"), LinePane(self._draw_side, id="side"), id="book")]
 
     def _draw_side(self, width: int, height: int) -> list[Line]:
-        """Draw the figures, and below them as much of the past as there is room for."""
-        quote = self.view.quote
-        drawn = [] if quote is None else draw_analysis(self.scene, quote, self._notional, width, height)
-        changes = self.scene.watch.history(self.view.key)
-        room = height - len(drawn) - 2
-        if changes and room > 0:
-            drawn += [[], line((" statuses, the newest last", "grey54"))]
-            drawn += [draw_change(change, self.scene) for change in list(changes)[-room:]]
-        return [cut(each, width) for each in drawn]
+        return draw_side(self.scene, self.view.key, self._notional, width, height)
 
     def on_mouse_scroll_up(self) -> None:
         self.action_move(1)

@@ -9,7 +9,7 @@ from market_data.adapters.console.plain import counted
 from market_data.adapters.console.terminal.lines import Line, cut, ends, line
 from market_data.adapters.console.terminal.scene import Scene
 
-__all__ = ["HEADER_LINES", "draw_header"]
+__all__ = ["HEADER_LINES", "draw_header", "rule"]
 
 HEADER_LINES = 3
 _RULE = Style.parse("grey39")
@@ -37,14 +37,19 @@ def draw_header(scene: Scene, notes: Sequence[tuple[str, str]], width: int) -> l
     live, count = scene.market.count_live(), len(scene.market.keys())
     right = line((f"{live:,}", "green" if live == count else "bold yellow"), (f" of {count:,} live  ", ""))
     right += line((f"{scene.time(now.wall)} ", ""))
-    return [ends(first, rate, width), ends(said, right, width), _rule(scene, notes, width)]
+    return [ends(first, rate, width), ends(said, right, width), rule(scene, _with_pause(scene, notes), width)]
 
 
-def _rule(scene: Scene, notes: Sequence[tuple[str, str]], width: int) -> Line:
-    if scene.pause is not None:
-        notes = ((f"PAUSED since {scene.time(scene.pause.at.wall)}, space goes on", "bold black on yellow"), *notes)
-    rule, drawn = scene.symbols.rule, []
+def _with_pause(scene: Scene, notes: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    if scene.pause is None:
+        return notes
+    return (f"PAUSED since {scene.time(scene.pause.at.wall)}, space goes on", "bold black on yellow"), *notes
+
+
+def rule(scene: Scene, notes: Sequence[tuple[str, str]], width: int) -> Line:
+    """Draw a line across, with notes (text, style) in it."""
+    line_of, drawn = scene.symbols.rule, []
     for text, style in notes:
-        drawn += [Segment(rule * 2, _RULE), *line((f" {text} ", style))]
-    drawn.append(Segment(rule * width, _RULE))
+        drawn += [Segment(line_of * 2, _RULE), *line((f" {text} ", style))]
+    drawn.append(Segment(line_of * width, _RULE))
     return cut(drawn, width)

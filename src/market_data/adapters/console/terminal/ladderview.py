@@ -31,8 +31,8 @@ class LadderView:
 
     scene: Scene
     key: str
-    cursor: int = 0
-    """0: on the spread; above, counts the asks from the best one, from 1; below, the bids."""
+    cursor: int | None = 0
+    """0: on the spread; above, counts the asks from the best one, from 1; below, the bids. None: there is none."""
     step: Decimal | None = None
     """Prices in groups of so much; None: each level for itself."""
 
@@ -44,7 +44,7 @@ class LadderView:
     def move(self, by: int) -> None:
         """Move the cursor up, to higher prices, or down."""
         asks, bids = self._sides()
-        self.cursor = min(max(self.cursor + by, -len(bids)), len(asks))
+        self.cursor = min(max((self.cursor or 0) + by, -len(bids)), len(asks))
 
     def regroup(self, by: int) -> None:
         """Take the next wider groups, or the next narrower ones."""
@@ -71,17 +71,18 @@ class LadderView:
         if not quote.is_live:
             return self._broken(quote)
         asks, bids = self._sides()
-        self.cursor = min(max(self.cursor, -len(bids)), len(asks))
+        cursor = min(max(self.cursor or 0, -len(bids)), len(asks))
         table = _Table.of(asks, bids, self._digits(quote), width)
-        room = max(height - 3, 2)
+        room = max(height - (2 if self.cursor is None else 3), 2)
         above = room // 2
         drawn = [table.titles()]
-        upper = self._part(table, asks, above, self.cursor)
+        upper = self._part(table, asks, above, cursor)
         drawn += [[] for _ in range(above - len(upper))] + upper[::-1]
         drawn.append(self._spread(quote, table))
-        lower = self._part(table, bids, room - above, -self.cursor)
+        lower = self._part(table, bids, room - above, -cursor)
         drawn += lower + [[] for _ in range(room - above - len(lower))]
-        drawn.append(self._filled(quote, asks, bids))
+        if self.cursor is not None:
+            drawn.append(self._filled(quote, asks, bids, cursor))
         return [cut(each, width) for each in drawn]
 
     def _part(self, table: "_Table", side: Rungs, room: int, cursor: int) -> list[Line]:
@@ -117,12 +118,12 @@ class LadderView:
             Segment(f" {rule * table.width}", GREY),
         ]
 
-    def _filled(self, quote: Quote, asks: Rungs, bids: Rungs) -> Line:
+    def _filled(self, quote: Quote, asks: Rungs, bids: Rungs, cursor: int) -> Line:
         """Say what taking all down to the cursor comes to."""
-        if self.cursor == 0:
+        if cursor == 0:
             return line((f" {len(quote.book.asks)} asks, {len(quote.book.bids)} bids", "grey54"))
-        is_sale = self.cursor < 0
-        rung = bids.each[-self.cursor - 1] if is_sale else asks.each[self.cursor - 1]
+        is_sale = cursor < 0
+        rung = bids.each[-cursor - 1] if is_sale else asks.each[cursor - 1]
         fill = quote.book.fill("sell" if is_sale else "buy", rung.levels)
         if fill is None:
             return []

@@ -45,6 +45,7 @@ class Pause:
 
     at: Moment
     quotes: Mapping[str, Quote]
+    across: Across
     trouble: Trouble | None
 
 
@@ -82,7 +83,7 @@ class Scene:
         self.market = market
         self.reading = reading
         self.watch = watch
-        self.across = across
+        self._across = across
         self.symbols = symbols or Symbols()
         self.reduced_motion = reduced_motion
         self.marks = Marks()
@@ -100,6 +101,11 @@ class Scene:
     def present(self) -> Moment:
         """The last tick of the reading."""
         return self.reading.now or self.reading.started_at
+
+    @property
+    def across(self) -> Across:
+        """The venues side by side."""
+        return self.pause.across if self.pause is not None else self._across
 
     @property
     def trouble(self) -> Trouble | None:
@@ -129,7 +135,7 @@ class Scene:
             self.pause = None
             return
         quotes = {quote.book.key: quote for quote in self.market.quotes()}
-        self.pause = Pause(self.present, quotes, self.reading.trouble)
+        self.pause = Pause(self.present, quotes, self._across.copy(), self.reading.trouble)
 
     def time(self, microseconds: int) -> str:
         """Say a time of day, with its zone."""

@@ -4,18 +4,29 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
+from market_data.adapters.console.terminal.analysis import NOTIONALS, draw_side
 from market_data.adapters.console.terminal.bookscreen import BookScreen
 from market_data.adapters.console.terminal.happenings import draw_event
-from market_data.adapters.console.terminal.lines import Line
+from market_data.adapters.console.terminal.header import HEADER_LINES, rule
+from market_data.adapters.console.terminal.ladderview import LadderView
+from market_data.adapters.console.terminal.lines import Line, cut
 from market_data.adapters.console.terminal.panes import LinePane, ScrollPane
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.view import View
 from market_data.adapters.console.terminal.watching import WatchView
 
 __all__ = ["WatchScreen"]
+
+_TITLES_AND_FOOTER = 2
+_EVENTS = 3
+_LEAST_BOOK = 13
+"""Lines that a book takes to be worth its room."""
+_MOST_BOOK = 44
+"""20 levels a side, and what belongs to them."""
 
 
 class WatchScreen(View):
@@ -54,6 +65,8 @@ class WatchScreen(View):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self.view = WatchView(scene)
+        self._arrangement: tuple[int | None, int] | None = None
+        """Lines of the list, None: what is left; and of the events."""
 
     @property
     def notes(self) -> Sequence[tuple[str, str]]:
@@ -65,6 +78,8 @@ class WatchScreen(View):
         return [
             LinePane(lambda *_: [self.view.titles], id="titles"),
             ScrollPane(self.view.update, self.view.draw, id="list"),
+            LinePane(self._draw_divider, id="divider"),
+            Horizontal(LinePane(self._draw_ladder, id="ladder"), LinePane(self._draw_side, id="side"), id="book"),
             LinePane(self._draw_events, id="events"),
             field,
         ]
@@ -75,18 +90,41 @@ class WatchScreen(View):
         return self.query_one("#list", ScrollPane)
 
     def picture(self) -> None:
-        events, wanted = self.query_one("#events", LinePane), self._event_lines()
-        if events.styles.height is None or events.styles.height.value != wanted:
-            events.styles.height = wanted
+        self._arrange()
         super().picture()
 
-    def _event_lines(self) -> int:
-        """Give the last events three lines, and what the list leaves empty."""
-        return min(len(self.scene.watch.events), 3)
+    def _arrange(self) -> None:
+        """Give the list what it needs; what that leaves goes to the book under the cursor, and to the last events."""
+        room = self.size.height - HEADER_LINES - _TITLES_AND_FOOTER
+        listed = max(self.view.update(room), 1)
+        told = len(self.scene.watch.events)
+        events = min(told, _EVENTS)
+        has_book = bool(self.view.watchlist.cursor) and room - listed - events - 2 >= _LEAST_BOOK
+        if has_book:
+            events = min(told, max(_EVENTS, room - listed - _MOST_BOOK - 2))
+        arrangement = (listed if has_book else None, events + 1 if events else 0)
+        if arrangement == self._arrangement:  # each time costs a layout
+            return
+        self._arrangement = arrangement
+        self.query_one("#list").styles.height = "1fr" if arrangement[0] is None else arrangement[0]
+        self.query_one("#events").styles.height = arrangement[1]
+        for part in ("#divider", "#book"):
+            self.query_one(part).display = has_book
 
-    def _draw_events(self, _width: int, height: int) -> list[Line]:
-        events = self.scene.watch.events
-        return [draw_event(event, self.scene) for event in list(events)[max(len(events) - height, 0) :]]
+    def _draw_divider(self, width: int, _height: int) -> list[Line]:
+        name = " ".join((self.view.watchlist.cursor or "").split(":"))
+        return [rule(self.scene, [(f"{name}, Enter opens it", "bold cyan")], width)]
+
+    def _draw_ladder(self, width: int, height: int) -> list[Line]:
+        return LadderView(self.scene, self.view.watchlist.cursor or "", None).draw(width, height)
+
+    def _draw_side(self, width: int, height: int) -> list[Line]:
+        return draw_side(self.scene, self.view.watchlist.cursor or "", NOTIONALS[2], width, height)
+
+    def _draw_events(self, width: int, height: int) -> list[Line]:
+        events = list(self.scene.watch.events)
+        shown = [draw_event(event, self.scene) for event in events[max(len(events) - height + 1, 0) :]]
+        return [rule(self.scene, [("events, e shows all", "grey54")], width), *(cut(each, width) for each in shown)]
 
     def aside(self) -> Line:
         return self.view.hint() if self.view.has_unproven else []
