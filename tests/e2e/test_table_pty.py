@@ -66,7 +66,7 @@ def test_at_80x24_the_table_has_all_instruments_with_bid_ask_mid_and_spread(
     assert re.match(r" order proven: [\d,]+ records, 0 holes +4 of 4 live  \d\d:\d\d:\d\d UTC", lines[1])
     assert set(lines[2]) == {"─"}
     assert lines[3].split() == ["exchange", "symbol", "status", "bid", "ask", "mid", "spread", "bps", "age"]
-    order = [line.strip("▸ ").split()[1] for line in lines[4:-1] if " live " in line and "UTC" not in line]
+    order = [line.strip("▸ ").split()[1] for line in lines[4:9] if " live " in line]
     assert order == list(SYMBOLS)
     assert lines[6] == ""
     assert max(map(len, lines)) <= 80
@@ -82,7 +82,7 @@ def test_at_200x60_the_table_has_every_column(world: Sandbox, produced: str, tmp
         *("asset", "exchange", "symbol", "status", "bid size", "bid", "ask", "ask size", "mid", "spread", "bps"),
         *("spread %", "age", "upd/s", "records", "holes", "epoch"),
     ]
-    rows = [line for line in lines[4:-1] if " live " in line and "UTC" not in line]
+    rows = [line for line in lines[4:9] if " live " in line]
     assert [row.strip("▸ ").split()[:3] for row in rows] == [
         ["BTC", "coinbase", "BTC-USD"],
         ["binance", "BTC-USDT", "live"],

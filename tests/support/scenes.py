@@ -81,7 +81,7 @@ def take(made: Scene, *books: NormalizedBook, now: Moment | None = None) -> None
         made.reading.records += 1
         if (quote := made.market.take(each, at)) is not None:
             made.watch.take([quote])
-            made.across.take([quote])
+            made._across.take([quote])
 
 
 def plain(lines: Iterable[Line]) -> list[str]:

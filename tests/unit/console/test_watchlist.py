@@ -143,7 +143,7 @@ def test_with_the_broker_away_rows_and_header_say_so_and_since_when() -> None:
     made.reading.now = Moment(NOON + 60_000_000, 60.0)
     made.reading.trouble = Trouble("broker unreachable", 19.0)
     made.market.expire(made.reading.now)
-    assert ", broker unreachable since 12:00:41 UTC" in header(made, 140)[1]
+    assert header(made, 80)[2].startswith("── broker unreachable since 12:00:41 UTC ──")
     coinbase, binance = watch(made, 140)
     assert coinbase.endswith("stale   broker unreachable, since 12:00:41 UTC (19 s)")
     assert binance.endswith("stale   silence of the producer, since 12:00:00 UTC (1 m)")

@@ -19,7 +19,7 @@ from market_data.domain.spans import span
 
 __all__ = ["AcrossView"]
 
-_TITLES = ("symbol", "bid", "of", "ask", "of", "spread bps", "apart bps", "venues", "")
+_TITLES = ("symbol", "bid", "of", "ask", "of", "bps", "apart", "venues", "")
 _STYLES = tuple(map(style_of, ("bold", "green", "grey54", "red", "grey54", "", "", "grey54", "bold red")))
 _NUMBERS = (1, 3, 5, 6)
 _RATIO_DIGITS = 6
@@ -128,7 +128,7 @@ def _cells(view: SymbolView) -> tuple[str, ...]:
         _venue(view.ask),
         _bps(view.spread_bps),
         _bps(view.difference_bps),
-        f"{len(view.venues)} of {len(view.venues) + len(view.excluded)}",
+        f"{len(view.venues)}/{len(view.venues) + len(view.excluded)}",
         "" if view.crossing is None else str(view.crossing.kind),
     )
 

@@ -19,8 +19,8 @@ __all__ = ["NOTIONALS", "draw_analysis", "draw_side"]
 NOTIONALS = (1_000, 10_000, 100_000, 1_000_000)
 """Of the quote currency."""
 _DEPTHS = (1, 5, 20)
-_BPS = 10
-_LABEL = 14
+_BPS = (1, 10)
+_LABEL, _COLUMN = 14, 13
 _COMFORT = 22
 """Lines from which on parts stand apart."""
 _WHOLE_MINUTE = 59
@@ -58,8 +58,8 @@ def draw_analysis(scene: Scene, quote: Quote, notional: int, width: int, height:
         ],
         _curve(scene, book, digits.price + 1, width),
         [
-            _title(f"{base} within {_BPS} bps"),
-            *(_said(f" to {side}", [_depth(book, side, digits.size)]) for side in ("buy", "sell")),
+            _title(f"{f'{base} within':{_LABEL}}{'to buy':{_COLUMN}}to sell"),
+            *(_said(f" {bps} bps", [_depth(book, side, bps, digits.size) for side in ("buy", "sell")]) for bps in _BPS),
         ],
         _minute(scene, book, digits.price + 1),
     ]
@@ -111,12 +111,12 @@ def _lean(lean: Decimal | None) -> _Part:
     return _number(lean, 2, sign="+"), "" if not lean else "green" if lean > 0 else "red"
 
 
-def _depth(book: NormalizedBook, side: Side, digits: int) -> _Part:
-    depth = book.depth_within(side, _BPS)
+def _depth(book: NormalizedBook, side: Side, bps: int, digits: int) -> _Part:
+    depth = book.depth_within(side, bps)
     levels = book.asks if side == "buy" else book.bids
     if depth is None:
-        return f"over {len(levels)} levels", "grey54"
-    return _number(depth, digits), ""
+        return f"{f'> {len(levels)} levels':{_COLUMN}}", "grey54"
+    return f"{_number(depth, digits):{_COLUMN}}", ""
 
 
 def _cost(book: NormalizedBook, side: Side, notional: int, digits: int) -> list[_Part]:

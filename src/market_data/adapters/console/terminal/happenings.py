@@ -27,7 +27,7 @@ def draw_event(event: Event, scene: Scene) -> Line:
         return [Segment(" "), *_log_line(event.what)]
     exchange, _, symbol = event.key.partition(":")
     style = "" if event.status is None else str(STATUS_STYLES[event.status])
-    said = line((f" {scene.time(event.at)}  ", "grey54"), (f"{exchange:<9} {symbol:<9}  ", ""), (event.what, style))
+    said = line((f" {scene.clock(event.at)}  ", "grey54"), (f"{exchange:<9} {symbol:<9}  ", ""), (event.what, style))
     if meaning := REASONS.get(event.what.partition(": ")[2]):
         said += line((f", {meaning}", "grey54"))
     return said
@@ -38,7 +38,7 @@ def draw_change(change: StatusChange, scene: Scene) -> Line:
     until = scene.now.wall if change.until is None else change.until
     why = "silence of the producer" if change.is_silence else change.reason or ""
     return line(
-        (f" {scene.time(change.since)}  ", "grey54"),
+        (f" {scene.clock(change.since)}  ", "grey54"),
         (f"{change.status:<12} ", str(STATUS_STYLES[change.status])),
         (f"{span((until - change.since) / 1e6):>5}  ", ""),
         (why, "grey54"),

@@ -1,6 +1,6 @@
 """The first lines of each view: what is read from where, whether it is proven, how much of it is live, what is set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -31,19 +31,19 @@ def draw_header(scene: Scene, notes: Sequence[tuple[str, str]], width: int) -> l
         )
     if proof.foreign:
         said += line((f", {proof.foreign:,} of another producer", "yellow"))
-    if (trouble := reading.trouble) is not None:
-        since = scene.time(now.wall - int(trouble.seconds * 1e6))
-        said += line((f", {trouble.what} since {since}", "bold red"))
     live, count = scene.market.count_live(), len(scene.market.keys())
     right = line((f"{live:,}", "green" if live == count else "bold yellow"), (f" of {count:,} live  ", ""))
     right += line((f"{scene.time(now.wall)} ", ""))
-    return [ends(first, rate, width), ends(said, right, width), rule(scene, _with_pause(scene, notes), width)]
+    return [ends(first, rate, width), ends(said, right, width), rule(scene, [*_warnings(scene), *notes], width)]
 
 
-def _with_pause(scene: Scene, notes: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    if scene.pause is None:
-        return notes
-    return (f"PAUSED since {scene.time(scene.pause.at.wall)}, space goes on", "bold black on yellow"), *notes
+def _warnings(scene: Scene) -> Iterator[tuple[str, str]]:
+    """Say what makes of the picture less than it looks like."""
+    if (trouble := scene.reading.trouble) is not None:
+        since = scene.time(scene.present.wall - int(trouble.seconds * 1e6))
+        yield f"{trouble.what} since {since}", "bold white on red"
+    if scene.pause is not None:
+        yield f"PAUSED since {scene.time(scene.pause.at.wall)}, space goes on", "bold black on yellow"
 
 
 def rule(scene: Scene, notes: Sequence[tuple[str, str]], width: int) -> Line:

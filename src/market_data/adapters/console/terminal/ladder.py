@@ -16,7 +16,7 @@ __all__ = ["Rung", "Rungs", "group_steps", "rungs_of"]
 
 _MULTIPLES = tuple(Decimal(digit).scaleb(power) for power in range(6) for digit in (1, 2, 5))
 _ZERO = Decimal(0)
-_FEWEST = 2
+_FEWEST = 3
 
 
 @attrs.frozen

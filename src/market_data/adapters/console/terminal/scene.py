@@ -1,6 +1,7 @@
 """What all views of the screen are drawn from: the market as it is, or as it was when somebody stopped it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import attrs
 
@@ -139,5 +140,12 @@ class Scene:
 
     def time(self, microseconds: int) -> str:
         """Say a time of day, with its zone."""
+        return f"{self._zoned(microseconds):%H:%M:%S %Z}"
+
+    def clock(self, microseconds: int) -> str:
+        """Say a time of day, where the zone is said elsewhere."""
+        return f"{self._zoned(microseconds):%H:%M:%S}"
+
+    def _zoned(self, microseconds: int) -> datetime:
         time = utc_of(microseconds)
-        return f"{time:%H:%M:%S} UTC" if self.is_utc else f"{time.astimezone():%H:%M:%S %Z}"
+        return time if self.is_utc else time.astimezone()
