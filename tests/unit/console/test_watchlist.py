@@ -142,7 +142,7 @@ def test_with_the_broker_away_rows_and_header_say_so_and_since_when() -> None:
     take(made, book("coinbase", "BTC-USD"), now=Moment(NOON + 40_000_000, 40.0))
     made.reading.now = Moment(NOON + 60_000_000, 60.0)
     made.reading.trouble = Trouble("broker unreachable", 19.0)
-    made.market.expire(made.reading.now)
+    made.market.expire(made.reading.now, made.reading.trouble.what)
     assert header(made, 80)[2].startswith("── broker unreachable since 12:00:41 UTC ──")
     coinbase, binance = watch(made, 140)
     assert coinbase.endswith("stale   broker unreachable, since 12:00:41 UTC (19 s)")

@@ -36,7 +36,7 @@ def draw_event(event: Event, scene: Scene) -> Line:
 def draw_change(change: StatusChange, scene: Scene) -> Line:
     """Say since when an instrument had a status, why, and for how long."""
     until = scene.now.wall if change.until is None else change.until
-    why = "silence of the producer" if change.is_silence else change.reason or ""
+    why = change.trouble or ("silence of the producer" if change.is_silence else change.reason or "")
     return line(
         (f" {scene.clock(change.since)}  ", "grey54"),
         (f"{change.status:<12} ", str(STATUS_STYLES[change.status])),

@@ -10,7 +10,6 @@ from market_data.adapters.console.columns import ASK, BEST, BID, COLUMNS, STATUS
 from market_data.adapters.console.plain import padded, widest
 from market_data.adapters.console.terminal.marks import Direction, Mark
 from market_data.adapters.console.terminal.scene import Scene
-from market_data.application.ports import Trouble
 from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
@@ -150,20 +149,14 @@ def _price(column: Column, text: str, row: Row, mark: Mark, scene: Scene) -> lis
 
 def why(quote: Quote, now: Moment, scene: Scene) -> list[Segment]:
     """Say what a row that is not live is, why, and since when."""
-    trouble = scene.trouble
-    if trouble is not None and quote.is_expired and quote.book.status_since >= _began(trouble, now):
-        # It fell silent only after nothing could be read any more.
-        since, reason = _began(trouble, now), trouble.what
-    elif not quote.is_expired:
-        since, reason = quote.book.status_since, quote.reason or ""
-    else:
-        since, reason = now.wall - int((now.mono - quote.seen_at) * 1e6), "silence of the producer"
+    since, reason = quote.book.status_since, quote.reason or ""
+    if quote.is_expired:
+        trouble, since = scene.trouble, now.wall - int((now.mono - quote.seen_at) * 1e6)
+        reason = quote.trouble or "silence of the producer"
+        if trouble is not None and quote.trouble is not None:
+            since = now.wall - int(trouble.seconds * 1e6)
     said = f"{reason}, since" if reason else "since"
     return [
         Segment(str(quote.status).ljust(STATUS.least_width), STATUS_STYLES.get(quote.status, GREY)),
         Segment(f"  {said} {scene.time(since)} ({span((now.wall - since) / 1e6)})", GREY),
     ]
-
-
-def _began(trouble: Trouble, now: Moment) -> int:
-    return now.wall - int(trouble.seconds * 1e6)
