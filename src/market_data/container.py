@@ -21,9 +21,8 @@ from market_data.config import Settings
 from market_data.factories.asking import make_check, make_consumer, make_latency, make_verification
 from market_data.factories.producing import make_input_log, make_outbox, make_producer, make_publisher, make_run
 from market_data.factories.reading import make_cluster, make_market, make_probe, make_subscriber, make_topic
-from market_data.factories.showing import make_web_display
+from market_data.factories.showing import make_screen, make_web_display
 from market_data.factories.venues import make_engine, make_plans, make_sync_settings, make_transport
-from market_data.factories.viewing import make_screen
 
 __all__ = ["Container", "make_sync_settings"]
 
