@@ -131,6 +131,26 @@ def test_exchanges_that_misbehave_make_gaps_and_no_holes(tmp_path: Path) -> None
     }
 
 
+def test_what_broke_why_and_that_it_is_over_is_said_where_the_person_looks(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "- {at: 2, venue: coinbase, instrument: BTC-USD, fault: crossed}\n"
+        "- {at: 5, venue: binance, fault: refuse, status: 429, retry_after: 1, seconds: 1}\n"
+        "- {at: 5, venue: binance, fault: close, code: 1008}\n"
+    )
+    options = ("--seconds", "10", "--faults", "mine.yaml", "--view", "lines")
+    ended = run("demo", *options, folder=tmp_path, environ={"TMPDIR": str(tmp_path)})
+    assert ended.status == 0
+    lines = [line for line in ended.out.splitlines() if "shutdown" not in line]
+    told = re.search(r"^(\d+) gaps?, ", ended.out, re.MULTILINE)
+    assert told is not None
+    gaps = [line for line in lines if re.search(r"  gap \(\w+\)$", line)]
+    assert len(gaps) == int(told.group(1)) == 1, "what is called a gap is a gap in its line"
+    assert gaps[0].split()[1:3] == ["coinbase", "BTC-USD"]
+    assert any("coinbase   BTC-USD     bid" in line for line in lines[lines.index(gaps[0]) :])
+    assert any(line.endswith("disconnected (rate_limited)") for line in lines)
+    assert "HTTP 429, too many requests; it asks for a wait of 1 s" in ended.err
+
+
 def test_it_shows_all_exchanges_where_asked(tmp_path: Path) -> None:
     venues = ("binance", "coinbase", "okx", "bybit", "kraken", "bitstamp")
     with running(

@@ -5,14 +5,16 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
 import anyio
 import attrs
+import msgspec
 from anyio.abc import Process
 
-from market_data.application.children import Child, ChildFailed, Children
+from market_data.application.children import Child, ChildFailed, Children, Warned
 from market_data.domain.errors import UsageError
 
 __all__ = ["ProcessChildren"]
@@ -20,6 +22,8 @@ __all__ = ["ProcessChildren"]
 _LAST_LINES = 5
 _LAST_BYTES = 16_384
 _KILL_SECONDS = 2.0
+_LEVELS = ("WARNING", "ERROR", "CRITICAL")
+_OWN_NAMES = ("time", "level", "message")
 
 
 @attrs.define(eq=False)
@@ -76,6 +80,8 @@ class _ProcessChild(Child):
         self._is_stopping = False
         self._first_line: str | None = None
         self._spoke = anyio.Event()
+        self._heard = 0
+        """Bytes of its log."""
 
     async def listen(self, output: BinaryIO) -> None:
         """Read its stdout to the end: the first line is kept, all goes to its log."""
@@ -99,6 +105,15 @@ class _ProcessChild(Child):
             await self._process.wait()
             raise self._failure()
         return self._first_line
+
+    def warnings(self) -> Sequence[Warned]:
+        with self._log.open("rb") as file:
+            end = file.seek(0, SEEK_END)
+            begin = max(self._heard, end - _LAST_BYTES)
+            file.seek(begin)
+            lines = file.read(end - begin).split(b"\n")
+        self._heard = end - len(lines[-1])  # which may not be over yet
+        return [warned for line in lines[:-1] if (warned := _warned(line)) is not None]
 
     async def watch(self) -> None:
         await self._process.wait()
@@ -147,6 +162,18 @@ class _ProcessChild(Child):
         how = f"was ended by signal {-status}" if status is not None and status < 0 else f"ended with status {status}"
         is_misuse = status == UsageError.exit_status
         return ChildFailed(self.name, how, last_lines=_tail(self._log), log=str(self._log), is_misuse=is_misuse)
+
+
+def _warned(line: bytes) -> Warned | None:
+    """Read a line of a log that is JSON; None where it is no warning of the program's own."""
+    try:
+        fields = msgspec.json.decode(line, type=dict[str, object])
+    except msgspec.MsgspecError:
+        return None
+    if fields.get("level") not in _LEVELS or "logger" in fields or "exception" in fields:
+        return None
+    told = {name: value for name, value in fields.items() if name not in _OWN_NAMES}
+    return Warned(str(fields.get("message", "")), told)
 
 
 def _tail(log: Path) -> list[str]:

@@ -1,13 +1,23 @@
 """Programs that this one starts, waits for and ends: the port, and what it means when one of them ends by itself."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import attrs
+
 from market_data.domain.errors import AppError, UsageError
 
-__all__ = ["Child", "ChildFailed", "Children"]
+__all__ = ["Child", "ChildFailed", "Children", "Warned"]
+
+
+@attrs.frozen
+class Warned:
+    """A warning in a child's log, as that program told it."""
+
+    message: str
+    fields: Mapping[str, object]
 
 
 class ChildFailed(AppError):
@@ -37,6 +47,11 @@ class Child(Protocol):
         Raises:
             ChildFailed: it ended without one.
         """
+        raise NotImplementedError
+
+    @abstractmethod
+    def warnings(self) -> Sequence[Warned]:
+        """Give the warnings of its log since the last call; of very many the newest."""
         raise NotImplementedError
 
     @abstractmethod

@@ -19,6 +19,7 @@ from market_data.domain.proof import OrderProof
 __all__ = ["Demo", "DemoSettings", "DemoSummary", "Front"]
 
 _LAST_WORDS_SECONDS = 3.0
+_RELAY_SECONDS = 0.25
 
 
 @attrs.frozen
@@ -112,10 +113,18 @@ class Demo:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(sandbox.watch, name="watch sandbox")
             tasks.start_soon(producer.watch, name="watch producer")
+            tasks.start_soon(self._relay, producer, name="warnings of the producer")
             tasks.start_soon(self._end, front.tally, producer, stop, done, name="end")
             await front.consumer.run(ConsumeRequest(Start("earliest"), None, None), done, stop.set)
             tasks.cancel_scope.cancel()
         return anyio.current_time() - self._shown_since
+
+    async def _relay(self, producer: Child) -> None:
+        """Say what the producer warns of, where the person looks: why an exchange refused is in no record."""
+        while True:
+            await anyio.sleep(_RELAY_SECONDS)
+            for warned in producer.warnings():
+                self._telemetry.warn(warned.message, **warned.fields)
 
     async def _end(self, tally: Tally, producer: Child, stop: anyio.Event, done: anyio.Event) -> None:
         async with anyio.create_task_group() as tasks:
