@@ -2,6 +2,9 @@ from market_data.reader import (
     AppError as AppError,
 )
 from market_data.reader import (
+    Basis as Basis,
+)
+from market_data.reader import (
     Books as Books,
 )
 from market_data.reader import (
@@ -17,6 +20,9 @@ from market_data.reader import (
     BrokerUnavailable as BrokerUnavailable,
 )
 from market_data.reader import (
+    Fill as Fill,
+)
+from market_data.reader import (
     KeyProof as KeyProof,
 )
 from market_data.reader import (
@@ -26,10 +32,16 @@ from market_data.reader import (
     Levels as Levels,
 )
 from market_data.reader import (
+    Minute as Minute,
+)
+from market_data.reader import (
     NormalizedBook as NormalizedBook,
 )
 from market_data.reader import (
     OrderProof as OrderProof,
+)
+from market_data.reader import (
+    OverTime as OverTime,
 )
 from market_data.reader import (
     Proof as Proof,
@@ -39,6 +51,9 @@ from market_data.reader import (
 )
 from market_data.reader import (
     SettingsError as SettingsError,
+)
+from market_data.reader import (
+    SymbolView as SymbolView,
 )
 from market_data.reader import (
     UsageError as UsageError,

@@ -18,33 +18,51 @@ from pathlib import Path
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from market_data.application.bounded import ReadingEnd
+from market_data.application.overtime import OverTime
 from market_data.application.ports import Clock, Delivered, Start
 from market_data.application.proven import ProvenSubscription
 from market_data.application.times import When, end_of, start_of
 from market_data.config import Settings, SettingsError, load_defaults, load_settings
+from market_data.domain.across import SymbolView
+from market_data.domain.analytics import Fill
+from market_data.domain.basis import Basis
 from market_data.domain.errors import AppError, BrokerError, BrokerUnavailable, UsageError
 from market_data.domain.instrument import key_of
 from market_data.domain.market import Market, Quote
 from market_data.domain.normalized import BookStatus, Level, Levels, NormalizedBook, Proof, Reason
 from market_data.domain.proof import KeyProof, OrderProof
-from market_data.factories.reading import make_clock, make_cluster, make_market, make_probe, make_subscriber, make_topic
+from market_data.domain.rolling import Minute
+from market_data.factories.reading import (
+    make_clock,
+    make_cluster,
+    make_market,
+    make_over_time,
+    make_probe,
+    make_subscriber,
+    make_topic,
+)
 from market_data.logs.library import be_silent, library_telemetry
 
 __all__ = [
     "AppError",
+    "Basis",
     "BookStatus",
     "Books",
     "BooksIterator",
     "BrokerError",
     "BrokerUnavailable",
+    "Fill",
     "KeyProof",
     "Level",
     "Levels",
+    "Minute",
     "NormalizedBook",
     "OrderProof",
+    "OverTime",
     "Proof",
     "Reason",
     "SettingsError",
+    "SymbolView",
     "UsageError",
     "iter_books",
     "read_books",
@@ -67,12 +85,18 @@ class Books(AsyncIterator[NormalizedBook]):
     """
 
     def __init__(
-        self, subscription: ProvenSubscription, market: Market, clock: Clock, end: ReadingEnd | None = None
+        self,
+        subscription: ProvenSubscription,
+        market: Market,
+        clock: Clock,
+        end: ReadingEnd | None = None,
+        over_time: OverTime | None = None,
     ) -> None:
         self._subscription = subscription
         self._market = market
         self._clock = clock
         self._end = end
+        self._over_time = over_time
         self._is_over = False
         self._ready: deque[tuple[Quote, Delivered | None]] = deque()
 
@@ -80,6 +104,15 @@ class Books(AsyncIterator[NormalizedBook]):
     def proof(self) -> OrderProof:
         """What the records seen so far show, by instrument and in all."""
         return self._subscription.proof
+
+    @property
+    def over_time(self) -> OverTime:
+        """What minutes and venues side by side say.
+
+        Raises:
+            UsageError: ``read_books`` was not asked to keep it.
+        """
+        return _kept(self._over_time)
 
     async def __anext__(self) -> NormalizedBook:
         """Wait for the next record.
@@ -121,11 +154,16 @@ class Books(AsyncIterator[NormalizedBook]):
 
     def _admit(self, delivered: Sequence[Delivered], *, is_past: bool) -> None:
         now = self._clock.now()
-        self._ready.extend(self._subscription.take(delivered, self._market, now))
+        self._keep(self._subscription.take(delivered, self._market, now))
         if is_past:  # what the topic held is asked for, not how old it is now
             return
         departed, expired = self._subscription.pass_time(self._market, now)
-        self._ready.extend((quote, None) for quote in (*departed, *expired))
+        self._keep([(quote, None) for quote in (*departed, *expired)])
+
+    def _keep(self, taken: Sequence[tuple[Quote, Delivered | None]]) -> None:
+        self._ready.extend(taken)
+        if self._over_time is not None:
+            self._over_time.take(quote for quote, _ in taken)
 
 
 class BooksIterator(Iterator[NormalizedBook]):
@@ -139,6 +177,11 @@ class BooksIterator(Iterator[NormalizedBook]):
     def proof(self) -> OrderProof:
         """What the records seen so far show, by instrument and in all."""
         return self._books.proof
+
+    @property
+    def over_time(self) -> OverTime:
+        """As ``Books.over_time``."""
+        return self._books.over_time
 
     def __next__(self) -> NormalizedBook:
         """Wait for the next record.
@@ -172,6 +215,7 @@ async def read_books(
     config_files: Sequence[Path] = (),
     overrides: Sequence[str] = (),
     proven_only: bool | None = None,
+    over_time: bool = False,
 ) -> AsyncGenerator[Books]:
     """Open the topic for reading.
 
@@ -192,6 +236,7 @@ async def read_books(
         proven_only: Leave out books of which their venue can prove nothing (``proof`` is ``none``), and the levels of
             others that lie beyond ``proven_levels``. By default ``market.proven_only`` of the settings: all are read,
             and each says how it is proven.
+        over_time: Keep what ``books.over_time`` answers from.
 
     Raises:
         UsageError: ``start``, ``until`` or ``instruments`` is none of these, or ``until`` is given with ``group``.
@@ -210,7 +255,9 @@ async def read_books(
     with library_telemetry(settings.log.repeat_seconds) as telemetry:
         async with make_subscriber(settings, cluster, described, telemetry).open(begin, group) as subscription:
             reader = ProvenSubscription(subscription, keys, telemetry, proven_only=is_proven_only)
-            books = Books(reader, make_market(settings), clock, bound)
+            books = Books(
+                reader, make_market(settings), clock, bound, make_over_time(settings, clock) if over_time else None
+            )
             yield books
             books.leave()
 
@@ -228,6 +275,7 @@ def iter_books(
     config_files: Sequence[Path] = (),
     overrides: Sequence[str] = (),
     proven_only: bool | None = None,
+    over_time: bool = False,
 ) -> Generator[BooksIterator]:
     """Open the topic for reading without async; arguments and errors are those of ``read_books``.
 
@@ -247,9 +295,18 @@ def iter_books(
         config_files=config_files,
         overrides=overrides,
         proven_only=proven_only,
+        over_time=over_time,
     )
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened) as books:
         yield BooksIterator(books, portal)
+
+
+def _kept(over_time: OverTime | None) -> OverTime:
+    if over_time is None:
+        raise UsageError(
+            "over_time: nothing is kept of what was read unless read_books(..., over_time=True) asks for it"
+        )
+    return over_time
 
 
 def _settings(

@@ -124,3 +124,31 @@ async def test_a_span_that_makes_no_sense_is_told(options: dict[str, str], probl
     with pytest.raises(UsageError, match=problem):
         async with read_books(None, **options):  # type: ignore[arg-type]
             pass
+
+
+async def test_minutes_and_venues_side_by_side_are_there_where_asked_for(tmp_path: Path) -> None:
+    with running_sandbox(tmp_path) as sandbox:
+        command = ["app", "produce", "--env", "sandbox", "--config", str(sandbox.settings)]
+        with running(command, tmp_path, "produce") as producer, anyio.fail_after(40):
+            async with read_books(env="sandbox", config_files=[sandbox.settings], over_time=True) as books:
+                said = books.over_time
+                async for book in books:
+                    minute = said.minute("coinbase:BTC-USD")
+                    if minute is not None and minute.seconds > 1.5 and book.key == "coinbase:BTC-USD" and book.is_live:
+                        break
+                assert minute is not None
+                assert minute.low is not None
+                assert minute.high is not None
+                assert minute.low <= book.mid <= minute.high  # type: ignore[operator]
+                assert said.mids("coinbase:BTC-USD", 2)[-1] is not None
+                assert said.history("coinbase:BTC-USD")[-1].status is BookStatus.LIVE
+                view = said.across("BTC-USD")
+                assert view is not None
+                assert view.bid is not None
+                assert [each.quote.book.exchange for each in view.venues] == ["coinbase"]
+                assert said.across("BTC-EUR") is None
+                assert said.bases("BTC") == [], "no venue has both BTC-USD and BTC-USDT here"
+            async with read_books(env="sandbox", config_files=[sandbox.settings]) as books:
+                with pytest.raises(UsageError, match="over_time=True"):
+                    _ = books.over_time
+            assert producer.stop() == 0

@@ -13,6 +13,7 @@ from enum import StrEnum
 import attrs
 
 from market_data.domain.basis import Basis, bases_of
+from market_data.domain.best import best_of
 from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import MOST_KEYS, BookState
@@ -166,8 +167,9 @@ class Across:
                 among.append(each)
             else:
                 excluded.append(Excluded(each.quote, why))
-        bid, bidder = _best_bid(among)
-        ask, asker = _best_ask(among)
+        best = best_of([each.quote for each in among])
+        bid = None if best.bid is None else best.bid.book.best_bid
+        ask = None if best.ask is None else best.ask.book.best_ask
         met = self._meet(symbol, bid, ask, now.wall)
         mid = spread = spread_bps = crossing = None
         if bid is not None and ask is not None:
@@ -177,8 +179,8 @@ class Across:
                 crossing = Crossing(*met, None if spread_bps is None else spread_bps.copy_abs())
         return SymbolView(
             symbol=symbol,
-            bid=bidder,
-            ask=asker,
+            bid=best.bid,
+            ask=best.ask,
             mid=mid,
             spread=spread,
             spread_bps=spread_bps,
@@ -234,20 +236,6 @@ class Across:
 
 def _asset_of(symbol: str) -> str:
     return symbol.partition("-")[0]
-
-
-def _best_bid(entries: Iterable[_Entry]) -> tuple[Decimal | None, Quote | None]:
-    """Find the highest bid: of two, the one that is proven, else the first."""
-    found = [(each.bid, each.quote.book.can_prove, each.quote) for each in entries if each.bid is not None]
-    bid, _, quote = max(found, key=lambda each: each[:2], default=(None, True, None))
-    return bid, quote
-
-
-def _best_ask(entries: Iterable[_Entry]) -> tuple[Decimal | None, Quote | None]:
-    """Find the lowest ask likewise."""
-    found = [(each.ask, not each.quote.book.can_prove, each.quote) for each in entries if each.ask is not None]
-    ask, _, quote = min(found, key=lambda each: each[:2], default=(None, True, None))
-    return ask, quote
 
 
 def _difference(mids: Sequence[Decimal]) -> Decimal | None:

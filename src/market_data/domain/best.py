@@ -8,7 +8,7 @@ import attrs
 
 from market_data.domain.market import Quote
 
-__all__ = ["Best", "best_across"]
+__all__ = ["Best", "best_across", "best_of"]
 
 
 @attrs.frozen
@@ -29,7 +29,12 @@ def best_across(quotes: Iterable[Quote]) -> Mapping[str, Best]:
     """
     groups = groupby(quotes, key=lambda quote: quote.book.symbol)
     live = {symbol: [quote for quote in group if quote.is_live] for symbol, group in groups}
-    return {symbol: Best(_highest(of, _bid), _highest(of, _ask)) for symbol, of in live.items() if len(of) > 1}
+    return {symbol: best_of(of) for symbol, of in live.items() if len(of) > 1}
+
+
+def best_of(quotes: Sequence[Quote]) -> Best:
+    """Compare quotes of one symbol."""
+    return Best(_highest(quotes, _bid), _highest(quotes, _ask))
 
 
 def _highest(quotes: Sequence[Quote], worth: Callable[[Quote], Decimal | None]) -> Quote | None:

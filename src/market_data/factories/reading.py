@@ -6,12 +6,15 @@ from market_data.adapters.kafka.probe import KafkaProbe
 from market_data.adapters.kafka.security import Security
 from market_data.adapters.kafka.subscriber import KafkaSubscriber
 from market_data.adapters.kafka.topics import KafkaTopic
+from market_data.application.overtime import OverTime
 from market_data.application.ports import Clock, Subscriber, Telemetry
 from market_data.application.probe import TopicProbe
 from market_data.config import Settings
+from market_data.domain.across import Across
 from market_data.domain.market import Market
+from market_data.domain.watch import Watch
 
-__all__ = ["make_clock", "make_cluster", "make_market", "make_probe", "make_subscriber", "make_topic"]
+__all__ = ["make_clock", "make_cluster", "make_market", "make_over_time", "make_probe", "make_subscriber", "make_topic"]
 
 _LEAST_STALL_SECONDS, _MOST_STALL_SECONDS = 1.0, 5.0
 """A broker that answers nothing for so long is looked at: before its silence is taken for that of the producers."""
@@ -76,6 +79,12 @@ def make_market(settings: Settings) -> Market:
         stale_after_seconds=settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds,
         digits=settings.market.spread_percent_digits,
     )
+
+
+def make_over_time(settings: Settings, clock: Clock) -> OverTime:
+    """Keep what minutes and venues side by side say."""
+    stale_after = settings.market.stale_after_heartbeats * settings.book.heartbeat_seconds
+    return OverTime(Watch(stale_after), Across(stale_after), clock)
 
 
 def make_clock() -> Clock:
