@@ -1,18 +1,26 @@
 /** The venues side by side, asked for once a second while they are looked at. */
 
-import { byId, fill, make, setClass, setText } from "./dom.js";
 import { trimmed } from "./decimal.js";
+import { byId, fill, make, setClass, setText } from "./dom.js";
 import { timeOf } from "./time.js";
 
 /** @typedef {import("./types.js").Asset} Asset */
 /** @typedef {import("./types.js").SymbolView} SymbolView */
 
 const EVERY_MS = 1000;
-const TITLES = ["Symbol", "Best bid", "at", "Best ask", "at", "Spread, bps", "Apart, bps", "Each venue's mid, in bps of the best; what takes no part"];
+const TITLES = ["Symbol", "Best bid", "Best ask", "Spread, bps", "Venues apart, bps"];
+const box = byId("best-body");
+const head = make("tr", {}, ...TITLES.map((title) => make("th", { scope: "col" }, title)));
+const table = make("table", {}, make("thead", {}, head));
+const bases = make("ul", { class: "bases", "aria-label": "What quote currencies are worth in each other" });
+const none = make("p", { class: "none" }, "No asset is quoted twice.");
+/** @type {HTMLTableSectionElement[]} */
+const bodies = [];
 let isShown = false;
 let tag = "";
 
 export function start() {
+  box.append(table, bases, none);
   setInterval(ask, EVERY_MS);
 }
 
@@ -40,66 +48,72 @@ async function ask() {
 
 /** @param {Asset[]} assets */
 function draw(assets) {
-  const box = byId("best-body");
-  fill(box, assets, newAsset, (node, asset) => {
-    setText(node.children[0], asset.asset);
-    fill(/** @type {HTMLElement} */ (node.querySelector("tbody")), asset.symbols, newSymbol, drawSymbol);
-    fill(
-      /** @type {HTMLElement} */ (node.children[2]),
-      asset.bases.filter((basis) => basis.mid !== null),
-      () => make("li", {}, make("b"), make("span")),
-      (line, basis) => {
-        setText(line.children[0], `${basis.name} ${basis.mid}`);
-        setText(line.children[1], ` on ${basis.exchange}, by ${asset.asset}: ${basis.bid ?? "–"} bid, ${basis.ask ?? "–"} asked`);
-      },
-    );
-  });
-}
-
-function newAsset() {
-  const head = make("tr", {}, ...TITLES.map((title) => make("th", { scope: "col" }, title)));
-  const table = make("table", {}, make("thead", {}, head), make("tbody"));
-  return make("section", {}, make("h3"), table, make("ul", { class: "bases", "aria-label": "What quote currencies are worth in each other" }));
+  const symbols = assets.flatMap((asset) => asset.symbols);
+  none.hidden = symbols.length > 0;
+  table.hidden = symbols.length === 0;
+  while (bodies.length > symbols.length) bodies.pop()?.remove();
+  while (bodies.length < symbols.length) {
+    const body = newSymbol();
+    bodies.push(body);
+    table.append(body);
+  }
+  symbols.forEach((view, index) => drawSymbol(bodies[index], view));
+  const told = assets.flatMap(({ asset, bases: found }) => found.map((basis) => ({ asset, basis })));
+  fill(
+    bases,
+    told.filter(({ basis }) => basis.mid !== null),
+    () => make("li", {}, make("b"), make("span")),
+    (line, { asset, basis }) => {
+      setText(line.children[0], `${basis.name} ${basis.mid}`);
+      setText(line.children[1], ` on ${basis.exchange}, by ${asset}: ${basis.bid ?? "–"} bid, ${basis.ask ?? "–"} asked`);
+    },
+  );
 }
 
 function newSymbol() {
-  return make("tr", {}, make("th", { scope: "row" }), ...TITLES.slice(2).map(() => make("td")), make("td", {}, make("ul")));
+  const side = () => make("td", {}, make("b"), make("small"));
+  const spread = make("td", {}, make("b"), make("small"));
+  const best = make("tr", {}, make("th", { scope: "row" }), side(), side(), spread, make("td"));
+  const venues = make("tr", { class: "venues" }, make("td", { colspan: String(TITLES.length) }, make("ul")));
+  return make("tbody", {}, best, venues);
 }
 
-/** @param {HTMLElement} node @param {SymbolView} view */
-function drawSymbol(node, view) {
-  const crossing = view.crossing === null ? "" : ` ${view.crossing.kind} since ${timeOf(view.crossing.since)}`;
-  setClass(node, view.crossing === null ? "" : view.crossing.kind);
-  [
-    view.symbol,
-    view.bid === null ? "–" : trimmed(view.bid.price),
-    view.bid?.exchange ?? "",
-    view.ask === null ? "–" : trimmed(view.ask.price),
-    view.ask?.exchange ?? "",
-    `${view.spread_bps ?? "–"}${crossing}`,
-    view.difference_bps ?? "–",
-  ].forEach((text, place) => setText(node.children[place], text));
-  /** @type {[string, string, boolean][]} */
+/** @param {HTMLElement} body @param {SymbolView} view */
+function drawSymbol(body, view) {
+  const [symbol, bid, ask, spread, apart] = body.children[0].children;
+  setClass(body, view.crossing?.kind ?? "");
+  setText(symbol, view.symbol);
+  drawSide(bid, view.bid);
+  drawSide(ask, view.ask);
+  setText(spread.children[0], view.spread_bps ?? "–");
+  setText(spread.children[1], view.crossing === null ? "" : `${view.crossing.kind} since ${timeOf(view.crossing.since)}`);
+  setText(apart, view.difference_bps ?? "–");
   const venues = [
-    ...view.venues.map((each) => /** @type {[string, string, boolean]} */ ([each.exchange, `${signed(each.from_mid_bps)}${each.proof === "none" ? " ?" : ""}`, true])),
-    ...view.excluded.map((each) => /** @type {[string, string, boolean]} */ ([each.exchange, `${each.why} since ${timeOf(each.since)}`, false])),
+    ...view.venues.map((each) => ({ of: each.exchange, said: `${signed(each.from_mid_bps)}${each.proof === "none" ? " ?" : ""}`, is: "" })),
+    ...view.excluded.map((each) => ({ of: each.exchange, said: `${each.why}, since ${timeOf(each.since)}`, is: "excluded" })),
   ];
   fill(
-    /** @type {HTMLElement} */ (node.children[7].firstElementChild),
+    /** @type {HTMLElement} */ (body.querySelector("ul")),
     venues,
     () => make("li", {}, make("a"), make("span")),
-    (line, [exchange, said, isIn]) => {
-      setClass(line, isIn ? "" : "excluded");
+    (line, { of, said, is }) => {
+      setClass(line, is);
       const link = /** @type {HTMLAnchorElement} */ (line.children[0]);
-      setText(link, exchange);
-      link.href = `#/book/${encodeURIComponent(`${exchange}:${view.symbol}`)}`;
+      setText(link, of);
+      link.href = `#/book/${encodeURIComponent(`${of}:${view.symbol}`)}`;
       setText(line.children[1], ` ${said}`);
     },
   );
 }
 
+/** @param {Element} cell @param {SymbolView["bid"]} side */
+function drawSide(cell, side) {
+  setText(cell.children[0], side === null ? "–" : trimmed(side.price));
+  setText(cell.children[1], side === null ? "" : side.exchange);
+}
+
 /** @param {string | null} bps */
 function signed(bps) {
-  if (bps === null) return "one-sided";
-  return bps.startsWith("-") || bps === "0" ? bps : `+${bps}`;
+  if (bps === null) return "one side only";
+  return `${bps.startsWith("-") || bps === "0" ? "" : "+"}${bps} bps`;
 }

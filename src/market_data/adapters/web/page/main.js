@@ -6,7 +6,7 @@ import { byId, setText } from "./dom.js";
 import * as ladder from "./ladder.js";
 import { now, onChange } from "./store.js";
 import { connect, want } from "./stream.js";
-import { switchZone, timeOf } from "./time.js";
+import { switchZone, timeOf, zoneName } from "./time.js";
 import * as venues from "./venues.js";
 import * as watchlist from "./watchlist.js";
 
@@ -55,6 +55,7 @@ function draw() {
     document.body.classList.remove("starting");
     setText(byId("title"), now.status.title);
   }
+  setText(byId("clock"), `${timeOf(Date.now() * 1000)} ${zoneName()}`);
   venues.drawStrip();
   watchlist.draw();
   if (view === "book") detail.draw();

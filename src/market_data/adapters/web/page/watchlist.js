@@ -12,6 +12,8 @@ import { spanOf, timeOf } from "./time.js";
 const ORDER_MS = 2000;
 const MOVE_SECONDS = 0.8;
 const SPARE_ROWS = 4;
+const LONG = 10;
+const LONGER = 12;
 
 /** @param {string | null} text */
 const number = (text) => (text === null ? null : Number(text)); // to sort by
@@ -288,7 +290,7 @@ function drawLine(line, entry, index, at) {
     size(row.ask_size),
     price(row.mid, entry.places + 1),
     price(row.spread, entry.places),
-    row.spread_percent === null ? "" : trimmed(bpsOf(row.spread_percent)),
+    bpsText(row),
     entry.rate === null ? "" : entry.rate.toFixed(1),
     age === null ? "" : spanOf(Math.max(0, age)),
   ];
@@ -296,14 +298,31 @@ function drawLine(line, entry, index, at) {
     const cell = line.cells[FIRST_OF_PRICES + place];
     cell.hidden = false;
     setText(cell, text);
+    const way = COLUMNS[FIRST_OF_PRICES + place].name;
+    setClass(cell, `${COLUMNS[FIRST_OF_PRICES + place].kind}${lengthOf(text)}${moved(entry, way, at)}`);
   });
-  setClass(line.cells[5], `price bid${moved(entry, "bid", at)}`);
-  setClass(line.cells[6], `price ask${moved(entry, "ask", at)}`);
 }
 
 /** @param {string | null} text */
 function size(text) {
   return text === null ? "–" : trimmed(text);
+}
+
+/** @param {import("./types.js").Row} row */
+function bpsText({ spread_percent: percent, spread }) {
+  if (percent === null || spread === null) return "";
+  const bps = trimmed(bpsOf(percent));
+  return bps === "0" && /[1-9]/.test(spread) ? `<${leastBps(percent)}` : bps;
+}
+
+/** What is less than any other of so many digits. @param {string} percent */
+function leastBps(percent) {
+  return bpsOf(percent.replace(/.$/, "1"));
+}
+
+/** Numbers are never cut off: long ones are written smaller. @param {string} text */
+function lengthOf(text) {
+  return text.length > LONGER ? " longer" : text.length > LONG ? " long" : "";
 }
 
 /** With as many digits as its prices have had. @param {string | null} text @param {number} places */
