@@ -280,7 +280,7 @@ def compose(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Make README's pictures of the page, docs/pictures, from the running demo; needs what browser needs."""
+    """Make README's pictures of the page, docs/page-*.png, from the running demo; needs what browser needs."""
     session.install("-q", "-r", "requirements-browser.lock")
     session.install("-q", "--no-deps", "-e", ".")
     session.run("python", "-m", "tools.page_pictures", *session.posargs)

@@ -1,4 +1,7 @@
-"""``python -m tools.page_pictures [FOLDER]`` makes the pictures of the page: the demo, as a browser shows it."""
+"""``python -m tools.page_pictures`` makes README's pictures of the page in ``docs``: the demo, as a browser shows it.
+
+With a FOLDER it makes more of them there: other views, widths and colours.
+"""
 
 import os
 import re
@@ -14,7 +17,9 @@ from tests.support.programs import running
 __all__ = ["main"]
 
 _SHOWN_SECONDS = 75.0
+_MOMENT_SECONDS = {"page-watchlist": 1}
 _DEMO = ("demo", "--view", "web", "--venues", "all", "--faults", "demo")
+_OF_README = ("page-watchlist", "page-instrument")
 _VIEWS = {
     "page-watchlist": ("", 1280, 560, "dark"),
     "page-instrument": ("#/book/binance:BTC-USDT", 1280, 800, "dark"),
@@ -28,7 +33,7 @@ _VIEWS = {
 
 def main() -> None:
     """Run the demo for a while, and write what the page looks like."""
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures")
+    target, names = (Path(sys.argv[1]), tuple(_VIEWS)) if len(sys.argv) > 1 else (Path("docs"), _OF_README)
     target.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -40,7 +45,7 @@ def main() -> None:
         chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         _rest(browser, url)
-        for name in _VIEWS:
+        for name in names:
             _draw(browser, url, name, target)
         browser.close()
         status = demo.end(signal.SIGINT).status
@@ -60,7 +65,9 @@ def _draw(browser: Browser, url: str, name: str, target: Path) -> None:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     page.goto(f"{url}{view}")
     page.wait_for_selector("body:not(.starting)")
-    page.wait_for_timeout(5000)
+    if name == "page-watchlist":
+        page.wait_for_selector("tr.not-live")
+    page.wait_for_timeout(_MOMENT_SECONDS.get(name, 5) * 1000)
     page.screenshot(path=target / f"{name}.png")
     page.close()
     sys.stdout.write(f"{target / name}.png\n")

@@ -232,6 +232,15 @@ def test_trouble_of_the_broker_is_said_as_such(open_page: Opener) -> None:
         expect(page.locator("#trouble")).to_be_hidden()
 
 
+def test_a_token_is_asked_for_once_and_stands_in_no_address(open_page: Opener) -> None:
+    with serve(books=[fresh()], token="0123456789abcdef") as server:  # noqa: S106 - of this test alone
+        page = open_page(f"{server.url}?token=0123456789abcdef#/book/binance:BTC-USDT")
+        page.wait_for_selector("#detail.live")
+        assert page.url == f"{server.url}#/book/binance:BTC-USDT"
+        page.reload()
+        page.wait_for_selector("#detail.live")
+
+
 def test_holes_in_the_order_are_said(open_page: Opener) -> None:
     with serve(books=[fresh(), fresh(5)]) as server:
         page = open_page(server.url)

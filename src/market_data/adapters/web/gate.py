@@ -35,6 +35,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_FOREIGN = ("cross-site", "same-site")
+"""As a browser says where a request comes from; another port of this machine is the same site."""
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -93,7 +95,7 @@ class Gate:
         if not is_shared:
             site = request.headers.get("sec-fetch-site", "")
             is_visit = request.headers.get("sec-fetch-mode") == "navigate" and request.method == "GET"
-            if (origin and origin not in _origins_of(request, host)) or (site == "cross-site" and not is_visit):
+            if (origin and origin not in _origins_of(request, host)) or (site in _FOREIGN and not is_visit):
                 said = "a page of another origin may ask here where web.cors_origins names its origin"
                 return problem(request, 403, said)
         elif request.method == "OPTIONS":

@@ -34,20 +34,23 @@ class Losses:
         self.dropped_until = 0
         """Of changes up to this number, not all are there any more."""
         self._kept: deque[tuple[int, Loss]] = deque()
-        self._last: OrderedDict[str, tuple[BookStatus, Reason | None]] = OrderedDict()
+        self._last: OrderedDict[str, Loss] = OrderedDict()
 
     def take(self, quote: Quote, changed: int) -> None:
         """Take note where the status or its reason is another one now."""
         book = quote.book
-        said, last = (book.status, book.reason), self._last.get(book.key)
-        if said == last:
+        last = self._last.get(book.key)
+        if last is not None and (book.status, book.reason) == (last.status, last.reason):
             return
-        self._last[book.key] = said
+        # whose producer was silent for a while is live since before that, and not seen to be before the end of it
+        since = (
+            book.status_since if last is None or book.status_since > last.since else max(quote.seen_wall, last.since)
+        )
+        was = None if last is None else last.status
+        loss = self._last[book.key] = Loss(book.exchange, book.symbol, book.status, book.reason, since, was)
         self._last.move_to_end(book.key)
         if len(self._last) > MOST_KEYS:
             self._last.popitem(last=False)
-        since = book.status_since if book.status is not BookStatus.LIVE or last is None else quote.seen_wall
-        loss = Loss(book.exchange, book.symbol, book.status, book.reason, since, None if last is None else last[0])
         self._kept.append((changed, loss))
         if len(self._kept) > _KEPT:
             self.dropped_until, _ = self._kept.popleft()

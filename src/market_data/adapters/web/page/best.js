@@ -1,7 +1,8 @@
 /** The venues side by side, asked for once a second while they are looked at. */
 
-import { trimmed } from "./decimal.js";
+import { padded } from "./decimal.js";
 import { byId, fill, make, setClass, setText } from "./dom.js";
+import { entries, keyOf } from "./store.js";
 import { timeOf } from "./time.js";
 
 /** @typedef {import("./types.js").Asset} Asset */
@@ -83,8 +84,8 @@ function drawSymbol(body, view) {
   const [symbol, bid, ask, spread, apart] = body.children[0].children;
   setClass(body, view.crossing?.kind ?? "");
   setText(symbol, view.symbol);
-  drawSide(bid, view.bid);
-  drawSide(ask, view.ask);
+  drawSide(bid, view.bid, view.symbol);
+  drawSide(ask, view.ask, view.symbol);
   setText(spread.children[0], view.spread_bps ?? "–");
   setText(spread.children[1], view.crossing === null ? "" : `${view.crossing.kind} since ${timeOf(view.crossing.since)}`);
   setText(apart, view.difference_bps ?? "–");
@@ -106,9 +107,10 @@ function drawSymbol(body, view) {
   );
 }
 
-/** @param {Element} cell @param {SymbolView["bid"]} side */
-function drawSide(cell, side) {
-  setText(cell.children[0], side === null ? "–" : trimmed(side.price));
+/** @param {Element} cell @param {SymbolView["bid"]} side @param {string} symbol */
+function drawSide(cell, side, symbol) {
+  const places = side === null ? 0 : (entries.get(keyOf(side.exchange, symbol))?.places ?? 0);
+  setText(cell.children[0], side === null ? "–" : padded(side.price, places));
   setText(cell.children[1], side === null ? "" : side.exchange);
 }
 

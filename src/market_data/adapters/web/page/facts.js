@@ -76,8 +76,8 @@ function always({ record, proof, seen_time: seen }) {
   return [
     ["Proof of the book", proofOf(record)],
     ["Proof of order", order === null ? "–" : order.is_proven ? `proven, ${order.records.toLocaleString("en")} records` : `NOT PROVEN: ${order.holes} missing, ${order.doubled} doubled, ${order.out_of_order} out of order`],
-    ["Exchange to us", record.event_time === null || record.received_time === null ? "–" : millisOf(record.received_time - record.event_time)],
-    ["From us to here", record.received_time === null ? "–" : millisOf(seen - record.received_time)],
+    ["Exchange to producer", record.event_time === null || record.received_time === null ? "–" : millisOf(record.received_time - record.event_time)],
+    ["Producer to here", record.received_time === null ? "–" : millisOf(seen - record.received_time)],
     ["Age of the data", record.received_time === null ? "–" : spanOf(Math.max(0, (serverTime() - record.received_time) / 1e6))],
     ["Records a second", rate === null || rate === undefined ? "–" : rate.toFixed(1)],
     ["Sequence", record.sequence === null ? "–" : String(record.sequence)],

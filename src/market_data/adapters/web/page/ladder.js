@@ -63,6 +63,7 @@ export function draw(book) {
     const at = isAsk ? LEVELS - 1 - index : index - LEVELS;
     const level = (isAsk ? asks : bids)[at];
     const sum = (isAsk ? askSums : bidSums)[at];
+    line.row.hidden = isLive && level === undefined;
     const isUnproven = isLive && book.record.proven_levels !== null && at >= book.record.proven_levels;
     const isUpTo = cursor !== null && cursor < LEVELS === isAsk && (isAsk ? index >= cursor : index <= cursor);
     setClass(line.row, `${isAsk ? "ask" : "bid"}${isUpTo ? " up-to" : ""}${index === cursor ? " cursor" : ""}${isUnproven ? " unproven" : ""}`);

@@ -62,7 +62,7 @@ export function drawVenues() {
   if (status !== null) {
     table(
       byId("hops"),
-      ["Venue", "Exchange to us, median", "99 %", "From us to here, median", "99 %", "Records"],
+      ["Venue", "Exchange to producer, median", "99 %", "Producer to here, median", "99 %", "Records"],
       status.hops.map((hop) => [
         hop.exchange,
         ...quantiles(hop.event_to_received),
