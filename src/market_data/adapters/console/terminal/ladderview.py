@@ -138,7 +138,7 @@ class LadderView:
 
     def _broken(self, quote: Quote) -> list[Line]:
         """Say why there are no prices."""
-        reason = REASONS.get(quote.reason) if quote.reason is not None else None
+        reason = REASONS.get(quote.reason) if quote.reason is not None and quote.trouble is None else None
         said = [
             [],
             [Segment(" "), *why(quote, self.scene.now, self.scene)],
