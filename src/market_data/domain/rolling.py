@@ -171,8 +171,9 @@ class Rolling:
         if self._is_live:
             closed.hold((closed.second + 1) * SECOND - self._at, twice, self._apart)
             closed.is_held, closed.is_mid_held = True, twice is not None
-        self._recent.append(closed)
-        self._curve.add(closed)
+        if not (self._recent and closed.only_goes_on(self._recent[-1])):  # a heartbeat leaves nothing behind
+            self._recent.append(closed)
+            self._curve.add(closed)
         self._open = Second(second)
         self._at = second * SECOND
 

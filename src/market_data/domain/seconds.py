@@ -78,6 +78,15 @@ class Second:
             for twice in (later.first, later.low, later.high, later.last):
                 self.see(twice, later.last_apart)
 
+    def only_goes_on(self, before: "Second") -> bool:
+        """Tell whether it is as if nothing was heard in it since an earlier one, both over."""
+        if self.updates or self.is_held != before.is_held or self.is_mid_held != before.is_mid_held:
+            return False
+        if not before.is_mid_held:
+            return self.first is None and self.live == (SECOND if before.is_held else 0)
+        is_flat = self.quoted == SECOND and self.low == self.high == before.last
+        return is_flat and self.last_apart == before.last_apart
+
     def hold(self, passed: int, twice: Decimal | None, apart: Decimal) -> None:
         """Add a time in which nothing changed."""
         self.add(passed, twice, apart)

@@ -143,9 +143,11 @@ def random_story(random: Random, most: int = 60) -> list[Said]:
         if random.random() < 0.02:
             at += random.choice([14 * SECOND, 15 * SECOND, 70 * SECOND])
         what = random.random()
-        if what < 0.08:
+        if what < 0.3 and story and not story[-1].is_lapse:  # a heartbeat
+            story.append(attrs.evolve(story[-1], at=at))
+        elif what < 0.36:
             story.append(Said(at))
-        elif what < 0.1 and story and not story[-1].is_lapse:
+        elif what < 0.38 and story and not story[-1].is_lapse:
             story.append(Said(at, is_lapse=True))
         else:
             mid += tick * random.randint(-9, 9)
@@ -281,6 +283,20 @@ def test_memory_is_bounded_whatever_the_pace_and_however_long() -> None:
     assert len(rolling._recent) == MINUTE_SECONDS
     assert len(rolling._curve._numbers) <= 7 * (CURVE_SECONDS + 100)
     assert None not in rolling.buckets(now)
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_heartbeats_cost_no_memory(is_live: bool) -> None:  # noqa: FBT001
+    rolling = Rolling(BEGIN, HOLD)
+    for beat in range(2000):
+        if is_live:
+            rolling.live(BEGIN + beat * 5 * SECOND, "100", "101", 1)
+        else:
+            rolling.stop(BEGIN + beat * 5 * SECOND)
+    now = BEGIN + 1999 * 5 * SECOND
+    assert len(rolling._recent) <= 2
+    assert len(rolling._curve._numbers) <= 2 * 7
+    assert [each is not None for each in rolling.buckets(now)] == [is_live] * CURVE_SECONDS
 
 
 def bucket(second: int, low: float, high: float, last: float, *, is_whole: bool = True) -> MidBucket:
