@@ -285,6 +285,13 @@ def test_memory_is_bounded_whatever_the_pace_and_however_long() -> None:
     assert None not in rolling.buckets(now)
 
 
+def test_a_short_gap_that_ends_where_it_began_is_seen() -> None:
+    story = [live(0), live(2), Said(BEGIN + 3 * SECOND), live(3.2), live(6)]
+    assert check(story, BEGIN + 7 * SECOND)
+    drawn = rolled(story).buckets(BEGIN + 7 * SECOND, 7)
+    assert [each is not None and each.is_whole for each in drawn] == [True, True, False, True, True, True, True]
+
+
 @pytest.mark.parametrize("is_live", [True, False])
 def test_heartbeats_cost_no_memory(is_live: bool) -> None:  # noqa: FBT001
     rolling = Rolling(BEGIN, HOLD)
