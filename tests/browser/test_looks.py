@@ -12,7 +12,8 @@ from tests.browser.test_page import random_book
 from tests.support.web import fresh
 
 from market_data.adapters.clock import SystemClock
-from market_data.domain.normalized import BookStatus, Proof, Reason
+from market_data.domain.moment import Moment
+from market_data.domain.normalized import BookStatus, NormalizedBook, Proof, Reason
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -67,10 +68,15 @@ def test_nothing_stands_over_the_edge(view: str, width: int, height: int, open_p
 
 
 def test_gaps_in_the_past_are_blank(open_page: Opener) -> None:
-    """Two minutes live, one of a gap, two live: of the curve's pixels, those of the gap are empty."""
+    """Two minutes live, one of a gap, two live but for half a second: of the pixels, those of the gaps are empty."""
     with serve() as server:
         world = server.world
         now = SystemClock().now()
+
+        def show_at(book: NormalizedBook, at: Moment) -> None:
+            quote = world.market.take(book, at, at.wall)
+            assert quote is not None
+            world.display.show([quote], world.market, world.reading)
 
         def live_through() -> None:
             for second in range(300, -1, -1):
@@ -79,10 +85,12 @@ def test_gaps_in_the_past_are_blank(open_page: Opener) -> None:
                 status = {"status": BookStatus.GAP, "reason": Reason.SEQUENCE} if is_gap else {}
                 price = str(100 + second % 7)
                 sides = {"bids": ((price, "5"),), "asks": (("120", "5"),)}
-                book = fresh(300 - second, epoch=1 if second > 180 else 2, **sides, **status)
-                quote = world.market.take(book, at, at.wall)
-                assert quote is not None
-                world.display.show([quote], world.market, world.reading)
+                number, epoch = 10 * (300 - second), 1 + (second <= 180) + (second < 60)
+                show_at(fresh(number, epoch=epoch, **sides, **status), at)
+                if second == 60:
+                    short = fresh(number + 1, epoch=2, status=BookStatus.GAP, reason=Reason.SEQUENCE)
+                    show_at(short, attrs.evolve(at, wall=at.wall + 200_000))
+                    show_at(fresh(number + 2, epoch=3, **sides), attrs.evolve(at, wall=at.wall + 700_000))
 
         server.do(live_through)
         page = open_page(f"{server.url}#/book/binance:BTC-USDT", allowed=("willReadFrequently",))
@@ -98,6 +106,8 @@ def test_gaps_in_the_past_are_blank(open_page: Opener) -> None:
             assert share[0] > 0.9, (canvas, share)
             assert share[1] == 0, (canvas, share)
             assert share[2] > 0.9, (canvas, share)
+            shown = "".join(".#"[has] for has in columns[first : last + 1])
+            assert len(shown.replace("#", " ").split()) == 2, (canvas, shown)
 
 
 def filled(page: Page, canvas: str) -> list[bool]:
