@@ -119,6 +119,14 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_web(session: nox.Session) -> None:
+    """Measure the page under load: ``nox -s bench_web -- --minutes 20``; without Chromium, all but what a browser costs."""
+    session.install("-q", "-r", "requirements-browser.lock")
+    session.install("-q", "--no-deps", "-e", ".")
+    session.run("python", "-m", "tests.benchmarks.web", *session.posargs)
+
+
+@nox.session
 def native(session: nox.Session) -> None:
     """Build the native book engine (needs cargo), and run on it what shows that books are right."""
     _install(session)

@@ -8,25 +8,20 @@ Without Playwright or Chromium the browser is left out.
 
 import argparse
 import json
-import os
-import shutil
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from importlib import import_module
-from importlib.util import find_spec
+from contextlib import ExitStack
 from random import Random
 
 import anyio
 import attrs
-import psutil
+from tests.benchmarks.web_browser import browse
+from tests.benchmarks.web_display import Display, display, say
 from tests.support.records import record
 from tests.support.web import offered
 
-from market_data.domain.normalized import NormalizedBook
+from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 
 METHOD = """
 A display of its own process is shown {rate} records a second of {instruments} instruments, 20 levels a side, a batch
@@ -36,6 +31,7 @@ record was shown to when its event was read by a client, of every row of five st
 reads nothing. The browser is Chromium without a screen, 1280x800, its CPU time that of all its processes together.
 """
 PULSE = 0.01
+FAULTY = 7
 
 
 def books(instruments: int) -> list[list[NormalizedBook]]:
@@ -57,18 +53,26 @@ def books(instruments: int) -> list[list[NormalizedBook]]:
 
 
 async def serve(instruments: int, rate: int) -> None:
-    """Be the display: shows records until stdin ends; the first line says whether anything is shown yet."""
+    """Be the display until stdin ends; ``show`` says that records are shown from now on, ``fault`` that one instrument
+    has a gap, of a second.
+    """
     random, made = Random(2), books(instruments)
     numbers = [0] * instruments
-    is_shown = False
+    is_shown, down_until = False, 0.0
 
     async with offered(max_clients=1000) as world, anyio.create_task_group() as tasks:
         print(world.url, flush=True)
 
         async def listen() -> None:
-            nonlocal is_shown
+            nonlocal is_shown, down_until
             while line := await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True):
-                is_shown = line.strip() == "show"
+                is_shown = True
+                if line.strip() == "fault":
+                    down_until = time.monotonic() + 1
+                    numbers[FAULTY] += 1
+                    gap = made[FAULTY][0]
+                    status = {"status": BookStatus.GAP, "reason": Reason.SEQUENCE, "bids": (), "asks": ()}
+                    world.show(attrs.evolve(gap, publish_seq=numbers[FAULTY], **status))
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(listen)
@@ -81,6 +85,8 @@ async def serve(instruments: int, rate: int) -> None:
             for _ in range(min(int((now - begin) * rate) - done, rate)):
                 done += 1
                 which = random.randrange(instruments)
+                if which == FAULTY and now < down_until:
+                    continue
                 numbers[which] += 1
                 batch.append(
                     attrs.evolve(
@@ -96,40 +102,6 @@ async def serve(instruments: int, rate: int) -> None:
                     refreshed = now
                     world.reading.now = None
                     world.display.refresh(world.market, world.reading)
-
-
-@attrs.define
-class Display:
-    """The process."""
-
-    process: "subprocess.Popen[str]"
-    url: str
-    used: psutil.Process
-
-    def cpu(self) -> float:
-        """CPU seconds so far."""
-        times = self.used.cpu_times()
-        return float(times.user + times.system)
-
-    def memory(self) -> float:
-        """MiB."""
-        return float(self.used.memory_info().rss / 2**20)
-
-
-@contextmanager
-def display(instruments: int, rate: int) -> Iterator[Display]:
-    """Start it."""
-    command = [sys.executable, "-m", "tests.benchmarks.web", "--serve", str(instruments), str(rate)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        yield Display(process, process.stdout.readline().strip(), psutil.Process(process.pid))
-        process.stdin.close()
-        process.wait(30)
-
-
-def say(what: str, value: str) -> None:
-    print(f"  {what:<62} {value}", flush=True)
 
 
 def share(display: Display, seconds: float, what: str) -> float:
@@ -186,37 +158,6 @@ async def listen_to(display: Display, streams: int, minutes: float) -> None:
     say("memory in the first third, in the last, most", f"{ends[0]:.0f} {ends[1]:.0f} {max(memory):.0f} MiB")
 
 
-def browse(display: Display, seconds: float, hash_: str, what: str) -> None:
-    """Look at it with a browser."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if chromium is None or find_spec("playwright") is None:
-        say(what, "left out: there is no Chromium here, or no Playwright")
-        return
-    with import_module("playwright.sync_api").sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.goto(f"{display.url}{hash_}")
-        page.wait_for_selector("tr.live, #detail.live")
-        page.wait_for_timeout(3000)
-        processes = [
-            each for each in psutil.Process().children(recursive=True) if "chrom" in each.name() and each.is_running()
-        ]
-
-        def used() -> float:
-            return sum(sum(each.cpu_times()[:2]) for each in processes if each.is_running())
-
-        pictures, before, server, began = page.evaluate("marketData.pictures"), used(), display.cpu(), time.monotonic()
-        page.wait_for_timeout(seconds * 1000)
-        passed = time.monotonic() - began
-        drawn = (page.evaluate("marketData.pictures") - pictures) / passed
-        say(
-            what,
-            f"{(used() - before) / passed * 100:.1f} % of a core, {drawn:.1f} pictures a second; "
-            f"the server {(display.cpu() - server) / passed * 100:.1f} %",
-        )
-        browser.close()
-
-
 def main() -> None:
     """Measure all of it."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.web", description=__doc__)
@@ -233,11 +174,9 @@ def main() -> None:
     print(METHOD.format(**vars(options)))
     with ExitStack() as stack:
         it = stack.enter_context(display(options.instruments, options.rate))
-        assert it.process.stdin is not None
         time.sleep(1)
         share(it, options.seconds, "making the records, nothing shown")
-        it.process.stdin.write("show\n")
-        it.process.stdin.flush()
+        it.say("show")
         time.sleep(2)
         share(it, options.seconds, "shown, nobody looking")
         browse(it, options.seconds, "", "a browser on the watchlist")

@@ -136,9 +136,9 @@ def test_a_fault_greys_its_instrument_within_a_second_and_never_shows_a_price_of
             page.wait_for_selector("#detail.live")
         for at in range(1, 12, 2):
             server.show(fresh(at, status=BookStatus.GAP, reason=Reason.SEQUENCE, epoch=at))
-            # a second is what is promised; the machine may be busy
+            # a second is what is promised, and measured by tests.benchmarks.web; the machine may be busy
             selector = "#detail.not-live #detail-why" if view else 'tr.not-live[data-key="binance:BTC-USDT"] .status'
-            expect(page.locator(selector)).to_contain_text("gap: updates are missing, since", timeout=5000)
+            expect(page.locator(selector)).to_contain_text("gap: updates are missing, since")
             server.show(fresh(at + 1, epoch=at + 1))
             page.wait_for_selector("#detail.live" if view else 'tr.live[data-key="binance:BTC-USDT"]')
         assert page.evaluate("window.leaked") == []

@@ -29,7 +29,7 @@ def test_the_demo_prints_the_address_opens_it_and_ends_clean(tmp_path: Path) -> 
     with running("demo", "--view", "web", "--open", folder=tmp_path, environ=environ) as demo:
         url = address(demo)
         demo.wait_for(opened.exists)
-        demo.wait_for(lambda: len(httpx.get(f"{url}api/books", trust_env=False).json()["books"]) == 4)
+        demo.wait_for(lambda: len(httpx.get(f"{url}api/books", trust_env=False, timeout=20).json()["books"]) == 4)
         with httpx.stream("GET", f"{url}stream", trust_env=False, timeout=20) as stream:
             lines = stream.iter_lines()
             while not next(lines).startswith("data: "):
@@ -79,7 +79,7 @@ def test_a_token_is_never_printed(world: Sandbox, topic: str, tmp_path: Path) ->
     ):
         port = address(consume).rpartition(":")[2]
         url = f"http://127.0.0.1:{port}"
-        asked = [httpx.get(f"{url}api/status{query}", trust_env=False) for query in ("", f"?token={token}")]
+        asked = [httpx.get(f"{url}api/status{query}", trust_env=False, timeout=20) for query in ("", f"?token={token}")]
         ended = consume.end()
     assert [answer.status_code for answer in asked] == [401, 303]
     assert ended.status == 0

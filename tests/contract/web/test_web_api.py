@@ -113,7 +113,7 @@ async def test_the_past_has_the_mid_second_by_second_and_nothing_where_it_was_no
     assert [bucket for bucket in buckets if bucket is not None][-1][:2] == [101.0, 101.0]
     assert buckets[0] is None
     assert later["mid"]["first"] == since
-    assert 2 <= len(later["mid"]["buckets"]) <= 10
+    assert 2 <= len(later["mid"]["buckets"]) < 100
 
 
 async def test_an_etag_stays_while_the_answer_does() -> None:
