@@ -120,7 +120,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def bench_web(session: nox.Session) -> None:
-    """Measure the page under load: ``nox -s bench_web -- --minutes 20``; without Chromium, all but what a browser costs."""
+    """Measure the page under load: ``nox -s bench_web -- --minutes 20``; a browser, too, where Chromium is."""
     session.install("-q", "-r", "requirements-browser.lock")
     session.install("-q", "--no-deps", "-e", ".")
     session.run("python", "-m", "tests.benchmarks.web", *session.posargs)

@@ -66,6 +66,7 @@ def faults(display: Display, page: Any) -> None:
     for _ in range(FAULTS):
         begun.append(time.time() * 1000)
         display.say("fault")
-        page.wait_for_timeout(1600)
+        page.wait_for_selector("tr.not-live")
+        page.wait_for_selector("tr.not-live", state="detached")
     late = sorted(seen - at for seen, at in zip(page.evaluate("window.seen"), begun, strict=True))
     say("from a fault to its instrument being grey, median, most", f"{late[len(late) // 2]:.0f} ms {late[-1]:.0f} ms")
