@@ -28,6 +28,8 @@ class FakeSubscriber(Subscriber, Subscription):
     unreadable: Mapping[str, int] = attrs.field(factory=dict)
     troubled_since: Callable[[], float] | None = None
     """Gives the seconds that the broker is away."""
+    told_lags: Mapping[int, int] | None = None
+    """What the broker says; None: what was delivered and not yet received."""
     unused: list[Delivered] = attrs.field(factory=list)
     """What was said to be unused at the end."""
     waiting: deque[Delivered] = attrs.field(factory=deque)
@@ -62,7 +64,7 @@ class FakeSubscriber(Subscriber, Subscription):
 
     @property
     def lags(self) -> Mapping[int, int]:
-        return {0: len(self.waiting)}
+        return {0: len(self.waiting)} if self.told_lags is None else self.told_lags
 
     @property
     def positions(self) -> Mapping[int, int]:

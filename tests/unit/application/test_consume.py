@@ -84,6 +84,16 @@ async def test_every_record_is_shown_and_proven_in_order() -> None:
     assert not bench.display.is_open
 
 
+async def test_it_is_known_how_far_behind_the_reading_is_once_a_broker_has_told() -> None:
+    bench = Bench(subscriber=FakeSubscriber(told_lags={}))
+    async with bench.running():
+        await anyio.sleep(1)
+        before = bench.consumer.reading.lag
+        bench.subscriber.told_lags = {0: 3, 1: 4}
+        await until(lambda: bench.consumer.reading.lag == 7)
+    assert before is None
+
+
 async def test_only_the_instruments_wanted_are_shown_and_proven() -> None:
     bench = Bench(ConsumeRequest(Start("earliest"), "readers", frozenset({"binance:ETH-USDT"})))
     async with bench.running():

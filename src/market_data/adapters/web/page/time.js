@@ -1,6 +1,8 @@
 /** Moments as a person reads them; all of them come in as µs since 1970 UTC. */
 
-let isUtc = localStorage.getItem("utc") === "yes";
+import { recall, remember } from "./remembered.js";
+
+let isUtc = recall("utc", "no") === "yes";
 let formats = make();
 
 function make() {
@@ -14,7 +16,7 @@ function make() {
 
 export function switchZone() {
   isUtc = !isUtc;
-  localStorage.setItem("utc", isUtc ? "yes" : "no");
+  remember("utc", isUtc ? "yes" : "no");
   formats = make();
 }
 

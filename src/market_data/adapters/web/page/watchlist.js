@@ -2,6 +2,7 @@
 
 import { bpsOf, padded, trimmed } from "./decimal.js";
 import { byId, make, setClass, setText } from "./dom.js";
+import { recall, recallList, remember } from "./remembered.js";
 import { entries, now, serverTime, why } from "./store.js";
 import { spanOf, timeOf } from "./time.js";
 
@@ -37,7 +38,7 @@ const COLUMNS = [
 const FIRST_OF_PRICES = 4;
 
 /** @type {Set<string>} */
-const favourites = new Set(JSON.parse(localStorage.getItem("favourites") ?? "[]"));
+const favourites = new Set(recallList("favourites"));
 const scroll = byId("scroll");
 const body = /** @type {HTMLElement} */ (byId("rows").querySelector("tbody"));
 const head = /** @type {HTMLElement} */ (byId("rows").querySelector("thead tr"));
@@ -50,10 +51,10 @@ const lines = [];
 let order = [];
 let orderedAt = -ORDER_MS;
 let orderedOf = "";
-let sortBy = localStorage.getItem("sort") ?? "symbol";
-let isDown = localStorage.getItem("down") === "yes";
+let sortBy = recall("sort", "symbol");
+let isDown = recall("down", "no") === "yes";
 let isFavouritesOnly = false;
-let isPinned = localStorage.getItem("pin") === "yes";
+let isPinned = recall("pin", "no") === "yes";
 /** @type {string | null} */
 let selected = null;
 
@@ -94,14 +95,14 @@ function again() {
 /** @param {string} name */
 function sort(name) {
   [sortBy, isDown] = [name, name === sortBy ? !isDown : false];
-  localStorage.setItem("sort", sortBy);
-  localStorage.setItem("down", isDown ? "yes" : "no");
+  remember("sort", sortBy);
+  remember("down", isDown ? "yes" : "no");
   again();
 }
 
 export function pin() {
   isPinned = !isPinned;
-  localStorage.setItem("pin", isPinned ? "yes" : "no");
+  remember("pin", isPinned ? "yes" : "no");
   again();
 }
 
@@ -109,7 +110,7 @@ export function pin() {
 export function star() {
   if (selected === null) return;
   if (!favourites.delete(selected)) favourites.add(selected);
-  localStorage.setItem("favourites", JSON.stringify([...favourites]));
+  remember("favourites", JSON.stringify([...favourites]));
   again();
 }
 
