@@ -6,7 +6,7 @@ What is broken for good stays so until somebody notices: a dead stream or a half
 from math import inf
 
 from tests.chaos.exchanges import BinanceExchange
-from tests.chaos.faults import FAULTS
+from tests.chaos.faults import FAULTS, inject
 from tests.chaos.judge import Violation
 from tests.chaos.streams import OKXExchange, StreamedExchange
 from tests.chaos.world import World
@@ -21,6 +21,9 @@ _MOST_SECONDS = 120.0
 _AUCTION_SECONDS = 20.0
 _FEWEST_INPUTS = 100
 _NOTICE_SECONDS = 10.0
+_TROUBLED = 0.7
+"""So often something goes wrong just before a book is dropped."""
+_DROPPED_STEPS = 10
 
 
 def calm(world: World, *, is_long: bool) -> None:
@@ -50,6 +53,7 @@ def calm(world: World, *, is_long: bool) -> None:
     elif is_long:
         _stay(world)
     _compare(world)
+    _drop(world)
     world.stop()
 
 
@@ -80,7 +84,8 @@ def _is_over(world: World) -> bool:
             return False
         if exchange.is_deaf or exchange.dead & carried or not line.is_reading or carried - exchange.sent.keys():
             return False
-    return all(each.last.is_live and not each.is_frozen for each in world.seen)
+    followed = [each for i, each in enumerate(world.seen) if i not in world.dropped]
+    return all(each.last.is_live and not each.is_frozen for each in followed)
 
 
 def _audit(world: World) -> None:
@@ -127,6 +132,30 @@ def _replace(world: World) -> None:
         _step(world)
     if any(line.closes_at < inf for line in world.lines):
         raise Violation(f"not replaced after {_NOTICE_SECONDS:.0f} s")
+
+
+def _drop(world: World) -> None:
+    """A book is followed no more, whatever just happened: the others become live again, or stay it."""
+    names = [name for name, fault in FAULTS.items() if world.venue in fault.venues]
+    is_troubled = world.draw.random() < _TROUBLED
+    if is_troubled:
+        inject(world, world.draw.choice(names), world.draw.randrange(3), world.draw.randrange(1000))
+        for _ in range(world.draw.randrange(8)):
+            _wait(world, 100)
+    for line in world.lines:
+        line.judge.is_calm = not is_troubled
+    if world.drop(world.draw.randrange(3)):
+        for _ in range(_DROPPED_STEPS):
+            world.pulse(world.draw.randrange(3), 1, 0)
+            _wait(world, 100)
+    world.cease()
+    began = world.now.mono
+    while not _is_over(world) and not any(seen.is_tainted for seen in world.seen):
+        _step(world)
+        if world.now.mono - began > _MOST_SECONDS:
+            raise Violation("not live again after another book was dropped")
+    for line in world.lines:
+        line.judge.is_calm = False
 
 
 def _begin_anew(world: World, i: int) -> None:

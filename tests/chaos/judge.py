@@ -133,6 +133,8 @@ class Judge:
     """When time last stood still."""
     is_calm: bool = False
     """Nothing may leave ``live``."""
+    gone: set[int] = attrs.field(factory=set)
+    """Books that are followed no more."""
     patience_seconds: float = 0.0
     """What else a silent stream is given before it counts as dead."""
 
@@ -147,6 +149,7 @@ class Judge:
         """Judge one record."""
         self.records += 1
         i = self.symbols[state.symbol]
+        _require(i not in self.gone, "nothing is said of a book that was dropped")
         if i not in self.seen:
             self._first(i, state)
             return
@@ -506,6 +509,20 @@ class Judge:
         is_spared = BookStatus.LIVE in others or BookStatus.SYNCING in others
         _require(is_spared, "nothing moves to spare what is not live")
         return seen
+
+    def dropped(self, i: int, said: Sequence[BookState]) -> None:
+        """Judge the last word of a book that is followed no more."""
+        last = [each for each in said if self.symbols[each.symbol] == i]
+        _require(len(last) == 1, "what is dropped has one last record")
+        (word,) = last
+        is_end = word.status is BookStatus.DISCONNECTED and word.reason is Reason.SHUTDOWN
+        _require(is_end and not word.bids and not word.asks, "it is that of an end")
+        self.is_calm, is_calm = False, self.is_calm
+        for each in said:
+            self.record(each)
+        self.is_calm = is_calm
+        del self.seen[i]
+        self.gone.add(i)
 
     def take_over(self, old: "Judge") -> None:
         """What was said over another connection stands, and the core of this one goes on with it."""

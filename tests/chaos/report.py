@@ -36,6 +36,8 @@ def print_report(result: Result, seconds: float, failures_in: Path) -> None:
     print(f"records          {tally.records:,}, of them {tally.checked:,} live ones compared with the truth")
     print(f"handed over      {tally.handed:,} books to connections of their own")
     print(f"replaced         {tally.replaced:,} connections that a venue was about to close")
+    dropped = ", ".join(f"{count:,} {status}" for status, count in tally.dropped.most_common())
+    print(f"dropped          books that were followed no more: {dropped}")
     print(f"whole books      {tally.levels:,} levels compared at the ends")
     if tally.recoveries:
         times = sorted(tally.recoveries)

@@ -24,6 +24,7 @@ from tests.support.engines import book_engine
 from market_data.application.core import FeedCore
 from market_data.application.inputs import (
     Closed,
+    Dropped,
     Fetched,
     FetchFailed,
     Frames,
@@ -98,6 +99,8 @@ class Tally:
     """Books that moved to a connection of their own."""
     replaced: int = 0
     """Connections that another took the place of."""
+    dropped: Counter[BookStatus] = attrs.field(factory=Counter)
+    """Books that were followed no more, by what they were."""
     faults: Counter[str] = attrs.field(factory=Counter)
     cells: Counter[tuple[str, str, str]] = attrs.field(factory=Counter)
     """By venue, fault and status."""
@@ -112,6 +115,7 @@ class Tally:
         self.levels += other.levels
         self.handed += other.handed
         self.replaced += other.replaced
+        self.dropped.update(other.dropped)
         self.faults.update(other.faults)
         self.cells.update(other.cells)
         self.recoveries.extend(other.recoveries)
@@ -137,6 +141,8 @@ class World:
         self.root = root or self
         self.annexes: list[World] = []
         """Of the root: the connections of books that were handed over."""
+        self.dropped: dict[int, Seen] = {}
+        """Of the root: books that are followed no more, and what was known of them."""
         self.predecessor = predecessor
         self.successor: World | None = None
         self.succession: Succession | None = None
@@ -222,7 +228,8 @@ class World:
     @property
     def seen(self) -> Sequence[Seen]:
         """What the judges know of each book."""
-        return [self.of(i).judge.seen[i] for i in range(len(self.instruments))]
+        dropped = self.root.dropped
+        return [dropped.get(i) or self.of(i).judge.seen[i] for i in range(len(self.instruments))]
 
     @property
     def waiting(self) -> Sequence[int]:
@@ -245,6 +252,31 @@ class World:
             annex.spoilt[i] = self.spoilt.pop(i)
         self.root.annexes.append(annex)
         self.tally.handed += 1
+
+    # following a book no more
+
+    def drop(self, i: int) -> bool:
+        """Follow a book no more; False where it is alone on its connection, which ends with it."""
+        line = self.of(i)
+        if len(line.judge.seen) < 2:
+            return False
+        self.tally.dropped[self.seen[i].status] += 1
+        self.root.dropped[i] = line.judge.seen[i]
+        for each in (line, line.successor):
+            if each is not None:
+                each._drop(i)
+        return True
+
+    def _drop(self, i: int) -> None:
+        handle = self.core.handle if self.predecessor is None else self.core._handle
+        outputs = handle(Dropped([self.instruments[i].key]), self.now)
+        self.judge.dropped(i, [each for each in outputs if type(each) is BookState])
+        self.pending.pop(i, None)
+        self.spoilt.pop(i, None)
+        for output in outputs:
+            if type(output) is Send and self.plan.seed % 4 < 2:  # else it is lost, and the venue goes on to speak of it
+                self._hear(output.messages)
+        self.judge.after(outputs)
 
     # replacing a connection
 
