@@ -267,6 +267,7 @@ def test_the_keyboard_is_enough(open_page: Opener) -> None:
         for key in ("j", "j", "j", "k"):
             page.keyboard.press(key)
         expect(page.locator("tr.selected a")).to_have_text("BBB-USD")
+        expect(page.locator("#announced")).to_have_text("BBB-USD on binance: live")
         page.keyboard.press("Enter")
         expect(page.locator("#detail-title")).to_have_text("BBB-USD on binance")
         page.keyboard.press("Escape")

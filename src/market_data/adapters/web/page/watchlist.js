@@ -139,6 +139,14 @@ export function move(by) {
   if (top < scroll.scrollTop) scroll.scrollTop = top;
   else if (top + height > scroll.scrollTop + room) scroll.scrollTop = top + height - room;
   draw();
+  announce(order[next]);
+}
+
+/** Say where one is to who does not see it; no price, which would stay there when it is none any more. @param {Entry} entry */
+function announce({ row, key }) {
+  const status = row.status === "live" ? "live" : why(row.status, row.reason);
+  const star = favourites.has(key) ? ", a favourite" : "";
+  setText(byId("announced"), `${row.symbol} on ${row.exchange}: ${status}${star}`);
 }
 
 /** How many rows a page has. */
@@ -231,7 +239,7 @@ function addLine() {
   const row = make("tr");
   const cells = COLUMNS.map((column) => {
     const cell = make("td", { class: column.kind });
-    if (column.name === "star") cell.append(make("button", { type: "button" }, "☆"));
+    if (column.name === "star") cell.append(make("button", { type: "button", tabindex: "-1" }, "☆"));
     if (column.name === "symbol") cell.append(make("a", { tabindex: "-1" }), make("span", { class: "mark" }));
     return cell;
   });
