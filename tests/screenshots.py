@@ -6,12 +6,15 @@ those that would be drawn now.
 
 import argparse
 import asyncio
+import io
 import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
 from tests.support.scenes import NOON, book, scene, take, unproven
 
 from market_data.adapters.console.terminal.app import TerminalApp
@@ -24,7 +27,7 @@ __all__ = ["PICTURES", "draw"]
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 PICTURES: dict[str, tuple[tuple[int, int], Sequence[str]]] = {
     "watchlist.svg": ((112, 32), ()),
-    "ladder.svg": ((112, 32), ("down", "enter", "up", "up", "up")),
+    "ladder.svg": ((112, 32), ("down", "down", "enter", "up", "up", "up")),
     "venues.svg": ((112, 24), ("x",)),
 }
 """Size of the window, and the keys pressed."""
@@ -32,6 +35,8 @@ _SECONDS = 300
 _VENUES = ("binance", "bitstamp", "bybit", "coinbase", "kraken", "okx")
 _PRICES = {"BTC": 6_183_650, "ETH": 268_340, "SOL": 19_862}
 """In hundredths."""
+_BREAKS = {("kraken", "BTC"): (140, 162), ("okx", "SOL"): (288, _SECONDS)}
+"""Seconds from and to which a book is not live."""
 _QUOTES = {"binance": "USDT", "bybit": "USDT", "okx": "USDT"}
 
 
@@ -56,15 +61,15 @@ def _made() -> Scene:
 def _record(venue: str, asset: str, price: int, at: Moment, chance: random.Random, second: int) -> NormalizedBook:
     sides = [_side(price + way * chance.randrange(2, 9), way, chance) for way in (-1, 1)]
     made = book(venue, f"{asset}-{_QUOTES.get(venue, 'USD')}", *sides)
-    made = attrs.evolve(made, received_time=at.wall - 1, event_time=at.wall - 1, status_since=NOON)
+    made = attrs.evolve(made, received_time=at.wall - 1, event_time=at.wall - 1, status_since=NOON, epoch=1)
     if venue == "bitstamp":
         made = unproven(made)
-    broken = (venue == "okx" and asset == "SOL" and second >= _SECONDS - 12) or (
-        venue == "kraken" and asset == "BTC" and 140 <= second < 162
-    )
-    if not broken:
-        return attrs.evolve(made, epoch=2 if second >= 162 else 1)
-    since = NOON + (140 if venue == "kraken" else _SECONDS - 12) * 1_000_000
+    begin, end = _BREAKS.get((venue, asset), (_SECONDS, _SECONDS))
+    if second >= end:
+        return attrs.evolve(made, epoch=2, status_since=NOON + end * 1_000_000)
+    if second < begin:
+        return made
+    since = NOON + begin * 1_000_000
     return attrs.evolve(made, status=BookStatus.GAP, reason=Reason.SEQUENCE, bids=(), asks=(), status_since=since)
 
 
@@ -74,6 +79,16 @@ def _side(price: int, way: int, chance: random.Random) -> list[Level]:
         levels.append((f"{price / 100:.2f}", f"{chance.choice((0.02, 0.1, 0.4, 1.5)) * (1 + chance.random()):.4f}"))
         price += way * chance.choice((1, 1, 2, 3, 9))
     return levels
+
+
+_THEME = TerminalTheme(
+    (30, 32, 36),
+    (214, 216, 220),
+    [(30, 32, 36), (224, 90, 90), (96, 176, 100), (222, 178, 72), (92, 150, 220), (186, 120, 200), (86, 178, 190),
+     (214, 216, 220)],
+    [(110, 114, 122), (255, 110, 110), (130, 220, 130), (250, 210, 110), (130, 180, 250), (220, 160, 235),
+     (130, 215, 225), (250, 250, 250)],
+)  # fmt: skip
 
 
 async def draw(name: str) -> str:
@@ -87,7 +102,17 @@ async def draw(name: str) -> str:
             await pilot.pause()
         app.picture()
         await pilot.pause()
-        return app.export_screenshot(title="python -m app consume")
+        return _svg(app)
+
+
+def _svg(app: TerminalApp) -> str:
+    """Write what is on the screen as a terminal of usual colours shows it."""
+    width, height = app.size
+    console = Console(
+        width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor", record=True
+    )
+    console.print(app.screen._compositor.render_update(full=True), end="")
+    return console.export_svg(title="python -m app consume", theme=_THEME)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

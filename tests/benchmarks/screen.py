@@ -112,7 +112,7 @@ def _run(file: Path, seconds: float, pictures: int, size: tuple[int, int]) -> Ma
     master, slave = pty.openpty()
     try:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        reader = subprocess.Popen(["cat"], stdin=master, stdout=subprocess.DEVNULL)
+        reader = subprocess.Popen(["cat"], stdin=master, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         arguments = ["--play", str(file), "--seconds", str(seconds), "--pictures", str(pictures)]
         environ = {**os.environ, "TERM": "xterm-256color"}
         with tempfile.TemporaryFile() as told:

@@ -19,7 +19,10 @@ from market_data import reader
 from market_data.logs.library import library_telemetry
 
 WHEEL = bool(os.environ.get("TEST_WHEEL"))
-HEAVY = ("rich", "click", "starlette", "uvicorn", "dependency_injector", "confluent_kafka", "httpx", "httpx_ws")
+HEAVY = (
+    *("rich", "textual", "click", "starlette", "uvicorn", "dependency_injector", "confluent_kafka"),
+    *("httpx", "httpx_ws"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from market_data.application.demo import Demo, DemoSettings, DemoSummary, Front
 from market_data.application.tally import Tally
 from market_data.cli.browsing import tell_address
 from market_data.cli.loops import choose_loop
-from market_data.cli.options import SECONDS, examples, start_log, view_or_default, with_view
+from market_data.cli.options import SECONDS, examples, motion, start_log, view_or_default, with_view
 from market_data.cli.output import say
 from market_data.cli.running import advice_on, run
 from market_data.config import load_settings
@@ -41,7 +41,15 @@ _READY_SECONDS = 30.0
 @with_view
 @click.option("--venues", metavar="VENUE,...|all", help="Exchanges to show.  [those followed by default]")
 @click.option("--faults", metavar="NAME|FILE", help="Let the exchanges misbehave: see python -m sandbox --help.")
-def demo(seconds: float | None, view: str | None, venues: str | None, faults: str | None, *, opens: bool) -> None:
+def demo(
+    seconds: float | None,
+    view: str | None,
+    venues: str | None,
+    faults: str | None,
+    *,
+    opens: bool,
+    reduced_motion: bool,
+) -> None:
     """Show exchanges' books in a minute: no internet, no Docker, no ports to choose.
 
     Starts invented exchanges with a broker (python -m sandbox) and a producer, and shows what comes out of it, until
@@ -51,7 +59,8 @@ def demo(seconds: float | None, view: str | None, venues: str | None, faults: st
     folder = _new_folder()
     is_over = False
     try:
-        summary = _run(folder, seconds, view, venues, _faults(faults), tell_address(opens=opens))
+        overrides = motion(reduced_motion=reduced_motion)
+        summary = _run(folder, seconds, view, venues, _faults(faults), tell_address(opens=opens), overrides)
         is_over = True
     except OSError:  # nobody reads any more, or there is no room
         is_over = True
@@ -86,6 +95,7 @@ def _run(
     venues: str | None,
     faults: tuple[str, ...],
     tell: Callable[[str], None],
+    overrides: tuple[str, ...],
 ) -> DemoSummary | None:
     settings_file = folder / "settings.yaml"
     environ = _own_environment()
@@ -94,7 +104,7 @@ def _run(
     log = start_log(loaded, container, view)
 
     def make_front() -> Front:
-        ours = load_settings("sandbox", [settings_file], environ=environ, folder=folder)
+        ours = load_settings("sandbox", [settings_file], overrides, environ=environ, folder=folder)
         front = Container(settings=ours.settings)
         front.view.override(view)
         front.tell_address.override(tell)

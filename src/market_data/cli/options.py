@@ -31,6 +31,7 @@ __all__ = [
     "Program",
     "examples",
     "load",
+    "motion",
     "only_instruments",
     "parse_duration",
     "parse_end",
@@ -90,6 +91,9 @@ def with_view(command: F) -> F:
     for option in (
         click.option("--open", "opens", is_flag=True, help="With --view web: open the page in a browser, too."),
         click.option(
+            "--reduced-motion", is_flag=True, help="With --view table: nothing flashes.  [view.reduced_motion]"
+        ),
+        click.option(
             "--view",
             type=click.Choice(["table", "lines", "json", "web"]),
             help="How to show it; web is a page for browsers.  [default: table on a terminal, else lines]",
@@ -97,6 +101,11 @@ def with_view(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def motion(*, reduced_motion: bool) -> tuple[str, ...]:
+    """Say in ``--set`` terms that nothing shall flash, where that is asked for."""
+    return ("view.reduced_motion=true",) if reduced_motion else ()
 
 
 def view_or_default(view: str | None, *, opens: bool = False) -> str:

@@ -14,6 +14,7 @@ from market_data.cli.options import (
     Program,
     examples,
     load,
+    motion,
     only_instruments,
     parse_duration,
     parse_end,
@@ -146,6 +147,7 @@ def consume(
     *,
     opens: bool,
     proven_only: bool,
+    reduced_motion: bool,
 ) -> None:
     """Read the topic and show best bid and ask, mid and spread of every instrument.
 
@@ -155,7 +157,7 @@ def consume(
     view, levels = view_or_default(view, opens=opens), parse_number("--depth", depth, 0)
     if levels and view != "json":
         raise UsageError("--depth: levels are shown by --view json alone")
-    program = load(env, config_files, overrides, view)
+    program = load(env, config_files, (*overrides, *motion(reduced_motion=reduced_motion)), view)
     program.container.depth.override(levels or 0)
     program.container.tell_address.override(tell_address(opens=opens))
     settings, market = program.loaded.settings.kafka.consumer, program.loaded.settings.market

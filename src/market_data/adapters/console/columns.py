@@ -91,6 +91,8 @@ class Column:
     def text(self, row: Row) -> str:
         """Give what is shown of a row, printable."""
         text = printable(self.cell(row))
+        if len(text) <= self.most_width and text.isascii():
+            return text
         return text if cell_len(text) <= self.most_width else set_cell_size(text, self.most_width - 1).rstrip() + "…"
 
     def rank(self, row: Row) -> Decimal | float | str | None:

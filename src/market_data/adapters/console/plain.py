@@ -17,7 +17,7 @@ def padded(text: str, width: int, *, is_right: bool = False) -> str:
 
 def widest(texts: Iterable[str]) -> int:
     """Give the largest width in cells; 0 of none."""
-    return max(map(cell_len, texts), default=0)
+    return max([len(text) if text.isascii() else cell_len(text) for text in texts], default=0)
 
 
 def in_columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[str]:

@@ -1,5 +1,6 @@
 """The screen as a Textual app: which view is seen, and the keys that hold for all of them."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from typing import ClassVar, TextIO
@@ -63,6 +64,10 @@ class TerminalApp(App[None]):
         self._leave = leave
         self._tell_ready = on_ready
         self.theme = "ansi-dark"
+
+    def on_load(self) -> None:
+        """Leave the loop's tasks as they were: from Python 3.12 on Textual makes all of them eager, ours too."""
+        asyncio.get_running_loop().set_task_factory(None)
 
     def on_mount(self) -> None:
         self.push_screen(WatchScreen(self.scene))

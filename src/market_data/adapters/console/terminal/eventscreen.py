@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from market_data.adapters.console.terminal.happenings import draw_event
 from market_data.adapters.console.terminal.lines import Line, cut, line
-from market_data.adapters.console.terminal.panes import ScrollPane
+from market_data.adapters.console.terminal.panes import TextPane
 from market_data.adapters.console.terminal.view import BACK, View
 
 __all__ = ["EventScreen"]
@@ -26,10 +26,10 @@ class EventScreen(View):
         return [(f"{self.scene.watch.told:,} events, the newest last", "bold cyan")]
 
     def body(self) -> Sequence[Widget]:
-        return [ScrollPane(self._count, self._draw, id="list")]
+        return [TextPane(self._count, self._draw, id="list")]
 
     def picture(self) -> None:
-        pane = self.query_one(ScrollPane)
+        pane = self.query_one(TextPane)
         is_at_end = pane.scroll_offset.y >= pane.max_scroll_y
         super().picture()
         if self._seen != self.scene.watch.told:

@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from market_data.adapters.console.terminal.lines import Line, cut, line
-from market_data.adapters.console.terminal.panes import ScrollPane
+from market_data.adapters.console.terminal.panes import TextPane
 from market_data.adapters.console.terminal.rows import STATUS_STYLES
 from market_data.adapters.console.terminal.view import BACK, View
 from market_data.adapters.console.terminal.words import REASONS, STATUSES
@@ -69,7 +69,7 @@ class HelpScreen(View):
     _lines: Sequence[Line] = ()
 
     def body(self) -> Sequence[Widget]:
-        return [ScrollPane(self._count, self._draw, id="list")]
+        return [TextPane(self._count, self._draw, id="list")]
 
     def _count(self, _height: int) -> int:
         self._lines = _help()

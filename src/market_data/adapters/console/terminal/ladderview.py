@@ -19,6 +19,8 @@ from market_data.domain.top import plain
 __all__ = ["LadderView"]
 
 _BID, _ASK = Style.parse("green"), Style.parse("red")
+_BID_BAR, _ASK_BAR = Style.parse("color(65)"), Style.parse("color(131)")
+"""Softer than prices, and to be seen on light and on dark."""
 _BID_TOP, _ASK_TOP = Style.parse("bold bright_green"), Style.parse("bold bright_red")
 _REVERSE, _BOLD = Style(reverse=True), Style(bold=True)
 _TITLES = ("total", "size", "price")
@@ -192,7 +194,7 @@ class _Table:
             Segment(f"{size}  "),
             Segment(price, style),
             Segment("  "),
-            Segment(bar, colour),
+            Segment(bar, _BID_BAR if side.is_bid else _ASK_BAR),
         ]
 
 

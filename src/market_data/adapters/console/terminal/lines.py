@@ -24,11 +24,14 @@ def line(*parts: tuple[str, str]) -> Line:
 
 def length(segments: Iterable[Segment]) -> int:
     """Give the width in cells."""
-    return sum(cell_len(segment.text) for segment in segments)
+    text = "".join([segment.text for segment in segments])
+    return len(text) if text.isascii() else cell_len(text)
 
 
 def cut(segments: Sequence[Segment], width: int) -> Line:
     """Leave out what is beyond a width."""
+    if length(segments) <= width:
+        return list(segments)
     kept: Line = []
     for segment in segments:
         wide = cell_len(segment.text)

@@ -4,19 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
+from textual.containers import ScrollableContainer
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from market_data.adapters.console.terminal.lines import Line
+from market_data.adapters.console.terminal.lines import Line, length
 
-__all__ = ["LinePane", "ScrollPane"]
+__all__ = ["LinePane", "ScrollPane", "TextPane"]
 
 
 def _strip(segments: Line, width: int) -> Strip:
-    return Strip(segments).adjust_cell_length(width)
+    return Strip(segments, length(segments)).adjust_cell_length(width)
 
 
 class LinePane(Widget):
@@ -52,13 +53,12 @@ class LinePane(Widget):
         self.post_message(self.Pressed(self, event.x, event.y))
 
 
-class ScrollPane(ScrollView, can_focus=True):
-    """Lines of which a part is seen; only that part is made."""
+class ScrollPane(ScrollView, can_focus=True, inherit_bindings=False):
+    """Lines of which a part is seen; only that part is made. Keys are those of its screen."""
 
     DEFAULT_CSS: ClassVar[str] = """
     ScrollPane { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
-    BINDINGS: ClassVar[list] = []  # type: ignore[type-arg]  # keys are those of the screen
 
     class Pressed(Message):
         """Somebody clicked on a line."""
@@ -115,6 +115,12 @@ class ScrollPane(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Pressed(self, self.scroll_offset.y + event.y, is_double=event.chain > 1))
+
+
+class TextPane(ScrollPane):
+    """Lines to read: keys scroll them."""
+
+    BINDINGS = ScrollableContainer.BINDINGS
 
 
 def _refresh_changed(pane: Widget, before: Sequence[Strip], after: Sequence[Strip]) -> None:

@@ -60,7 +60,8 @@ class Layout:
 def lay_out(rows: Sequence[Row], width: int, sort: Column | None = None) -> Layout:
     """Choose columns, and bring their cells to one width; the one that is sorted by is among them."""
     possible = [column for column in COLUMNS if column is not BEST or any(row.best for row in rows)]
-    cells = {column: _cells(column, rows) for column in possible}
+    live = [row.quote.is_live for row in rows]
+    cells = {column: _cells(column, rows, live) for column in possible}
     widths = {column: widest(texts) for column, texts in cells.items()}
     columns = _chosen(possible, widths, width - MARGIN, sort)
     used = sum(widths[column] for column in columns)
@@ -73,10 +74,10 @@ def lay_out(rows: Sequence[Row], width: int, sort: Column | None = None) -> Layo
     )
 
 
-def _cells(column: Column, rows: Sequence[Row]) -> list[str]:
+def _cells(column: Column, rows: Sequence[Row], live: Sequence[bool]) -> list[str]:
     """Give a column's title and its cells, of one width; a row that is not live has none to align."""
-    is_shown = [row.quote.is_live or not (column.is_number or column is STATUS) for row in rows]
-    texts = [column.text(row) if shown else "" for row, shown in zip(rows, is_shown, strict=True)]
+    is_of_all = not (column.is_number or column is STATUS)
+    texts = [column.text(row) if is_of_all or is_live else "" for row, is_live in zip(rows, live, strict=True)]
     width = max(column.least_width, len(column.title))
     if column.is_number:
         texts = aligned(texts, width)
