@@ -44,7 +44,7 @@ def test_the_symbol_under_the_cursor_says_every_venue_who_is_left_out_and_since_
     view = _made()
     view.update()
     view.scene.reading.now = Moment(NOON + 5_000_000, 103.34)
-    lines = plain(view.detail(100, 20))
+    lines = plain(view.detail(100, 20))[1:]
     assert lines[0] == " BTC-USD  crossed by 49.38 bps since 12:00:00 UTC (5.0 s)"
     assert [" ".join(line.split()) for line in lines[1:5]] == [
         "bitstamp 99 103 mid -24.69 bps ? unproven",

@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from market_data.adapters.console.terminal.acrossview import AcrossView
+from market_data.adapters.console.terminal.header import HEADER_LINES
 from market_data.adapters.console.terminal.panes import LinePane, ScrollPane
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.view import BACK, View
@@ -31,6 +32,7 @@ class AcrossScreen(View):
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self.view = AcrossView(scene)
+        self._listed = 0
 
     @property
     def notes(self) -> Sequence[tuple[str, str]]:
@@ -42,6 +44,14 @@ class AcrossScreen(View):
             ScrollPane(self.view.update, self.view.draw, id="list"),
             LinePane(self.view.detail, id="detail"),
         ]
+
+    def picture(self) -> None:
+        """Give the list what it needs, up to half, and the symbol under the cursor the rest."""
+        wanted = max(min(self.view.update(), (self.size.height - HEADER_LINES) // 2), 1)
+        if wanted != self._listed:  # each time costs a layout
+            self._listed = wanted
+            self.query_one("#list").styles.height = wanted
+        super().picture()
 
     def action_move(self, by: int) -> None:
         self.view.move(by)

@@ -74,7 +74,7 @@ class AcrossView:
         if self.cursor is None or (view := self.scene.across.look(self.cursor, self.scene.now)) is None:
             return []
         now = self.scene.now
-        drawn = [line((f" {view.symbol}", "bold cyan"), *self._crossing(view, now))]
+        drawn = [[], line((f" {view.symbol}", "bold cyan"), *self._crossing(view, now))]
         names = [
             *(each.quote.book.exchange for each in view.venues),
             *(each.quote.book.exchange for each in view.excluded),

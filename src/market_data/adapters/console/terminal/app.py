@@ -61,6 +61,7 @@ class TerminalApp(App[None]):
         self.scene = scene
         self.failure: BaseException | None = None
         """What ended it, but for who looked."""
+        self._owes_picture = False
         self._leave = leave
         self._tell_ready = on_ready
         self.theme = "ansi-dark"
@@ -74,9 +75,15 @@ class TerminalApp(App[None]):
         self.call_after_refresh(self._tell_ready)
 
     def picture(self) -> None:
-        """Draw what is seen anew."""
-        if self.is_running and isinstance(view := self.screen, View):
+        """Draw what is seen anew, or once the terminal has taken the last picture."""
+        self._owes_picture = bool(getattr(self._driver, "is_behind", False))
+        if self.is_running and not self._owes_picture and isinstance(view := self.screen, View):
             view.picture()
+
+    def catch_up(self) -> None:
+        """Draw what was left out while the terminal was behind."""
+        if self._owes_picture:
+            self.picture()
 
     def action_leave(self) -> None:
         self._leave()

@@ -1,7 +1,8 @@
-r"""How the screen reaches the terminal: written to stdout at once, keys read by the program's own event loop.
+r"""How the screen reaches the terminal: pictures written to it, and keys read, by the program's own event loop.
 
 Textual's own driver writes to stderr from a thread and makes of Ctrl-C, Ctrl-Z and Ctrl-\\ keys like any other. Here
-the log may be led elsewhere without the picture, and signals are the business of whoever runs the program.
+the log may be led elsewhere without the picture, signals are the business of whoever runs the program, and a terminal
+that is slow holds nothing up: it is shown fewer pictures.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from textual.driver import Driver
 from textual.geometry import Size
 from textual.message import Message
 
-from market_data.adapters.console.terminal.modes import Terminal
+from market_data.adapters.console.terminal.modes import Terminal, own_handle, write_some
 
 __all__ = ["Borrower", "TerminalDriver"]
 
@@ -35,6 +36,9 @@ class Borrower(Protocol):
     """An app on a terminal that may go away."""
 
     terminal: Terminal
+
+    def catch_up(self) -> None:
+        """Draw what was left out while the terminal was behind."""
 
     def fail(self, error: BaseException) -> None:
         """End with this: the terminal was closed."""
@@ -54,6 +58,10 @@ class TerminalDriver(Driver):
         self._loop = asyncio.get_running_loop()
         self._held = ExitStack()
         self._written: list[str] = []
+        self._left = bytearray()
+        """What the terminal has not taken yet."""
+        self._output = app.terminal.output
+        self._is_waiting = False
         self._is_lost = False
         self._parser = XTermParser()
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
@@ -66,12 +74,35 @@ class TerminalDriver(Driver):
     def flush(self) -> None:
         text = "".join(self._written)
         self._written.clear()
-        if not text or self._is_lost:
-            return
+        if text and not self._is_lost:
+            self._left += text.encode(self._terminal.encoding, "replace")
+            if not self._is_waiting:
+                self._go_on()
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether the terminal has not taken the last picture yet."""
+        return bool(self._left)
+
+    def _go_on(self) -> None:
+        """Write what the terminal takes now, and the rest once it takes more."""
         try:
-            self._terminal.write(text)
+            while self._left and (written := write_some(self._output, self._left)):
+                del self._left[:written]
         except OSError as error:
             self._lose(error)
+            return
+        if self._left and not self._is_waiting:
+            self._is_waiting = True
+            self._loop.add_writer(self._output, self._go_on)
+        elif not self._left and self._is_waiting:
+            self._stop_waiting()
+            self._borrower.catch_up()
+
+    def _stop_waiting(self) -> None:
+        if self._is_waiting:
+            self._is_waiting = False
+            self._loop.remove_writer(self._output)
 
     def start_application_mode(self) -> None:
         try:
@@ -79,6 +110,10 @@ class TerminalDriver(Driver):
         except OSError as error:
             self._lose(error)
             return
+        if (output := own_handle(self._output, os.O_WRONLY)) is not None:
+            self._output = output
+            self._held.callback(os.close, output)
+        self._held.callback(self._stop_waiting)
         before = signal.signal(signal.SIGWINCH, lambda *_: self._loop.call_soon_threadsafe(self._resize))
         self._held.callback(signal.signal, signal.SIGWINCH, before)
         self._listen()
@@ -91,18 +126,16 @@ class TerminalDriver(Driver):
         """Nothing: keys are read until the terminal is given back."""
 
     def stop_application_mode(self) -> None:
-        self.flush()
         self._held.close()
 
     def _listen(self) -> None:
-        """Read keys by a file handle of our own: an event loop may make it never wait, and stdin is not ours alone."""
+        """Read keys from now on."""
         stdin = self._terminal.keyboard
         if stdin is None:
             return
-        try:
-            keyboard = os.open(os.ttyname(stdin), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        if (keyboard := own_handle(stdin, os.O_RDONLY)) is not None:
             self._held.callback(os.close, keyboard)
-        except OSError:  # it has no name here
+        else:
             keyboard = stdin
             self._held.callback(os.set_blocking, stdin, os.get_blocking(stdin))
             os.set_blocking(stdin, False)
@@ -142,6 +175,8 @@ class TerminalDriver(Driver):
         """Write all of it anew, after somebody else had the terminal."""
 
         def redraw() -> None:
+            self._left.clear()  # half a picture
+            self._stop_waiting()
             self._resize()
             with suppress(IndexError):  # no screen yet
                 self._app.screen.refresh()
@@ -151,4 +186,6 @@ class TerminalDriver(Driver):
     def _lose(self, error: OSError) -> None:
         if not self._is_lost:
             self._is_lost = True
+            self._left.clear()
+            self._stop_waiting()
             self._borrower.fail(error)

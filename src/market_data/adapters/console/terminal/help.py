@@ -54,8 +54,13 @@ _WORDS: Sequence[tuple[str, str]] = (
     ("order proven", "every record since the start was read once and in order, by its publish_seq"),
     ("age", "since the last data of the book was received from the exchange"),
     ("upd/s", "records a second"),
+    ("bps", "the spread in hundredths of a percent of the mid; beside venues negative where they cross"),
+    ("apart", "how far the venues' mids are from each other, in bps of their mean"),
     ("best", "whose price is the best where several exchanges quote one symbol; USDT is not USD"),
     ("?", "unproven: this exchange gives nothing to notice a lost change by"),
+    ("> 20 levels", "more than the record holds: what lies behind is not guessed"),
+    ("imbalance", "bids against asks of the best levels: +1 all bid, -1 all ask"),
+    ("microprice", "the mid, drawn to the side that has less"),
     ("+", "the last group of a ladder: levels that are not known may belong to it"),
     ("bright digits", "where bid and ask differ, or what changed last; the ground flashes up or down"),
 )

@@ -178,8 +178,7 @@ class _Table:
 
     def titles(self) -> Line:
         said = "  ".join(title.rjust(width) for title, width in zip(_TITLES, self.widths, strict=True))
-        bar = "  total" if self.width - self.end >= _LEAST_BAR else ""
-        return line((f"  {said}{bar}", "grey54"))
+        return line((f"  {said}", "grey54"))
 
     def rung(self, side: Rungs, at: int, *, is_cursor: bool, symbols: str) -> Line:
         rung = side.each[at]

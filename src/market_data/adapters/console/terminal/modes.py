@@ -15,16 +15,37 @@ from typing import Any, TextIO
 
 import attrs
 
-__all__ = ["ENTER", "LEAVE", "Terminal", "is_closed_terminal"]
+__all__ = ["ENTER", "LEAVE", "Terminal", "own_handle", "write_some"]
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1000h\x1b[?1006h\x1b[?2004h"
 """To the alternate screen; cursor hidden, no wrapping, clicks and wheel reported, pasted text told from typed."""
 LEAVE = "\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 
-def is_closed_terminal(error: OSError) -> bool:
-    """Tell whether it says that nobody looks any more."""
-    return isinstance(error, BrokenPipeError) or error.errno == errno.EIO
+def write_some(output: int, content: bytes | bytearray) -> int:
+    """Write as much as a terminal takes now; give how many bytes that were.
+
+    Raises:
+        BrokenPipeError: the terminal was closed.
+    """
+    try:
+        return os.write(output, content)
+    except BlockingIOError:
+        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or error.errno == errno.EIO:
+            raise BrokenPipeError(errno.EPIPE, "the terminal was closed") from error
+        raise
+
+
+def own_handle(descriptor: int, flags: int) -> int | None:
+    """Open the terminal behind a file handle once more, never to wait for it: an event loop may do so with a handle of
+    our own, but not with stdin and stdout, which other programs have, too. None: it has no name here.
+    """
+    try:
+        return os.open(os.ttyname(descriptor), flags | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
 @attrs.define
@@ -56,22 +77,17 @@ class Terminal:
         return size.columns or 80, size.lines or 24
 
     def write(self, text: str) -> None:
-        """Write all of it, at once, past any buffer.
+        """Write all of it, past any buffer, however long it takes.
 
         Raises:
             BrokenPipeError: the terminal was closed.
         """
-        left = memoryview(text.encode(self.encoding, "replace"))
-        try:
-            while left:
-                try:
-                    left = left[os.write(self.output, left) :]
-                except BlockingIOError:  # somebody else has it so
-                    select.select([], [self.output], [])
-        except OSError as error:
-            if is_closed_terminal(error):
-                raise BrokenPipeError(errno.EPIPE, "the terminal was closed") from error
-            raise
+        left = text.encode(self.encoding, "replace")
+        while left:
+            written = write_some(self.output, left)
+            left = left[written:]
+            if not written:  # somebody else has it so that it does not wait
+                select.select([], [self.output], [])
 
     @contextmanager
     def borrowed(self, on_return: Callable[[], None]) -> Generator[None]:

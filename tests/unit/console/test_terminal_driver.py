@@ -1,0 +1,82 @@
+"""A terminal that is slow, or takes nothing at all, costs pictures and nothing else."""
+
+import fcntl
+import io
+import os
+import pty
+import struct
+import sys
+import termios
+import threading
+from pathlib import Path
+
+import anyio
+import attrs
+import pytest
+from tests.support.scenes import NOON, book
+
+from market_data.adapters.console.board import MessageBoard
+from market_data.adapters.console.terminal.display import TerminalDisplay
+from market_data.application.ports import Reading
+from market_data.domain.across import Across
+from market_data.domain.market import Market
+from market_data.domain.moment import Moment
+from market_data.domain.proof import OrderProof
+from market_data.domain.watch import Watch
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Textual speaks asyncio alone."""
+    return "asyncio"
+
+
+async def test_who_does_not_read_gets_fewer_pictures_and_the_newest_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    market, read = Market(1e9, 6), bytearray()
+    reading = Reading("nowhere", OrderProof(), Moment(NOON, 0.0))
+    reader = threading.Thread(target=_read, args=(master, read), daemon=True)
+    with Path(os.devnull).open() as nothing, os.fdopen(os.dup(slave), "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "__stdin__", nothing)
+        display = TerminalDisplay("x", MessageBoard(io.StringIO()), Watch(1e9), Across(1e9), stream=stream)
+        with anyio.fail_after(50):
+            async with display.open(market, reading, lambda: None):
+                for number in range(60):
+                    _take(market, display, reading, number)
+                    display.refresh(market, reading)
+                    await anyio.sleep(0.02)
+                assert not read, "all of it went on although nobody has read anything"
+                reader.start()
+                while b"1059.5" not in read:
+                    display.refresh(market, reading)
+                    await anyio.sleep(0.02)
+    os.close(slave)
+    reader.join(10)
+    os.close(master)
+    shown = [number for number in range(60) if f"{1000 + number}.5".encode() in read]
+    assert len(shown) < 60
+
+
+def _take(market: Market, display: TerminalDisplay, reading: Reading, number: int) -> None:
+    """Let thirty instruments be read, all at another price."""
+    reading.now = now = Moment(NOON + number * 1_000_000, float(number))
+    for at in range(30):
+        levels = [[(f"{1000 + number + way * (1 + level)}", f"{number + 1}") for level in range(20)] for way in (-1, 2)]
+        made = book("binance", f"A{at:02d}-USDT", levels[0], levels[1])
+        quote = market.take(attrs.evolve(made, publish_seq=number), now)
+        assert quote is not None
+        display.show([quote], market, reading)
+
+
+def _read(master: int, read: bytearray) -> None:
+    while True:
+        try:
+            some = os.read(master, 65536)
+        except OSError:
+            return
+        if not some:
+            return
+        read += some
