@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.scenes import NOON, book, scene, take
+from tests.support.waiting import until
 from textual.pilot import Pilot
 
 from market_data.adapters.console.terminal.app import TerminalApp
@@ -135,12 +136,8 @@ async def test_with_another_size_of_the_window_all_of_it_is_drawn_anew() -> None
     async with _shown(_many(), LARGE) as (app, pilot):
         assert "spread %" in _lines(app)[3]
         await pilot.resize_terminal(*SMALL)
-        await pilot.pause()
-        await pilot.pause()
-        lines = _lines(app)
-        assert "mid" in lines[3]
-        assert "spread %" not in lines[3]
-        assert max(map(len, lines)) <= 80
+        await until(lambda: " mid " in _lines(app)[3] and "spread %" not in _lines(app)[3])
+        assert max(map(len, _lines(app))) <= 80
 
 
 async def test_what_is_shown_between_two_ticks_of_the_reading_is_as_of_the_last() -> None:

@@ -341,6 +341,19 @@ def test_the_cursor_stays_on_its_instrument_wherever_that_moves_to() -> None:
     assert view.watchlist.cursor == "binance:A00-USD"
 
 
+def test_a_cursor_that_nobody_has_moved_is_on_the_first_instrument_whatever_comes_before_it() -> None:
+    made = scene(book("binance", "B-USDT"))
+    view = WatchView(made)
+    watch(view)
+    take(made, book("binance", "A-USDT"))
+    watch(view)
+    assert view.watchlist.cursor == "binance:A-USDT"
+    view.watchlist.move(0)
+    take(made, book("binance", "AA-USDT"), book("aaa", "A-USDT"))
+    watch(view)
+    assert view.watchlist.cursor == "binance:A-USDT"
+
+
 def test_what_does_not_fit_is_drawn_from_any_line_on_and_empty_lines_go_first() -> None:
     view = WatchView(_many(12))
     assert "" in watch(view, height=25)

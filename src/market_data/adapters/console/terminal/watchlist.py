@@ -23,7 +23,9 @@ def asset_of(key: str) -> str:
 
 @attrs.define
 class Watchlist:
-    """What is listed. A cursor on an instrument stays on it, wherever that moves to."""
+    """What is listed. A cursor that was put on an instrument stays on it, wherever that moves to; before, it is on the
+    first one.
+    """
 
     row_of: Callable[[str], Row | None]
     """Give what is shown of an instrument."""
@@ -37,6 +39,7 @@ class Watchlist:
     cursor: str | None = None
     keys: Sequence[str] = ()
     """Those that are listed, in their order."""
+    _is_chosen: bool = False
     _source: Mapping[str, object] | None = None
     _made_at: float = 0.0
     _is_old: bool = True
@@ -61,11 +64,13 @@ class Watchlist:
             return False
         self._source, self._made_at, self._is_old = source, now, False
         self.keys = self._ordered([key for key in source if self._is_listed(key, scene)], scene)
-        if self.keys and self.cursor not in self.keys:
-            self.cursor = self.keys[0]
-        elif not self.keys:
-            self.cursor = None
+        if not self._is_chosen or self.cursor not in self.keys:
+            self.cursor = self.keys[0] if self.keys else None
         return True
+
+    def choose(self, key: str) -> None:
+        """Put the cursor on an instrument."""
+        self.cursor, self._is_chosen = key, True
 
     def _is_listed(self, key: str, scene: Scene) -> bool:
         if self.only_favourites and key not in scene.favourites:
@@ -86,7 +91,7 @@ class Watchlist:
         """Move the cursor by so many instruments, as far as there are any."""
         if self.keys:
             at = self.keys.index(self.cursor) if self.cursor in self.keys else 0
-            self.cursor = self.keys[min(max(at + by, 0), len(self.keys) - 1)]
+            self.choose(self.keys[min(max(at + by, 0), len(self.keys) - 1)])
 
     def lines(self, room: int) -> list[str | None]:
         """Give the keys line by line; None is an empty line, between two assets where there is room for all."""

@@ -144,6 +144,7 @@ class WatchScreen(View):
 
     def action_open(self) -> None:
         if (key := self.view.watchlist.cursor) is not None:
+            self.view.watchlist.choose(key)
             self.app.push_screen(BookScreen(self.scene, key))
 
     def action_filter(self) -> None:
@@ -191,6 +192,7 @@ class WatchScreen(View):
     def action_favourite(self) -> None:
         if (key := self.view.watchlist.cursor) is not None:
             self.scene.favourites ^= {key}
+            self.view.watchlist.choose(key)
             self.view.watchlist.change()
             self._changed()
 
@@ -201,7 +203,7 @@ class WatchScreen(View):
 
     def on_scroll_pane_pressed(self, event: ScrollPane.Pressed) -> None:
         if event.line < len(self.view.lines) and (key := self.view.lines[event.line]) is not None:
-            self.view.watchlist.cursor = key
+            self.view.watchlist.choose(key)
             self._changed()
             if event.is_double:
                 self.action_open()
