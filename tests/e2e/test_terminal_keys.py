@@ -102,10 +102,18 @@ def test_it_is_sorted_filtered_and_marked_by_keys(window: Terminal) -> None:
 
 def test_the_picture_stops_and_goes_on_while_the_header_counts(window: Terminal) -> None:
     press(window, " ", lambda: re.search(r"PAUSED since \d\d:\d\d:\d\d UTC, space goes on", window.lines[2]))
-    counts, rows = window.lines[1], window.lines[4:8]
-    window.wait_for(lambda: window.lines[1].partition(" records")[0] != counts.partition(" records")[0])
+    _another_picture(window)
+    rows = window.lines[4:8]
+    _another_picture(window)
     assert window.lines[4:8] == rows
     press(window, " ", lambda: "PAUSED" not in window.lines[2] and window.lines[4:8] != rows)
+
+
+def _another_picture(window: Terminal) -> None:
+    """Wait until a picture was drawn after the present one: it begins with how many records there were."""
+    for _ in range(2):
+        counted = window.lines[1].partition(" records")[0]
+        window.wait_for(lambda: window.lines[1].partition(" records")[0] != counted)  # noqa: B023
 
 
 def test_times_are_utc_or_local(window: Terminal) -> None:
@@ -117,14 +125,9 @@ def test_times_are_utc_or_local(window: Terminal) -> None:
 def test_a_book_is_opened_walked_through_grouped_and_left(window: Terminal) -> None:
     window.type(DOWN)
     press(window, ENTER, lambda: "binance BTC-USDT" in window.lines[2] and window.line_with("── spread"))
-    lines = window.drawn()
-    at = next(number for number, line in enumerate(lines) if "── spread" in line)
-    prices = [float(found[1]) for line in lines[5:-2] if (found := re.match(r"  +[\d.]+ +[\d.]+\+? +([\d.]+)", line))]
-    assert prices == sorted(prices, reverse=True)
-    assert len(prices) == min(40, 2 * ((len(lines) - 7) // 2) + (len(lines) - 7) % 2)
-    assert abs(at - (4 + (len(lines) - 7) // 2)) <= 1, "the spread is in the middle"
+    window.wait_for(lambda: _is_ladder(window.lines))
     for what in ("microprice", "imbalance 1", "imbalance 5", "imbalance 20", "for 100,000 USDT", "buy at", "sell at"):
-        assert window.line_with(what), what
+        window.wait_for(lambda: window.line_with(what))  # noqa: B023
     press(window, UP, lambda: re.match(r" buy [\d.]+ at [\d.]+  [\d.]+ bps", window.lines[-2]))
     press(window, DOWN, lambda: "20 asks, 20 bids" in window.lines[-2])
     press(window, DOWN, lambda: re.match(r" sell [\d.]+ at [\d.]+  [\d.]+ bps", window.lines[-2]))
@@ -136,6 +139,18 @@ def test_a_book_is_opened_walked_through_grouped_and_left(window: Terminal) -> N
     press(window, "G", lambda: " by " not in window.lines[2])
     press(window, "n", lambda: window.line_with("for 1,000,000 USDT") and window.line_with("buy at"))
     press(window, ESCAPE, lambda: cursor(window) == NAMES[1])
+
+
+def _is_ladder(lines: list[str]) -> bool:
+    """Tell whether asks are above bids, all in order, and the spread in the middle of them."""
+    at = next((number for number, line in enumerate(lines) if "── spread" in line), 0)
+    prices = [float(found[1]) for line in lines[4:-2] if (found := re.match(r"  +[\d.]+ +[\d.]+\+? +([\d.]+)", line))]
+    room = len(lines) - 7
+    return (
+        prices == sorted(prices, reverse=True)
+        and len(prices) == min(20, room // 2) + min(20, room - room // 2)
+        and at == 4 + room // 2
+    )
 
 
 def test_the_venues_stand_side_by_side(window: Terminal) -> None:
