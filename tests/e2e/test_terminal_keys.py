@@ -182,7 +182,7 @@ def test_the_mouse_chooses_sorts_and_opens(window: Terminal) -> None:
     spread = window.lines[3].index("spread")
     press(window, _click(spread + 2, 3), lambda: "by spread ▲" in window.lines[2])
     press(window, _click(spread + 2, 3), lambda: "by spread ▼" in window.lines[2])
-    press(window, "o", lambda: listed(window) == list(NAMES))
+    press(window, "o", lambda: listed(window) == list(NAMES) and window.lines[6] == "" and window.lines[7:8])
     row = next(number for number, line in enumerate(window.lines) if "binance" in line and "ETH-USDT" in line)
     window.type(_click(10, row) + _click(10, row))
     window.wait_for(lambda: "binance ETH-USDT" in window.lines[2] and window.line_with("── spread"))

@@ -46,6 +46,8 @@ class Pause:
 
     at: Moment
     quotes: Mapping[str, Quote]
+    rates: Mapping[str, float]
+    counts: Mapping[str, tuple[int, int]]
     across: Across
     trouble: Trouble | None
 
@@ -130,13 +132,29 @@ class Scene:
         """Give those that are known."""
         return [quote for key in keys if (quote := self.quote(key)) is not None]
 
+    def rates(self, keys: Sequence[str]) -> Mapping[str, float]:
+        """Give records a second of these instruments."""
+        if self.pause is not None:
+            return self.pause.rates
+        known = self.market.keys()
+        return self.market.rates(self.present, [key for key in keys if key in known])
+
+    def counts(self, key: str) -> tuple[int, int]:
+        """Give how many records of an instrument were read, and how many are missing."""
+        if self.pause is not None:
+            return self.pause.counts.get(key, (0, 0))
+        proof = self.reading.proof.keys.get(key)
+        return (0, 0) if proof is None else (proof.records, proof.holes)
+
     def turn_pause(self) -> None:
         """Stop the picture, or let it go on; what is read goes on in any case."""
         if self.pause is not None:
             self.pause = None
             return
         quotes = {quote.book.key: quote for quote in self.market.quotes()}
-        self.pause = Pause(self.present, quotes, self._across.copy(), self.reading.trouble)
+        counts = {key: self.counts(key) for key in quotes}
+        rates = self.rates(list(quotes))
+        self.pause = Pause(self.present, quotes, rates, counts, self._across.copy(), self.reading.trouble)
 
     def time(self, microseconds: int) -> str:
         """Say a time of day, with its zone."""

@@ -68,7 +68,7 @@ class WatchView:
         keys = [key for key in seen if key is not None]
         quotes = {quote.book.key: quote for quote in self.scene.quotes(keys)}
         rows, asset = dict[str, Row](), ""
-        rates, best = self._rates(list(quotes)), self._best(keys)
+        rates, best = self.scene.rates(list(quotes)), self._best(keys)
         for key, quote in quotes.items():
             shown = asset_of(key) if not self.watchlist.is_grouped or asset_of(key) != asset else ""
             asset = asset_of(key)
@@ -112,26 +112,21 @@ class WatchView:
 
     def _row_of(self, key: str) -> Row | None:
         quote = self.scene.quote(key)
-        return None if quote is None else self._row(quote, asset_of(key), self._rates([key]).get(key, 0.0), None)
+        return None if quote is None else self._row(quote, asset_of(key), self.scene.rates([key]).get(key, 0.0), None)
 
     def _row(self, quote: Quote, asset: str, rate: float, best: Best | None) -> Row:
         book, now = quote.book, self.scene.now
-        proof = self.scene.reading.proof.keys.get(book.key)
+        records, holes = self.scene.counts(book.key)
         return Row(
             quote,
             asset,
             rate,
             None if book.received_time is None else (now.wall - book.received_time) / 1e6,
-            proof.records if proof else 0,
-            proof.holes if proof else 0,
+            records,
+            holes,
             self.scene.marks.of(book.key, quote, now.mono).digits,
             best,
         )
-
-    def _rates(self, keys: Sequence[str]) -> Mapping[str, float]:
-        market = self.scene.market
-        known = market.keys()
-        return market.rates(self.scene.present, [key for key in keys if key in known])
 
     def _best(self, keys: Sequence[str]) -> Mapping[str, Best]:
         """Compare the venues of each symbol that is seen."""
