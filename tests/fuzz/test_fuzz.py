@@ -23,6 +23,7 @@ _OUTSIDE = ("bytes", "bytearray", "Raw", "Headers", "Response", "Message")
 """Types of what comes from a venue, a broker or a topic as it came."""
 _NOT_READERS = {
     "adapters/console/terminal/driver.py:_take": "is given the keys that somebody pressed",
+    "adapters/console/terminal/modes.py:write_some": "writes our own pictures",
     "adapters/inputlog.py:_text_of": "writes the log",
     "adapters/kafka/partitioner.py:partition_of": "is given our own keys",
     "adapters/kafka/producer.py:append": "is given our own records",
