@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 
 import pytest
 from tests.support.programs import Sandbox, running
@@ -32,12 +33,12 @@ def produced(world: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def window(
     request: pytest.FixtureRequest, world: Sandbox, produced: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Terminal]:
-    """Open the screen, and see that ``q`` ends it in whatever view it is left."""
+    """Open the screen, and see that it ends well from whatever view it is left in."""
     folder = tmp_path_factory.mktemp("screen")
     with terminal(["consume", *world.options(produced)], request.param, folder) as opened:
         opened.wait_for(lambda: len(listed(opened)) == len(NAMES) and "4 of 4 live" in opened.lines[1])
         yield opened
-        opened.type("q")
+        opened.type("\x03")
         assert opened.end() == 0
 
 
@@ -46,8 +47,9 @@ def words(line: str) -> str:
 
 
 def listed(window: Terminal) -> list[str]:
-    """Name the instruments of the list, in its order."""
-    found = (re.search(r"(coinbase|binance) +([A-Z]{3}-USDT?) +(live|gap|stale)", line) for line in window.lines[4:20])
+    """Name the instruments of the list, in its order; below it are lines that name some, too."""
+    rows = takewhile(lambda line: not line.startswith("──"), window.lines[4:-1])
+    found = (re.search(r"(coinbase|binance) +([A-Z]{3}-USDT?) +(live|gap|stale)", line) for line in rows)
     return [f"{match[1]} {match[2]}" for match in found if match]
 
 

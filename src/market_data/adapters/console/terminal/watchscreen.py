@@ -132,7 +132,9 @@ class WatchScreen(View):
     def _changed(self) -> None:
         """Draw what a key has changed, and see that the cursor can be seen."""
         self.picture()
-        if self.view.watchlist.cursor in self.view.lines:
+        if self._arrangement is not None and self._arrangement[0] is not None:  # all of it is seen
+            self.rows.scroll_to(y=0, animate=False)
+        elif self.view.watchlist.cursor in self.view.lines:
             self.rows.show_line(list(self.view.lines).index(self.view.watchlist.cursor))
 
     def action_move(self, by: int) -> None:
@@ -202,11 +204,11 @@ class WatchScreen(View):
         self._changed()
 
     def on_scroll_pane_pressed(self, event: ScrollPane.Pressed) -> None:
-        if event.line < len(self.view.lines) and (key := self.view.lines[event.line]) is not None:
+        if event.is_double:  # the first click has chosen
+            self.action_open()
+        elif event.line < len(self.view.lines) and (key := self.view.lines[event.line]) is not None:
             self.view.watchlist.choose(key)
             self._changed()
-            if event.is_double:
-                self.action_open()
 
     def on_line_pane_pressed(self, event: LinePane.Pressed) -> None:
         layout, watchlist = self.view.layout, self.view.watchlist
