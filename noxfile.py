@@ -288,14 +288,8 @@ def compose(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Make README's pictures of the page, docs/page-*.png, from the running demo; needs what browser needs."""
+    """Make README's pictures: of the screen, always the same, and of the page, from the running demo (as browser)."""
     session.install("-q", "-r", "requirements-browser.lock")
     session.install("-q", "--no-deps", "-e", ".")
+    session.run("python", "-m", "tests.screenshots")
     session.run("python", "-m", "tools.page_pictures", *session.posargs)
-
-
-@nox.session
-def picture(session: nox.Session) -> None:
-    """Make README's picture, docs/demo.svg, from the running demo."""
-    _install(session)
-    session.run("python", "-m", "tools.picture", *session.posargs)
