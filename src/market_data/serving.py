@@ -18,6 +18,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 __all__ = ["Bounds", "bound", "serving", "url_of"]
 
 _STOP_SECONDS = 1.0
+_UNREAD_BYTES = 262_144
+"""What the kernel keeps of a connection that does not read, so that it is soon noticed; else it takes megabytes."""
 
 
 @attrs.frozen
@@ -38,6 +40,7 @@ def bound(host: str, port: int, refused: Callable[[OSError], Exception]) -> Iter
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with closing(socket.socket(family, socket.SOCK_STREAM)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _UNREAD_BYTES)  # of each connection
         try:
             listener.bind((host, port))
             listener.listen()
@@ -155,6 +158,16 @@ class _BoundedProtocol(H11Protocol):
             self._stop_waiting()
         else:
             self._await_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say so once: what answers the request that was broken off has nobody to answer any more."""
+        super().send_400_response(msg)
+        if self.is_asking:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing of who asks for what is not offered."""
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

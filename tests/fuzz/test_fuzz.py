@@ -29,6 +29,12 @@ _NOT_READERS = {
     "adapters/kafka/producer.py:append": "is given our own records",
     "adapters/kafka/publication.py:_take": "is given our own records",
     "adapters/kafka/reading.py:_is_old": "compares two numbers that the client library has read",
+    "adapters/processes.py:_warned": "is given the log of our own child",
+    "adapters/web/answers.py:answer": "is given our own answer",
+    "adapters/web/gate.py:_ask_for_token": "compares what a browser sent, tests/contract/web",
+    "adapters/web/gate.py:send_with_headers": "is given our own answer",
+    "adapters/web/hub.py:__init__": "is given what writes our own answers",
+    "adapters/web/pages.py:_route": "is given our own files",
     "adapters/venues/kraken.py:_digits_of_json": "is given the levels of our own book",
 }
 """Functions that take such a type and read nothing of it, with the reason."""

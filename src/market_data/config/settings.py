@@ -5,6 +5,7 @@ the tree is built. None means that there is no such thing. `relations` yields wh
 good, as (path below the record, message).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 
 import attrs
@@ -308,10 +309,12 @@ class WebSettings:
         """Require a token that cannot be guessed, and one where others than this machine can ask."""
         if self.token is not None and len(self.token.reveal()) < _SHORTEST_TOKEN:
             yield "token", f"expected {_SHORTEST_TOKEN} characters or more, received fewer"
+        if self.token is not None and not re.fullmatch(r"[!-~]*", self.token.reveal()):
+            yield "token", "expected visible ASCII characters without spaces: a header takes no others"
         host, _ = split(self.listen)
         if self.token is None and not self.allow_without_token and not is_loopback(host):
             remedy = "set APP__WEB__TOKEN in the environment or .env, or web.allow_without_token where all may look"
-            yield "listen", f"other machines reach {host}: {remedy}"
+            yield "listen", f"other machines reach {shortened(host)}: {remedy}"
 
 
 @attrs.frozen

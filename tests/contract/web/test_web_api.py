@@ -116,6 +116,27 @@ async def test_the_past_has_the_mid_second_by_second_and_nothing_where_it_was_no
     assert 2 <= len(later["mid"]["buckets"]) < 100
 
 
+@pytest.mark.parametrize(
+    ("price", "size"),
+    [
+        ("9" * 39, "1"),
+        ("9" * 40, "0." + "0" * 39 + "1"),
+        ("0." + "0" * 38 + "1", "9" * 40),
+        ("1", "0." + "0" * 39 + "1"),
+    ],
+)
+async def test_numbers_of_any_size_that_a_record_may_have_are_answered(price: str, size: str) -> None:
+    whole, _, _ = price.partition(".")
+    ask = price + ".5" if whole == price else price[:-1] + "2"
+    extreme = fresh(bids=((price, size),), asks=((ask, size),))
+    async with offered(books=[extreme]) as world, world.listen(f"stream?book={extreme.key}") as events:
+        answer = await world.get(f"api/books/{extreme.key.replace(':', '/')}")
+        seen = {(await anext(events)).name for _ in range(2)}
+    assert answer.status_code == 200
+    assert answer.json()["record"]["bids"] == [[price, size]]
+    assert seen == {"snapshot", "book"}
+
+
 async def test_an_etag_stays_while_the_answer_does() -> None:
     async with offered(books=[live()]) as world:
         first = await world.get("api/books")

@@ -34,6 +34,10 @@ PAGE = resources.files("market_data.adapters.web") / "page"
         ("127.0.0.1.evil.example.com", 421),
         ("192.0.2.1", 421),
         ("[::1", 421),
+        ("evil.example.com@localhost", 421),
+        ("localhost/evil.example.com", 421),
+        ("[::1]evil.example.com", 421),
+        ("localhost:port", 421),
         ("", 421),
     ],
 )
@@ -61,6 +65,8 @@ async def test_only_known_hosts_are_answered(host: str, status: int) -> None:
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, 403),
         ({"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors"}, 403),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}, 200),
+        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"}, 403),
     ],
 )
 async def test_pages_of_other_origins_may_not_ask(headers: dict[str, str], status: int) -> None:
@@ -111,6 +117,39 @@ async def test_a_token_is_asked_for_and_a_page_gets_a_cookie_for_it() -> None:
         assert word in entered.headers["set-cookie"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["//evil.example.com/a", "///evil.example.com/a", "/%2f/evil.example.com", "/%09/evil.example.com", "/\\evil"],
+)
+async def test_a_token_leads_to_no_other_host(path: str) -> None:
+    async with offered(token=TOKEN) as world:
+        url = httpx.URL(world.url)
+        stream = await anyio.connect_tcp(url.host, url.port or 0)
+        async with stream:
+            await stream.send(f"GET {path}?token={TOKEN} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+            said = b""
+            with anyio.fail_after(20):
+                while b"\r\n\r\n" not in said:
+                    said += await stream.receive()
+    (location,) = [line for line in said.decode().splitlines() if line.startswith("location: ")]
+    assert re.fullmatch(r"location: /([^/\\\t].*)?", location)
+
+
+async def test_a_request_that_breaks_off_is_refused_once_and_is_no_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async with offered(books=[fresh()]) as world:
+        url = httpx.URL(world.url)
+        for said in (b"transfer-encoding: chunked\r\n\r\nZZ\r\n", b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"):
+            stream = await anyio.connect_tcp(url.host, url.port or 0)
+            async with stream:
+                await stream.send(b"GET /stream HTTP/1.1\r\nhost: localhost\r\n" + said)
+                with anyio.fail_after(20):
+                    answer = await stream.receive()
+            assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 200"))
+        assert (await world.get("api/books")).status_code == 200
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+    assert [each.getMessage() for each in caplog.records if "pip install" in each.getMessage()] == []
+
+
 async def test_every_answer_keeps_a_browser_to_this_server() -> None:
     async with offered(books=[fresh()]) as world:
         answers = [await world.get(path) for path in ("", "main.js", "api/books", "nothing", "stream?book=x")]
@@ -152,6 +191,8 @@ async def test_beyond_this_machine_the_log_says_that_it_is_open() -> None:
         (["web.listen=desk.example.com:8000"], {}, "other machines reach desk.example.com"),
         (["web.listen=[::]:8000"], {}, "other machines reach ::"),
         ([], {"APP__WEB__TOKEN": "short"}, r"web\.token: expected 16 characters or more, received fewer"),
+        ([], {"APP__WEB__TOKEN": "0123456789abcdé€"}, r"web\.token: expected visible ASCII"),
+        ([f"web.listen=1{'9' * 5000}:1"], {}, r"web\.listen: other machines reach 19{99}…9{100}: set"),
         (["web.token=0123456789abcdef"], {}, "a secret does not belong here: set APP__WEB__TOKEN"),
         (["web.cors_origins=[desk.example.com]"], {}, r"expected an origin such as https://desk\.example\.com"),
         (["web.cors_origins=['*']"], {}, "expected an origin"),

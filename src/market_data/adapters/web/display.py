@@ -129,6 +129,7 @@ class WebDisplay(Display):
         answers = Answers(self._hub, history, Compared(self._across), self._clock)
         routes = [Route("/stream", stream), *answers.routes, *page_routes()]
         application = Starlette(routes=routes, exception_handlers={HTTPException: _explain})
+        application.router.redirect_slashes = False
         return Gate(application, self._place.access)
 
     def _status(self, market: Market, reading: Reading) -> dict[str, object]:

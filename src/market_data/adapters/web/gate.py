@@ -9,8 +9,9 @@ browser about itself.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Collection
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import attrs
 from starlette.datastructures import MutableHeaders
@@ -37,6 +38,7 @@ _HEADERS = {
 }
 _FOREIGN = ("cross-site", "same-site")
 """As a browser says where a request comes from; another port of this machine is the same site."""
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9._-]{1,253}))(?::[0-9]{1,5})?", re.ASCII)
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -95,6 +97,7 @@ class Gate:
         if not is_shared:
             site = request.headers.get("sec-fetch-site", "")
             is_visit = request.headers.get("sec-fetch-mode") == "navigate" and request.method == "GET"
+            is_visit &= request.headers.get("sec-fetch-dest", "document") == "document"  # and no frame
             if (origin and origin not in _origins_of(request, host)) or (site in _FOREIGN and not is_visit):
                 said = "a page of another origin may ask here where web.cors_origins names its origin"
                 return problem(request, 403, said)
@@ -110,10 +113,9 @@ class Gate:
         return None if self._token is None else self._ask_for_token(request, self._token)
 
     def _is_known(self, host: str, request: Request) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        if (found := _HOST.fullmatch(host.lower())) is None:
             return False
+        name = found["address"] or found["name"]
         server = request.scope.get("server") or ("", 0)
         return name in self._hosts or (is_address(name) and name == server[0])
 
@@ -124,7 +126,9 @@ class Gate:
             if not hmac.compare_digest(given.encode(), token):
                 return _refused(request, "the token is another one")
             rest = urlencode([(name, value) for name, value in query if name != "token"])
-            answer = RedirectResponse(request.url.path + (f"?{rest}" if rest else ""), 303)
+            # One slash, and nothing that a browser may read as another: what follows two names another host.
+            path = "/" + quote(request.url.path.lstrip("/"))
+            answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
             answer.set_cookie(_COOKIE, self._cookie or "", httponly=True, samesite="strict", path="/")
             return answer
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")

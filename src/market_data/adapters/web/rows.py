@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from market_data.domain.market import Quote
-from market_data.domain.top import plain
+from market_data.domain.top import EXACT, plain
 
 __all__ = ["BPS_DIGITS", "plain_or_none", "rounded", "row_of", "to_json"]
 
@@ -50,4 +50,4 @@ def plain_or_none(number: Decimal | None) -> str | None:
 
 def rounded(number: Decimal | None, digits: int = 6) -> str | None:
     """Write it with so many digits after the point, as far as they say something."""
-    return None if number is None else plain(number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN))
+    return None if number is None else plain(number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, EXACT))
