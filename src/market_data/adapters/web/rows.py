@@ -9,7 +9,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from market_data.domain.market import Quote
-from market_data.domain.top import EXACT, plain
+from market_data.domain.prices import EXACT
+from market_data.domain.top import plain
 
 __all__ = ["BPS_DIGITS", "plain_or_none", "rounded", "row_of", "to_json"]
 
