@@ -10,7 +10,7 @@ from rich.text import Text
 from market_data.adapters.console.terminal.lines import Line, line
 from market_data.adapters.console.terminal.rows import STATUS_STYLES
 from market_data.adapters.console.terminal.scene import Scene
-from market_data.adapters.console.terminal.words import REASONS
+from market_data.domain.meanings import REASONS
 from market_data.domain.printable import printable
 from market_data.domain.spans import span
 from market_data.domain.watch import Event, StatusChange

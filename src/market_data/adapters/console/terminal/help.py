@@ -10,7 +10,7 @@ from market_data.adapters.console.terminal.lines import Line, cut, line
 from market_data.adapters.console.terminal.panes import TextPane
 from market_data.adapters.console.terminal.rows import STATUS_STYLES
 from market_data.adapters.console.terminal.view import BACK, View
-from market_data.adapters.console.terminal.words import REASONS, STATUSES
+from market_data.domain.meanings import REASONS, STATUSES
 
 __all__ = ["HelpScreen"]
 

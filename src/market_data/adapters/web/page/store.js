@@ -1,6 +1,7 @@
 /** What is known, as the stream brings it; whoever shows it asks here. */
 
 import { decimals } from "./decimal.js";
+import { REASONS } from "./words.js";
 
 /** @typedef {import("./types.js").Row} Row */
 /** @typedef {import("./types.js").Book} Book */
@@ -107,24 +108,13 @@ function placesOf({ bid, ask }, least) {
   return Math.max(least, bid === null ? 0 : decimals(bid), ask === null ? 0 : decimals(ask));
 }
 
-/** @param {string} status @param {string | null} reason */
-export function why(status, reason) {
-  const said = WORDS[reason ?? ""] ?? reason;
-  return said ? `${status}: ${said}` : status;
+/** What a reason means, for a person. @param {string | null} reason */
+export function meaning(reason) {
+  return REASONS[reason ?? ""] ?? reason ?? "";
 }
 
-/** @type {Object<string, string>} */
-const WORDS = {
-  sequence: "updates are missing",
-  crossed: "bids stood above asks",
-  malformed: "the exchange sent what cannot be read",
-  depth: "too few levels are known",
-  audit: "differs from the exchange's own book",
-  silence: "nothing is heard",
-  clock: "the clock leapt",
-  connection: "the connection was lost",
-  unavailable: "the exchange does not answer",
-  rate_limited: "the exchange limits us",
-  rejected: "the exchange refuses it",
-  shutdown: "its producer was stopped",
-};
+/** @param {string} status @param {string | null} reason */
+export function why(status, reason) {
+  const said = meaning(reason);
+  return said ? `${status}: ${said}` : status;
+}
