@@ -67,6 +67,37 @@ def test_nothing_stands_over_the_edge(view: str, width: int, height: int, open_p
             expect(page.locator("#list")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("width", "view"),
+    [(390, "list"), (600, "list"), (768, "list"), (900, "list"), (1000, "list"), (1280, "list"), (2000, "detail")],
+)
+def test_what_is_not_live_takes_no_room_from_the_prices_of_others(width: int, view: str, open_page: Opener) -> None:
+    books = [fresh(symbol=symbol, exchange="kraken") for symbol in ("BTC-USD", "ETH-USD", "SOL-USD")]
+    prices = "[...document.querySelectorAll('#rows :is(thead th, tr.live td):is(.bid, .ask)')]"
+    widths = f"{prices}.map((cell) => cell.offsetWidth)"
+    with serve(books=books) as server:
+        page = open_page(server.url, viewport={"width": width, "height": 800})
+        show(page, server, view)
+        expect(page.locator("tr.live")).to_have_count(3)
+        before = page.evaluate(widths)
+        server.show(
+            fresh(1, symbol="SOL-USD", exchange="kraken", status=BookStatus.SYNCING, reason=Reason.RATE_LIMITED)
+        )
+        expect(page.locator("tr.live")).to_have_count(2)
+        assert page.evaluate(widths) == before[:-2]
+        assert page.evaluate(f"{prices}.every((cell) => cell.scrollWidth <= cell.clientWidth)")
+        cell = page.locator("tr.not-live td.status")
+        outer = cell.bounding_box()
+        assert outer is not None
+        assert outer["x"] + outer["width"] <= width
+        for said in (".is", ".since"):
+            inner = cell.locator(said).bounding_box()
+            assert inner is not None
+            assert inner["width"] > 20
+            assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
+            assert inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+
+
 def test_gaps_in_the_past_are_blank(open_page: Opener) -> None:
     """Two minutes live, one of a gap, two live but for half a second: of the pixels, those of the gaps are empty."""
     with serve() as server:

@@ -3,7 +3,7 @@
 import { bpsOf, padded, trimmed } from "./decimal.js";
 import { byId, make, setClass, setText } from "./dom.js";
 import { recall, recallList, remember } from "./remembered.js";
-import { entries, now, serverTime, why } from "./store.js";
+import { entries, meaning, now, serverTime, why } from "./store.js";
 import { spanOf, timeOf } from "./time.js";
 
 /** @typedef {import("./store.js").Entry} Entry */
@@ -13,6 +13,7 @@ import { spanOf, timeOf } from "./time.js";
 const ORDER_MS = 2000;
 const MOVE_SECONDS = 0.8;
 const SPARE_ROWS = 4;
+const PATIENCE_SECONDS = 5;
 const LONG = 10;
 const LONGER = 12;
 
@@ -35,6 +36,7 @@ const COLUMNS = [
   { name: "rate", title: "Rec/s", kind: "rate", value: (entry) => entry.rate },
   { name: "age", title: "Age", kind: "age", value: (entry) => entry.row.received_time },
 ];
+const STATUS = 3;
 const FIRST_OF_PRICES = 4;
 
 /** @type {Set<string>} */
@@ -55,6 +57,8 @@ let sortBy = recall("sort", "symbol");
 let isDown = recall("down", "no") === "yes";
 let isFavouritesOnly = false;
 let isPinned = recall("pin", "no") === "yes";
+/** How many of the columns from the status on this width shows. */
+let statusSpan = 1;
 /** @type {string | null} */
 let selected = null;
 
@@ -73,7 +77,10 @@ export function start() {
   });
   byId("pin").addEventListener("click", pin);
   scroll.addEventListener("scroll", draw, { passive: true });
-  new ResizeObserver(draw).observe(scroll);
+  new ResizeObserver(() => {
+    measure();
+    draw();
+  }).observe(scroll);
   body.addEventListener("click", (event) => {
     const target = /** @type {Element} */ (event.target);
     const line = lines.find((each) => each.row === target.closest("tr"));
@@ -84,6 +91,12 @@ export function start() {
     draw();
   });
   again();
+}
+
+/** A row without prices spans the columns that are shown and no more: one more would take room from the others. */
+function measure() {
+  const shown = [...head.children].slice(STATUS).filter((cell) => getComputedStyle(cell).display !== "none");
+  statusSpan = Math.max(1, shown.length);
 }
 
 /** Order it anew at once. */
@@ -201,7 +214,15 @@ function putInOrder() {
   byId("rows").setAttribute("aria-rowcount", String(order.length + 1));
   const empty = byId("empty");
   empty.hidden = order.length > 0;
-  setText(empty, entries.size ? "Nothing fits the filter. Esc clears it." : "No record was read yet. The producer may not have begun.");
+  setText(empty, entries.size ? "Nothing fits the filter. Esc clears it." : waiting());
+}
+
+/** Why there is nothing yet. */
+function waiting() {
+  if (now.status === null) return "Connecting ...";
+  const seconds = (serverTime() - now.status.started) / 1e6;
+  if (now.status.trouble !== null || seconds < PATIENCE_SECONDS) return "Waiting for the first record ...";
+  return `No record came for ${spanOf(seconds)}. The producer may not have begun.`;
 }
 
 /** @param {Entry} entry */
@@ -222,7 +243,7 @@ export function draw() {
   if (scroll.clientHeight === 0) return;
   putInOrder();
   const notLive = countNotLive();
-  setText(byId("shown"), `${order.length} of ${entries.size}${notLive ? `, ${notLive} not live` : ""}`);
+  setText(byId("shown"), entries.size === 0 ? "" : `${order.length} of ${entries.size}${notLive ? `, ${notLive} not live` : ""}`);
   const height = rowHeight();
   const count = Math.ceil(scroll.clientHeight / height) + SPARE_ROWS;
   const first = Math.max(0, Math.min(Math.floor(scroll.scrollTop / height) - SPARE_ROWS / 2, order.length - count));
@@ -241,6 +262,7 @@ function addLine() {
     const cell = make("td", { class: column.kind });
     if (column.name === "star") cell.append(make("button", { type: "button", tabindex: "-1" }, "☆"));
     if (column.name === "symbol") cell.append(make("a", { tabindex: "-1" }), make("span", { class: "mark" }));
+    if (column.name === "status") cell.append(make("div", {}, ...["is", "reason", "since"].map((name) => make("span", { class: name }))));
     return cell;
   });
   row.append(...cells);
@@ -276,21 +298,14 @@ function drawLine(line, entry, index, at) {
   const mark = /** @type {HTMLElement} */ (line.cells[1].lastElementChild);
   setText(mark, isUnproven ? "?" : row.proven_levels === null ? "" : `${row.proven_levels}✓`);
   mark.title = isUnproven ? "Its exchange can prove nothing" : row.proven_levels === null ? "" : "Levels a side that its checksum proves";
-  const status = line.cells[3];
+  drawStatus(line.cells[STATUS], row);
   if (!isLive) {
-    const said = `${why(row.status, row.reason)}, since ${timeOf(row.since)}`;
-    setText(status, said);
-    status.title = said;
-    status.colSpan = COLUMNS.length - FIRST_OF_PRICES + 1;
     for (const cell of line.cells.slice(FIRST_OF_PRICES)) {
       cell.hidden = true;
       setText(cell, "");
     }
     return;
   }
-  setText(status, "live");
-  status.title = "";
-  status.colSpan = 1;
   const age = row.received_time === null ? null : (serverTime() - row.received_time) / 1e6;
   const texts = [
     size(row.bid_size),
@@ -312,6 +327,19 @@ function drawLine(line, entry, index, at) {
   });
 }
 
+/** Where there is little room the reason is cut, or told by its name, and status and since are kept. @param {HTMLTableCellElement} cell @param {import("./types.js").Row} row */
+function drawStatus(cell, row) {
+  const isLive = row.status === "live";
+  const since = timeOf(row.since);
+  const [is, reason, from] = /** @type {HTMLElement} */ (cell.firstElementChild).children;
+  setText(is, row.status);
+  is.setAttribute("data-short", isLive || row.reason === null ? "" : `: ${row.reason.replaceAll("_", " ")}`);
+  setText(reason, isLive ? "" : `${row.reason === null ? "" : `: ${meaning(row.reason)}`},`);
+  setText(from, isLive ? "" : ` since ${since}`);
+  cell.title = isLive ? "" : `${why(row.status, row.reason)}, since ${since}`;
+  cell.colSpan = isLive ? 1 : statusSpan;
+}
+
 /** @param {string | null} text */
 function size(text) {
   return text === null ? "–" : trimmed(text);
@@ -326,7 +354,7 @@ function bpsText({ spread_percent: percent, spread }) {
 
 /** What is less than any other of so many digits. @param {string} percent */
 function leastBps(percent) {
-  return bpsOf(percent.replace(/.$/, "1"));
+  return trimmed(bpsOf(percent.replace(/.$/, "1")));
 }
 
 /** Numbers are never cut off: long ones are written smaller. @param {string} text */
