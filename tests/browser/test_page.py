@@ -138,7 +138,7 @@ def test_a_fault_greys_its_instrument_within_a_second_and_never_shows_a_price_of
             server.show(fresh(at, status=BookStatus.GAP, reason=Reason.SEQUENCE, epoch=at))
             # a second is what is promised, and measured by tests.benchmarks.web; the machine may be busy
             selector = "#detail.not-live #detail-why" if view else 'tr.not-live[data-key="binance:BTC-USDT"] .status'
-            expect(page.locator(selector)).to_contain_text("gap: updates are missing, since")
+            expect(page.locator(selector)).to_contain_text("gap: a message was lost, repeated or out of order, since")
             server.show(fresh(at + 1, epoch=at + 1))
             page.wait_for_selector("#detail.live" if view else 'tr.live[data-key="binance:BTC-USDT"]')
         assert page.evaluate("window.leaked") == []
@@ -158,7 +158,7 @@ def test_a_producer_that_falls_silent_greys_it_too(open_page: Opener) -> None:
             world.display.show(world.market.expire(later), world.market, world.reading)
 
         server.do(expire)
-        expect(page.locator("tr.not-live .status")).to_contain_text("stale: nothing is heard")
+        expect(page.locator("tr.not-live .status")).to_contain_text("stale: nothing came for too long")
 
 
 def test_what_nothing_proves_is_marked(open_page: Opener) -> None:
@@ -174,6 +174,86 @@ def test_what_nothing_proves_is_marked(open_page: Opener) -> None:
         expect(page.locator("#detail-why")).to_contain_text("Unproven")
         page.goto(f"{server.url}#/book/kraken:BTC-USDT")
         expect(page.locator("#ladder tr.unproven")).to_have_count(20)
+        for side in ("ask", "bid"):
+            color = "(row) => getComputedStyle(row.lastElementChild).color"
+            proven, not_proven = (
+                page.locator(f"#ladder tr.{side}{which}") for which in (":not(.unproven)", ".unproven")
+            )
+            assert proven.first.evaluate(color) == not_proven.first.evaluate(color)
+        assert page.locator("#ladder tr.bid").first.evaluate(color) != page.locator("#ladder tr.ask").first.evaluate(
+            color
+        )
+
+
+def test_before_the_first_record_it_says_what_it_waits_for(open_page: Opener) -> None:
+    with serve() as server:
+        page = open_page(server.url)
+        page.route(re.compile(r"/stream(\?|$)"), lambda _: None)  # no answer yet
+        page.reload(wait_until="commit")
+        empty = page.locator("#empty")
+        expect(empty).to_have_text("Connecting ...")
+        page.unroute_all()
+        page.reload()
+        expect(empty).to_have_text("Waiting for the first record ...")
+        expect(page.locator("#shown")).to_have_text("")
+        earlier = server.world.reading.started_at
+        server.world.reading.started_at = attrs.evolve(earlier, wall=earlier.wall - 60_000_000)
+        expect(empty).to_contain_text("No record came for")
+
+
+def test_a_broken_book_has_no_mark_in_its_ladder_and_no_latency(open_page: Opener) -> None:
+    with serve(books=[fresh()]) as server:
+        page = open_page(f"{server.url}#/book/binance:BTC-USDT")
+        page.wait_for_selector("#detail.live")
+        page.keyboard.press("ArrowUp")
+        expect(page.locator("#ladder .up-to")).to_have_count(1)
+        expect(page.locator("#facts")).to_contain_text("Producer to here")
+        server.show(fresh(1, status=BookStatus.GAP, reason=Reason.SEQUENCE))
+        page.wait_for_selector("#detail.not-live")
+        expect(page.locator("#ladder .up-to, #ladder .cursor")).to_have_count(0)
+        expect(page.locator("#cursor-hint")).to_be_hidden()
+        expect(page.locator("#facts")).to_contain_text("Last data")
+        expect(page.locator("#facts")).not_to_contain_text("Producer to here")
+
+
+def test_a_phone_is_told_to_tap_and_sees_as_many_bids_as_asks(open_page: Opener) -> None:
+    book = random_book(Random(2), symbol="BTC-USD")
+    with serve(books=[book]) as server:
+        phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+        page = open_page(f"{server.url}#/book/{book.key}", **phone)
+        expect(page.locator("#cursor-hint")).to_contain_text("tap a level")
+        expect(page.locator("#cursor-hint .with-mouse")).to_be_hidden()
+        expect(page.locator("#ladder .middle")).to_contain_text("spread")
+        asks, bids = page.evaluate(IN_SIGHT)
+        assert abs(asks - bids) <= 1, (asks, bids)
+        assert bids > 5
+        page.locator("#ladder tr.bid").nth(2).tap()
+        expect(page.locator("#cursor")).to_contain_text("sell")
+
+
+IN_SIGHT = """() => {
+  const [box, head] = ['#ladder', '#ladder th'].map((name) => document.querySelector(name).getBoundingClientRect());
+  const seen = (row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    return top >= head.bottom - 1 && bottom <= box.bottom + 1;
+  };
+  return ['ask', 'bid'].map((side) => [...document.querySelectorAll(`#ladder tr.${side}`)].filter(seen).length);
+}"""
+
+
+def test_venues_stand_side_by_side_with_their_own_prices(open_page: Opener) -> None:
+    one = fresh(symbol="BTC-USD", exchange="kraken", bids=(("100", "1"),), asks=(("101", "1"),))
+    other = fresh(symbol="BTC-USD", exchange="coinbase", bids=(("99.5", "1"),), asks=(("100.5", "1"),))
+    broken = fresh(symbol="BTC-USD", exchange="okx", status=BookStatus.GAP, reason=Reason.SEQUENCE)
+    with serve(books=[one, other, broken]) as server:
+        page = open_page(f"{server.url}#/best")
+        rows = page.locator("#best-body tr.venue")
+        expect(rows).to_have_count(3)
+        assert [row.split("\t")[:3] for row in rows.all_inner_texts()[:2]] == [
+            ["coinbase", "99.5", "100.5"],
+            ["kraken", "100", "101"],
+        ]
+        expect(rows.nth(2)).to_contain_text("left out: gap: sequence")
 
 
 def test_names_from_outside_are_text_and_nothing_else(open_page: Opener) -> None:
@@ -276,8 +356,10 @@ def test_the_keyboard_is_enough(open_page: Opener) -> None:
         page.keyboard.type("cc")
         expect(page.locator("#rows tbody tr[data-key]")).to_have_count(1)
         page.keyboard.press("Escape")
-        page.keyboard.press("Escape")
         expect(page.locator("#rows tbody tr[data-key]")).to_have_count(4)
+        page.keyboard.press("2")
+        expect(page.locator("#best")).to_be_visible()
+        page.keyboard.press("1")
         page.keyboard.press("End")
         page.keyboard.press("f")
         expect(page.locator("#rows tbody tr[data-key]").first).to_contain_text("DDD-USD")
@@ -303,7 +385,7 @@ def test_what_is_not_live_can_stand_first(open_page: Opener) -> None:
     with serve(books=books) as server:
         page = open_page(server.url)
         expect(page.locator("#rows tbody tr[data-key]").first).to_contain_text("AAA-USD")
-        page.keyboard.press("n")
+        page.keyboard.press("p")
         expect(page.locator("#rows tbody tr[data-key]").first).to_contain_text("ZZZ-USD")
         expect(page).to_have_title("(1 not live) Test")
 

@@ -75,8 +75,12 @@ function newSymbol() {
   const side = () => make("td", {}, make("b"), make("small"));
   const spread = make("td", {}, make("b"), make("small"));
   const best = make("tr", {}, make("th", { scope: "row" }), side(), side(), spread, make("td"));
-  const venues = make("tr", { class: "venues" }, make("td", { colspan: String(TITLES.length) }, make("ul")));
-  return make("tbody", {}, best, venues);
+  return make("tbody", {}, best);
+}
+
+function newVenue() {
+  const mark = make("b", { class: "unproven" });
+  return make("tr", {}, make("th", { scope: "row" }, make("a"), " ", mark), make("td"), make("td"), make("td"), make("td"));
 }
 
 /** @param {HTMLElement} body @param {SymbolView} view */
@@ -89,22 +93,49 @@ function drawSymbol(body, view) {
   setText(spread.children[0], view.spread_bps ?? "–");
   setText(spread.children[1], view.crossing === null ? "" : `${view.crossing.kind} since ${timeOf(view.crossing.since)}`);
   setText(apart, view.difference_bps ?? "–");
-  const venues = [
-    ...view.venues.map((each) => ({ of: each.exchange, said: `${signed(each.from_mid_bps)}${each.proof === "none" ? " ?" : ""}`, is: "" })),
-    ...view.excluded.map((each) => ({ of: each.exchange, said: `${each.why}, since ${timeOf(each.since)}`, is: "excluded" })),
-  ];
-  fill(
-    /** @type {HTMLElement} */ (body.querySelector("ul")),
-    venues,
-    () => make("li", {}, make("a"), make("span")),
-    (line, { of, said, is }) => {
-      setClass(line, is);
-      const link = /** @type {HTMLAnchorElement} */ (line.children[0]);
-      setText(link, of);
-      link.href = `#/book/${encodeURIComponent(`${of}:${view.symbol}`)}`;
-      setText(line.children[1], ` ${said}`);
-    },
-  );
+  const count = view.venues.length + view.excluded.length;
+  while (body.children.length > count + 1) body.lastElementChild?.remove();
+  while (body.children.length < count + 1) body.append(newVenue());
+  view.venues.forEach((venue, index) => drawVenue(body.children[index + 1], venue, view));
+  view.excluded.forEach((venue, index) => drawExcluded(body.children[view.venues.length + index + 1], venue, view));
+}
+
+/** @param {Element} line @param {string} exchange @param {string} symbol @param {boolean} isUnproven */
+function drawName(line, exchange, symbol, isUnproven) {
+  const [link, mark] = line.children[0].children;
+  setText(link, exchange);
+  /** @type {HTMLAnchorElement} */ (link).href = `#/book/${encodeURIComponent(keyOf(exchange, symbol))}`;
+  setText(mark, isUnproven ? "?" : "");
+}
+
+/** @param {Element} line @param {SymbolView["venues"][0]} venue @param {SymbolView} view */
+function drawVenue(line, venue, view) {
+  setClass(line, "venue");
+  drawName(line, venue.exchange, view.symbol, venue.proof === "none");
+  const [bid, ask, middle, away] = /** @type {HTMLTableCellElement[]} */ ([...line.children].slice(1));
+  const places = entries.get(keyOf(venue.exchange, view.symbol))?.places ?? 0;
+  bid.colSpan = 1;
+  for (const cell of [ask, middle, away]) cell.hidden = false;
+  setText(bid, venue.bid === null ? "–" : padded(venue.bid, places));
+  setText(ask, venue.ask === null ? "–" : padded(venue.ask, places));
+  setClass(bid, venue.exchange === view.bid?.exchange ? "best" : "");
+  setClass(ask, venue.exchange === view.ask?.exchange ? "best" : "");
+  setText(middle, "");
+  setText(away, venue.from_mid_bps === null ? "one side only" : `mid ${signed(venue.from_mid_bps)}`);
+}
+
+/** @param {Element} line @param {SymbolView["excluded"][0]} venue @param {SymbolView} view */
+function drawExcluded(line, venue, view) {
+  setClass(line, "venue");
+  drawName(line, venue.exchange, view.symbol, false);
+  const [why, ...others] = /** @type {HTMLTableCellElement[]} */ ([...line.children].slice(1));
+  why.colSpan = others.length + 1;
+  for (const cell of others) {
+    cell.hidden = true;
+    setText(cell, "");
+  }
+  setClass(why, "why");
+  setText(why, `left out: ${venue.why}, since ${timeOf(venue.since)}`);
 }
 
 /** @param {Element} cell @param {SymbolView["bid"]} side @param {string} symbol */
@@ -114,8 +145,7 @@ function drawSide(cell, side, symbol) {
   setText(cell.children[1], side === null ? "" : side.exchange);
 }
 
-/** @param {string | null} bps */
+/** @param {string} bps */
 function signed(bps) {
-  if (bps === null) return "one side only";
-  return `${bps.startsWith("-") || bps === "0" ? "" : "+"}${bps} bps`;
+  return `${bps.startsWith("-") || bps === "0" ? "" : "+"}${bps}`;
 }

@@ -66,7 +66,7 @@ export function draw() {
     setText(
       reason,
       isLive
-        ? "Unproven: its exchange gives nothing to tell a lost change by."
+        ? "Unproven: its exchange gives nothing to tell a lost change by. Its levels are marked ?."
         : `${why(row.status, row.reason)}, since ${timeOf(row.since)}. There is no price until it is live again.`,
     );
   }

@@ -3,7 +3,7 @@
 import { trimmed } from "./decimal.js";
 import { byId, fill, make, setText } from "./dom.js";
 import { entries, keyOf, serverTime } from "./store.js";
-import { millisOf, spanOf } from "./time.js";
+import { millisOf, spanOf, timeOf } from "./time.js";
 
 /** @typedef {import("./types.js").Book} Book */
 
@@ -72,22 +72,29 @@ function orNone(number, unit) {
 /** @param {Book} book @returns {string[][]} */
 function always({ record, proof, seen_time: seen }) {
   const order = proof.order;
-  const rate = entries.get(keyOf(record.exchange, record.symbol))?.rate;
   return [
     ["Proof of the book", proofOf(record)],
     ["Proof of order", order === null ? "–" : order.is_proven ? `proven, ${order.records.toLocaleString("en")} records` : `NOT PROVEN: ${order.holes} missing, ${order.doubled} doubled, ${order.out_of_order} out of order`],
-    ["Exchange to producer", record.event_time === null || record.received_time === null ? "–" : millisOf(record.received_time - record.event_time)],
-    ["Producer to here", record.received_time === null ? "–" : millisOf(seen - record.received_time)],
-    ["Age of the data", record.received_time === null ? "–" : spanOf(Math.max(0, (serverTime() - record.received_time) / 1e6))],
-    ["Records a second", rate === null || rate === undefined ? "–" : rate.toFixed(1)],
+    ...(record.status === "live" ? delays(record, seen) : [["Last data", record.received_time === null ? "–" : timeOf(record.received_time)]]),
     ["Sequence", record.sequence === null ? "–" : String(record.sequence)],
     ["Record", `${record.publish_seq} of run ${record.run}, epoch ${record.epoch}`],
+  ];
+}
+
+/** Of a live book alone: of any other the data is old, and how long ago it came is no latency. @param {import("./types.js").BookRecord} record @param {number} seen µs @returns {string[][]} */
+function delays({ exchange, symbol, event_time: event, received_time: received }, seen) {
+  const rate = entries.get(keyOf(exchange, symbol))?.rate;
+  return [
+    ["Exchange to producer", event === null || received === null ? "–" : millisOf(received - event)],
+    ["Producer to here", received === null ? "–" : millisOf(seen - received)],
+    ["Age of the data", received === null ? "–" : spanOf(Math.max(0, (serverTime() - received) / 1e6))],
+    ["Records a second", rate === null || rate === undefined ? "–" : rate.toFixed(1)],
   ];
 }
 
 /** @param {import("./types.js").BookRecord} record */
 function proofOf(record) {
   if (record.proof === "none") return "nothing: a lost change cannot be told";
-  if (record.proof === "checksum") return record.proven_levels === null ? "checksum" : `checksum, best ${record.proven_levels} levels`;
+  if (record.proof === "checksum") return record.proven_levels === null ? "checksum" : `checksum of the best ${record.proven_levels} levels a side; others are marked ?`;
   return "every change is numbered";
 }

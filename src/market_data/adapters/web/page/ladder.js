@@ -8,6 +8,7 @@ import { byId, make, setClass, setText } from "./dom.js";
 const LEVELS = 20;
 const box = byId("ladder");
 const body = /** @type {HTMLElement} */ (box.querySelector("tbody"));
+const head = /** @type {HTMLElement} */ (box.querySelector("thead"));
 /** @type {{row: HTMLElement, sum: HTMLElement, bar: HTMLElement, size: HTMLElement, price: HTMLElement}[]} asks from the far one on, then bids */
 const lines = [];
 const middle = make("tr", { class: "middle" }, make("td", { colspan: "3" }));
@@ -27,7 +28,9 @@ export function start() {
     if (index === LEVELS) body.append(middle);
     body.append(row);
   }
-  box.addEventListener("pointerleave", () => point(null));
+  box.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "touch") point(null); // a finger leaves whenever it is lifted
+  });
 }
 
 /** @param {number | null} index */
@@ -65,8 +68,8 @@ export function draw(book) {
     const sum = (isAsk ? askSums : bidSums)[at];
     line.row.hidden = isLive && level === undefined;
     const isUnproven = isLive && book.record.proven_levels !== null && at >= book.record.proven_levels;
-    const isUpTo = cursor !== null && cursor < LEVELS === isAsk && (isAsk ? index >= cursor : index <= cursor);
-    setClass(line.row, `${isAsk ? "ask" : "bid"}${isUpTo ? " up-to" : ""}${index === cursor ? " cursor" : ""}${isUnproven ? " unproven" : ""}`);
+    const isUpTo = isLive && cursor !== null && cursor < LEVELS === isAsk && (isAsk ? index >= cursor : index <= cursor);
+    setClass(line.row, `${isAsk ? "ask" : "bid"}${isUpTo ? " up-to" : ""}${isUpTo && index === cursor ? " cursor" : ""}${isUnproven ? " unproven" : ""}`);
     setText(line.price, level ? padded(level[0], places) : "");
     setText(line.size, level ? padded(level[1], sizePlaces) : "");
     setText(line.sum, level ? padded(sum, sizePlaces) : "");
@@ -77,10 +80,12 @@ export function draw(book) {
   setText(/** @type {HTMLElement} */ (middle.firstElementChild), said);
   const fill = isLive && cursor !== null ? fillOf(book, cursor) : null;
   setText(byId("cursor"), fill ?? "");
-  byId("cursor-hint").hidden = fill !== null;
+  byId("cursor-hint").hidden = !isLive || fill !== null;
   if (isLive && !isCentred && box.clientHeight > 0) {
     isCentred = true;
-    box.scrollTop = middle.offsetTop - (box.clientHeight - middle.offsetHeight) / 2;
+    const { row } = lines[LEVELS - 1]; // the best ask; the middle itself sticks to an edge where it is out of sight
+    const top = row.hidden ? 0 : row.offsetTop + row.offsetHeight;
+    box.scrollTop = top - (box.clientHeight + head.offsetHeight - middle.offsetHeight) / 2;
   }
 }
 

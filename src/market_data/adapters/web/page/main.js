@@ -2,13 +2,14 @@
 
 import * as best from "./best.js";
 import * as detail from "./detail.js";
-import { byId, setText } from "./dom.js";
+import { byId, make, setText } from "./dom.js";
 import * as ladder from "./ladder.js";
 import { now, onChange } from "./store.js";
 import { connect, want } from "./stream.js";
 import { switchZone, timeOf, zoneName } from "./time.js";
 import * as venues from "./venues.js";
 import * as watchlist from "./watchlist.js";
+import { REASONS, STATUSES } from "./words.js";
 
 const PICTURE_MS = 95;
 const IDLE_MS = 1000;
@@ -88,7 +89,8 @@ function onKey(event) {
 function whileTyping(key) {
   if (key === "Escape") {
     return () => {
-      if (!watchlist.clearFilter()) byId("scroll").focus();
+      watchlist.clearFilter();
+      byId("scroll").focus();
     };
   }
   if (key === "Enter") {
@@ -130,6 +132,7 @@ const KEYS = {
   End: () => move(1e6),
   Enter: watchlist.openSelected,
   f: watchlist.star,
+  p: watchlist.pin,
   n: watchlist.pin,
   u: () => {
     switchZone();
@@ -155,6 +158,9 @@ venues.start((venue) => {
   location.hash = "#/";
   watchlist.setFilter(venue);
 });
+for (const [id, words] of Object.entries({ statuses: STATUSES, reasons: REASONS })) {
+  byId(id).append(...Object.entries(words).flatMap(([word, said]) => [make("dt", {}, word), make("dd", {}, said)]));
+}
 byId("help-button").addEventListener("click", () => help.showModal());
 addEventListener("hashchange", route);
 addEventListener("keydown", onKey);
