@@ -196,6 +196,9 @@ def test_before_the_first_record_it_says_what_it_waits_for(open_page: Opener) ->
         page.reload()
         expect(empty).to_have_text("Waiting for the first record ...")
         expect(page.locator("#shown")).to_have_text("")
+        page.keyboard.press("2")
+        expect(page.locator("#best-body .none")).to_have_text("Waiting for the first record ...")
+        page.keyboard.press("1")
         earlier = server.world.reading.started_at
         server.world.reading.started_at = attrs.evolve(earlier, wall=earlier.wall - 60_000_000)
         expect(empty).to_contain_text("No record came for")

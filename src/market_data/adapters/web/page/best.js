@@ -12,9 +12,9 @@ const EVERY_MS = 1000;
 const TITLES = ["Symbol", "Best bid", "Best ask", "Spread, bps", "Venues apart, bps"];
 const box = byId("best-body");
 const head = make("tr", {}, ...TITLES.map((title) => make("th", { scope: "col" }, title)));
-const table = make("table", {}, make("thead", {}, head));
+const table = make("table", { hidden: "" }, make("thead", {}, head));
 const bases = make("ul", { class: "bases", "aria-label": "What quote currencies are worth in each other" });
-const none = make("p", { class: "none" }, "No asset is quoted twice.");
+const none = make("p", { class: "none" }, "Asking ...");
 /** @type {HTMLTableSectionElement[]} */
 const bodies = [];
 let isShown = false;
@@ -51,6 +51,7 @@ async function ask() {
 function draw(assets) {
   const symbols = assets.flatMap((asset) => asset.symbols);
   none.hidden = symbols.length > 0;
+  setText(none, entries.size ? "No asset is quoted twice." : "Waiting for the first record ...");
   table.hidden = symbols.length === 0;
   while (bodies.length > symbols.length) bodies.pop()?.remove();
   while (bodies.length < symbols.length) {

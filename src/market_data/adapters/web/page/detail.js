@@ -57,7 +57,7 @@ export function draw() {
   const isLive = entry?.row.status === "live";
   setClass(byId("detail"), isLive ? "live" : "not-live");
   if (entry === undefined) {
-    setText(status, now.status === null ? "" : "no record of it was seen yet");
+    setText(status, now.status === null ? "connecting ..." : "no record of it was seen yet");
     reason.hidden = true;
   } else {
     const { row } = entry;

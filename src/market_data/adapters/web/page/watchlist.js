@@ -212,9 +212,6 @@ function putInOrder() {
   byId("favourites").setAttribute("aria-pressed", String(isFavouritesOnly));
   byId("pin").setAttribute("aria-pressed", String(isPinned));
   byId("rows").setAttribute("aria-rowcount", String(order.length + 1));
-  const empty = byId("empty");
-  empty.hidden = order.length > 0;
-  setText(empty, entries.size ? "Nothing fits the filter. Esc clears it." : waiting());
 }
 
 /** Why there is nothing yet. */
@@ -242,6 +239,9 @@ function compare(one, other) {
 export function draw() {
   if (scroll.clientHeight === 0) return;
   putInOrder();
+  const empty = byId("empty");
+  empty.hidden = order.length > 0;
+  if (!empty.hidden) setText(empty, entries.size ? "Nothing fits the filter. Esc clears it." : waiting());
   const notLive = countNotLive();
   setText(byId("shown"), entries.size === 0 ? "" : `${order.length} of ${entries.size}${notLive ? `, ${notLive} not live` : ""}`);
   const height = rowHeight();
