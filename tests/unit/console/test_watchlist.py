@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from tests.support.scenes import NOON, NOW, book, colours, header, scene, take, titles, unproven, watch
 
-from market_data.adapters.console.columns import COLUMNS, aligned
+from market_data.adapters.console.columns import COLUMNS, Column, aligned
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.watching import WatchView
 from market_data.application.ports import Trouble
@@ -19,6 +19,7 @@ from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 
 TWO = (book("binance", "BTC-USDT"), book("coinbase", "BTC-USD", [("61837.63", "12.5")], [("61838", "0.29081111")]))
+GAP = BookStatus.GAP
 SPREAD = next(column for column in COLUMNS if column.title == "spread")
 
 
@@ -196,7 +197,7 @@ def test_a_book_of_which_nothing_is_proven_is_marked_and_the_mark_is_explained(w
     assert " live ? " in bitstamp
     assert "?" not in kraken
     assert view.has_unproven
-    assert "".join(segment.text for segment in view.hint()) == "? unproven: a lost change would not be noticed"
+    assert view.notes == [("status ?: a loss would go unnoticed", "yellow")]
     other = WatchView(scene(*TWO))
     assert "?" not in "".join(watch(other, width))
     assert not other.has_unproven
@@ -310,6 +311,23 @@ def test_rows_stay_where_they_are_for_seconds_while_what_they_are_sorted_by_move
     assert _names(watch(view)) == before
     made.reading.now = Moment(NOON + 3_100_000, NOW.mono + 3.1)
     assert _names(watch(view))[0] == "binance:A00-USD"
+
+
+@pytest.mark.parametrize("sort", [None, SPREAD])
+def test_what_breaks_is_listed_first_at_once_and_nothing_else_moves(sort: Column | None) -> None:
+    made = _many(5)
+    view = WatchView(made)
+    view.watchlist.change(sort=sort, is_broken_first=True)
+    before = _names(watch(view))
+    assert ("not live first, p as before", "cyan") in view.notes
+    take(made, book("binance", "A00-USD", [("109.9", "1")], [("110", "1")]), book("binance", "A03-USD", status=GAP))
+    after = _names(watch(view))
+    assert after == ["binance:A03-USD", *(name for name in before if name != "binance:A03-USD")]
+    assert ("1 not live: listed first", "bold yellow") in view.notes
+    made.watch.tell("something else", made.present)
+    assert _names(watch(view)) == after
+    take(made, book("binance", "A03-USD", [("101", "1")], [("110", "1")]))
+    assert _names(watch(view)) == before
 
 
 def test_only_what_has_all_the_words_is_listed() -> None:

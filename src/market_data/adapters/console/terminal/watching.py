@@ -41,6 +41,8 @@ class WatchView:
         if broken:
             hint = "listed first" if watchlist.is_broken_first else "p lists them first"
             notes.append((f"{broken:,} not live: {hint}", "bold yellow"))
+        elif watchlist.is_broken_first:
+            notes.append(("not live first, p as before", "cyan"))
         if watchlist.needle:
             notes.append((f"only {watchlist.needle!r}: {len(watchlist.keys):,}, Esc shows all", "yellow"))
         if watchlist.only_favourites:
@@ -48,6 +50,8 @@ class WatchView:
         if watchlist.sort is not None:
             way = scene.symbols.down if watchlist.is_reversed else scene.symbols.up
             notes.append((f"by {watchlist.sort.title} {way}, o as before", "cyan"))
+        if self.has_unproven:
+            notes.append((f"status {UNPROVEN}: a loss would go unnoticed", "yellow"))
         return notes
 
     def update(self, room: int) -> int:
@@ -132,7 +136,3 @@ class WatchView:
         """Compare the venues of each symbol that is seen."""
         symbols = dict.fromkeys(key.partition(":")[2] for key in keys)
         return best_across(quote for symbol in symbols for quote in self.scene.quotes(self._venues.get(symbol, [])))
-
-    def hint(self) -> Line:
-        """Explain the mark of what is unproven."""
-        return line((f"{UNPROVEN} ", "yellow"), ("unproven: a lost change would not be noticed", "grey54"))

@@ -1,6 +1,7 @@
 """Which instruments are listed, in which order, and which of them the cursor is on. Pure.
 
-An order that moves with the market is made anew every few seconds only, so that rows stay where the eye has found them.
+An order that moves with the market is made anew every few seconds only, so that rows stay where the eye has found them;
+what is listed first since it is not live comes there at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,11 @@ class Watchlist:
     _source: Mapping[str, object] | None = None
     _made_at: float = 0.0
     _is_old: bool = True
+    _by_column: Sequence[str] = ()
+    """Those listed as they are sorted, whatever is live."""
+    _broken: frozenset[str] = frozenset()
+    """Which of them were not live, when so much was told."""
+    _told: int = -1
 
     @property
     def is_grouped(self) -> bool:
@@ -58,12 +64,16 @@ class Watchlist:
     def update(self, scene: Scene) -> bool:
         """Make the order anew where it is time to; tell whether that was so."""
         source, now = scene.keys(), scene.now.mono
-        moves = self.sort is not None or self.is_broken_first
-        is_due = moves and not 0 <= now - self._made_at < RESORT_SECONDS
-        if source is self._source and not self._is_old and not is_due:
+        is_due = self.sort is not None and not 0 <= now - self._made_at < RESORT_SECONDS
+        is_new = source is not self._source or self._is_old or is_due
+        if is_new:
+            self._source, self._made_at, self._is_old = source, now, False
+            self._by_column = self._sorted([key for key in source if self._is_listed(key, scene)])
+        if not (self.is_broken_first and self._note_broken(scene, is_new=is_new)) and not is_new:
             return False
-        self._source, self._made_at, self._is_old = source, now, False
-        self.keys = self._ordered([key for key in source if self._is_listed(key, scene)], scene)
+        self.keys = self._by_column
+        if self.is_broken_first:
+            self.keys = sorted(self.keys, key=lambda key: key not in self._broken)
         if not self._is_chosen or self.cursor not in self.keys:
             self.cursor = self.keys[0] if self.keys else None
         return True
@@ -77,14 +87,21 @@ class Watchlist:
             return False
         return not self.needle or all(word in key.lower() for word in self.needle.lower().split())
 
-    def _ordered(self, keys: list[str], scene: Scene) -> list[str]:
+    def _note_broken(self, scene: Scene, *, is_new: bool) -> bool:
+        """Take note of what is not live; tell whether that is not what it was. No status changes untold."""
+        if self._told == scene.watch.told and not is_new:
+            return False
+        before, self._told = self._broken, scene.watch.told
+        quotes = ((key, scene.quote(key)) for key in self._by_column)
+        self._broken = frozenset(key for key, quote in quotes if quote is None or not quote.is_live)
+        return self._broken != before
+
+    def _sorted(self, keys: list[str]) -> list[str]:
         if (column := self.sort) is not None:
             ranks = {key: None if (row := self.row_of(key)) is None else column.rank(row) for key in keys}
             known = [key for key in keys if ranks[key] is not None]
             known.sort(key=lambda key: ranks[key], reverse=self.is_reversed)  # type: ignore[arg-type,return-value]
             keys = known + [key for key in keys if ranks[key] is None]
-        if self.is_broken_first:
-            keys.sort(key=lambda key: (quote := scene.quote(key)) is not None and quote.is_live)
         return keys
 
     def move(self, by: int) -> None:
