@@ -6,10 +6,12 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widget import Widget
 
-from market_data.adapters.console.terminal.happenings import draw_event
-from market_data.adapters.console.terminal.lines import Line, cut, line
+from market_data.adapters.console.terminal.happenings import EVENT_INDENT, draw_event
+from market_data.adapters.console.terminal.lines import Line, line, wrapped
 from market_data.adapters.console.terminal.panes import TextPane
+from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.view import BACK, View
+from market_data.domain.watch import Event
 
 __all__ = ["EventScreen"]
 
@@ -19,7 +21,14 @@ class EventScreen(View):
 
     HINTS = (("Esc", "back"), ("?", "help"), ("up down PageUp End", "scroll"), ("u", "local time"), ("q", "quit"))
     BINDINGS: ClassVar[list[BindingType]] = [*BACK]
-    _seen = -1
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._seen = -1
+        self._of: tuple[int, int, bool] | None = None
+        """How many events there were, in which width and zone they are drawn."""
+        self._drawn: dict[Event, list[Line]] = {}
+        self._lines: list[Line] = []
 
     @property
     def notes(self) -> Sequence[tuple[str, str]]:
@@ -38,10 +47,19 @@ class EventScreen(View):
                 pane.scroll_end(animate=False)
 
     def _count(self, _height: int) -> int:
-        return max(len(self.scene.watch.events), 1)
+        """Draw those that are new."""
+        width, scene = self.query_one(TextPane).scrollable_content_region.width, self.scene
+        before, self._of = self._of, (scene.watch.told, width, scene.is_utc)
+        if self._of != before:
+            drawn = self._drawn if before is not None and before[1:] == self._of[1:] else {}
+            self._drawn = {
+                event: drawn.get(event) or wrapped(draw_event(event, scene), width, EVENT_INDENT)
+                for event in scene.watch.events
+            }
+            self._lines = [each for event in scene.watch.events for each in self._drawn[event]]
+        return max(len(self._lines), 1)
 
-    def _draw(self, first: int, width: int, height: int) -> list[Line]:
-        events = list(self.scene.watch.events)[first : first + height]
-        if not events:
+    def _draw(self, first: int, _width: int, height: int) -> list[Line]:
+        if not self._lines:
             return [line((" nothing yet: every book that was seen has been live", "grey54"))]
-        return [cut(draw_event(event, self.scene), width) for event in events]
+        return self._lines[first : first + height]

@@ -15,7 +15,10 @@ from market_data.domain.printable import printable
 from market_data.domain.spans import span
 from market_data.domain.watch import Event, StatusChange
 
-__all__ = ["draw_change", "draw_event"]
+__all__ = ["EVENT_INDENT", "draw_change", "draw_event"]
+
+EVENT_INDENT = 11
+"""Behind the time."""
 
 _COLOURS = Console(file=io.StringIO(), highlight=False)
 """What names of colours mean."""

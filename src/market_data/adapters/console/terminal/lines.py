@@ -10,11 +10,13 @@ from rich.style import Style
 
 from market_data.domain.printable import printable
 
-__all__ = ["Line", "cut", "ends", "length", "line", "style_of"]
+__all__ = ["Line", "cut", "ends", "length", "line", "style_of", "wrapped"]
 
 Line: TypeAlias = list[Segment]
 
 style_of = cache(Style.parse)
+_LEAST = 2
+"""The width of the widest letter."""
 
 
 def line(*parts: tuple[str, str]) -> Line:
@@ -50,3 +52,24 @@ def ends(left: Line, right: Line, width: int) -> Line:
     if length(left) > room:
         left = [*cut(left, room - 1), Segment("…")] if room else []
     return cut([*left, Segment(" " * (room + 1 - length(left))), *right], width)
+
+
+def wrapped(segments: Line, width: int, indent: int) -> list[Line]:
+    """Break a line between words, or where it must, into such as fit; all but the first are indented."""
+    if length(segments) <= width or width < _LEAST:
+        return [cut(segments, width)]
+    indent = min(indent, (width - _LEAST) // 2)
+    cuts: list[int] = []
+    start = at = word = 0
+    room = width
+    for letter in "".join(segment.text for segment in segments):
+        end = at + cell_len(letter)
+        if end - start > room and letter != " ":
+            room = width - indent
+            start = word if word > start and end - word <= room else at
+            cuts.append(start)
+        at = end
+        if letter == " ":
+            word = end
+    first, *rest = Segment.divide(segments, [*cuts, at])
+    return [cut(first, width), *(cut([Segment(" " * indent), *each], width) for each in rest)]
