@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from rich.cells import cell_len
 from tests.support.scenes import NOON, book, plain, scene, take, unproven
 
@@ -31,13 +32,39 @@ def _made() -> AcrossView:
 
 def test_each_symbol_has_its_best_bid_and_offer_with_whose_they_are() -> None:
     usd, usdt = _drawn(_made())
-    assert usd.split() == ["▸", "BTC-USD", "101.5", "kraken", "101", "coinbase", "-49.38", "123.61", "3/4", "crossed"]
+    assert usd.split() == ["▸", "BTC-USD", "101.5", "kraken", "101.0", "coinbase", "-49.38", "123.61", "3/4", "crossed"]
     assert usdt.split() == ["BTC-USDT", "100", "kraken", "102", "kraken", "198.02", "-", "1/1"]
 
 
 def test_at_80_columns_nothing_is_cut() -> None:
     view = _made()
     assert _drawn(view, 80)[0].endswith("crossed")
+
+
+@pytest.mark.parametrize("width", [70, 76, 80, 84])
+def test_what_is_crossed_is_said_whole_however_long_the_prices_are(width: int) -> None:
+    view = AcrossView(
+        scene(
+            unproven(book("bitstamp", "BTC-USDT", [("61838.455", "1")], [("61839.25", "1")])),
+            book("coinbase", "BTC-USDT", [("61830.5", "1")], [("61831.125", "1")]),
+        )
+    )
+    (row,) = _drawn(view, width)
+    assert row.endswith(" crossed")
+    assert "61838.455 bitstamp? " in " ".join(row.split()), "of an unproven venue, said so"
+
+
+def test_a_mid_that_is_hardly_away_has_no_minus_sign() -> None:
+    books = [
+        book("binance", "BTC-USD", [("61838.00", "1")], [("61838.01", "1")]),
+        book("kraken", "BTC-USD", [("61837.99999", "1")], [("61838.02", "1")]),
+        book("okx", "BTC-USD", [("61837.99", "1")], [("61838.01999", "1")]),
+    ]
+    view = AcrossView(scene(*books))
+    _drawn(view)
+    said = "\n".join(plain(view.detail(100, 20)))
+    assert "mid +0.00 bps" in said
+    assert "-0.00" not in said
 
 
 def test_the_symbol_under_the_cursor_says_every_venue_who_is_left_out_and_since_when_it_is_crossed() -> None:
@@ -47,9 +74,9 @@ def test_the_symbol_under_the_cursor_says_every_venue_who_is_left_out_and_since_
     lines = plain(view.detail(100, 20))[1:]
     assert lines[0] == " BTC-USD  crossed by 49.38 bps since 12:00:00 UTC (5.0 s)"
     assert [" ".join(line.split()) for line in lines[1:5]] == [
-        "bitstamp 99 103 mid -24.69 bps ? unproven",
-        "coinbase 100 101 mid -74.07 bps",
-        "kraken 101.5 102 mid +49.38 bps",
+        "bitstamp 99.0 103.0 mid -24.69 bps ? unproven",
+        "coinbase 100.0 101.0 mid -74.07 bps",
+        "kraken 101.5 102.0 mid +49.38 bps",
         "gemini left out: gap: sequence",
     ]
     assert re.search(r"implied USDT/USD by BTC on kraken: +1.007426 +bid 0.995098 +ask 1.020000", "\n".join(lines))

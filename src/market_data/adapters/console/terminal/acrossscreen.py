@@ -7,6 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from market_data.adapters.console.terminal.acrossview import AcrossView
+from market_data.adapters.console.terminal.bookscreen import BookScreen
 from market_data.adapters.console.terminal.header import HEADER_LINES
 from market_data.adapters.console.terminal.panes import LinePane, ScrollPane
 from market_data.adapters.console.terminal.scene import Scene
@@ -18,7 +19,15 @@ __all__ = ["AcrossScreen"]
 class AcrossScreen(View):
     """Opened by ``x``."""
 
-    HINTS = (("Esc", "back"), ("?", "help"), ("up down", "symbol"), ("space", "pause"), ("e", "events"), ("q", "quit"))
+    HINTS = (
+        ("Esc", "back"),
+        ("?", "help"),
+        ("up down", "symbol"),
+        ("Enter", "book"),
+        ("e", "events"),
+        ("space", "pause"),
+        ("q", "quit"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         *BACK,
         Binding("up,k", "move(-1)"),
@@ -27,6 +36,7 @@ class AcrossScreen(View):
         Binding("pagedown", "move(10)"),
         Binding("home", "move(-1000000)"),
         Binding("end", "move(1000000)"),
+        Binding("enter,right", "open"),
     ]
 
     def __init__(self, scene: Scene) -> None:
@@ -59,7 +69,15 @@ class AcrossScreen(View):
         if self.view.cursor is not None:
             self.query_one(ScrollPane).show_line(list(self.view.symbols).index(self.view.cursor))
 
+    def action_open(self) -> None:
+        """Open the book of the venue whose bid is the best, or else whose ask."""
+        view = self.scene.across.look(self.view.cursor or "", self.scene.now)
+        if view is not None and (best := view.bid or view.ask) is not None:
+            self.app.push_screen(BookScreen(self.scene, best.book.key))
+
     def on_scroll_pane_pressed(self, event: ScrollPane.Pressed) -> None:
-        if event.line < len(self.view.symbols):
+        if event.is_double:  # the first click has chosen
+            self.action_open()
+        elif event.line < len(self.view.symbols):
             self.view.cursor = self.view.symbols[event.line]
             self.picture()

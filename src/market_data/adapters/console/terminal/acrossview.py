@@ -6,8 +6,7 @@ from decimal import Decimal
 import attrs
 from rich.segment import Segment
 
-from market_data.adapters.console.columns import UNPROVEN, aligned
-from market_data.adapters.console.numbers import shortest
+from market_data.adapters.console.columns import UNPROVEN, Digits, aligned
 from market_data.adapters.console.plain import padded, widest
 from market_data.adapters.console.terminal.lines import Line, cut, line, style_of
 from market_data.adapters.console.terminal.rows import GREY
@@ -21,7 +20,9 @@ __all__ = ["AcrossView"]
 
 _TITLES = ("symbol", "bid", "of", "ask", "of", "bps", "apart", "venues", "")
 _STYLES = tuple(map(style_of, ("bold", "green", "grey54", "red", "grey54", "", "", "grey54", "bold red")))
-_NUMBERS = (1, 3, 5, 6)
+_NUMBERS, _VENUES = (1, 3, 5, 6), (2, 4)
+_SPARED = (6, 7)
+"""What goes first where room is short: it is said of the symbol under the cursor, too."""
 _RATIO_DIGITS = 6
 
 
@@ -56,16 +57,22 @@ class AcrossView:
         seen = self.symbols[first : first + height]
         across, now = self.scene.across, self.scene.now
         views = [view for symbol in seen if (view := across.look(symbol, now)) is not None]
-        table = [_cells(view) for view in views]
-        columns = [_column(at, [cells[at] for cells in table]) for at in range(len(_TITLES))]
-        self.titles = cut([Segment("  "), Segment("  ".join(column[0] for column in columns), GREY)], width)
+        table = [self._cells(view) for view in views]
+        columns = {at: _column(at, [cells[at] for cells in table]) for at in range(len(_TITLES))}
+        quotes = [each.quote for view in views for each in view.venues]
+        quotes += [each.quote for view in views for each in view.excluded]
+        named = widest(map(_venue, quotes))
+        for at in _VENUES:  # as wide whoever is the best just now
+            columns[at] = [padded(text, named) for text in columns[at]]
+        gap = _fit(columns, width - 2)
+        self.titles = cut([Segment("  "), Segment(gap.join(column[0] for column in columns.values()), GREY)], width)
         drawn: list[Line] = []
         for row, view in enumerate(views, start=1):
             is_cursor = view.symbol == self.cursor
             parts: Line = [Segment(f"{self.scene.symbols.cursor} " if is_cursor else "  ")]
-            for at, column in enumerate(columns):
+            for at, column in columns.items():
                 style = _STYLES[at] + style_of("reverse") if is_cursor and at == 0 else _STYLES[at]
-                parts += [Segment(column[row], style), Segment("  ")]
+                parts += [Segment(column[row], style), Segment(gap)]
             drawn.append(cut(parts, width))
         return drawn or [cut(line(("  waiting for the first record ...", "grey54")), width)]
 
@@ -100,12 +107,13 @@ class AcrossView:
         return [(f"  {view.crossing.kind}{how} since {self.scene.time(since)} ({lasts})", "bold red")]
 
     def _venues(self, venues: Sequence[VenueQuote], view: SymbolView, wide: int) -> list[Line]:
+        digits = self._digits(view)
         tops = [each.quote.top for each in venues]
-        bids = aligned([_price(top.best_bid) for top in tops], 8)
-        asks = aligned([_price(top.best_ask) for top in tops], 8)
+        bids = aligned([digits.price_text(top.best_bid) for top in tops], 8)
+        asks = aligned([digits.price_text(top.best_ask) for top in tops], 8)
         drawn: list[Line] = []
         for each, bid, ask in zip(venues, bids, asks, strict=True):
-            away = "" if each.from_mid_bps is None else f"mid {each.from_mid_bps:+.2f} bps"
+            away = "" if each.from_mid_bps is None else f"mid {each.from_mid_bps:+z.2f} bps"
             drawn.append(
                 line(
                     (f"   {padded(each.quote.book.exchange, wide)}  ", ""),
@@ -118,19 +126,37 @@ class AcrossView:
             )
         return drawn
 
+    def _cells(self, view: SymbolView) -> tuple[str, ...]:
+        digits = self._digits(view)
+        return (
+            view.symbol,
+            digits.price_text(None if view.bid is None else view.bid.top.best_bid),
+            _venue(view.bid),
+            digits.price_text(None if view.ask is None else view.ask.top.best_ask),
+            _venue(view.ask),
+            _bps(view.spread_bps),
+            _bps(view.difference_bps),
+            f"{len(view.venues)}/{len(view.venues) + len(view.excluded)}",
+            "" if view.crossing is None else str(view.crossing.kind),
+        )
 
-def _cells(view: SymbolView) -> tuple[str, ...]:
-    return (
-        view.symbol,
-        _price(None if view.bid is None else view.bid.top.best_bid),
-        _venue(view.bid),
-        _price(None if view.ask is None else view.ask.top.best_ask),
-        _venue(view.ask),
-        _bps(view.spread_bps),
-        _bps(view.difference_bps),
-        f"{len(view.venues)}/{len(view.venues) + len(view.excluded)}",
-        "" if view.crossing is None else str(view.crossing.kind),
-    )
+    def _digits(self, view: SymbolView) -> Digits:
+        """Give what all venues of a symbol need, so that its prices do not jump."""
+        now = self.scene.now.mono
+        needed = (self.scene.marks.of(each.quote.book.key, each.quote, now).digits.price for each in view.venues)
+        return Digits(max(needed, default=0))
+
+
+def _fit(columns: dict[int, list[str]], width: int) -> str:
+    """Leave out what there is no room for; give what stands between the others."""
+    for at in (None, *_SPARED):
+        if at is not None:
+            del columns[at]
+        used = sum(widest(column) for column in columns.values())
+        for gap in (2, 1):
+            if used + gap * (len(columns) - 1) <= width:
+                return " " * gap
+    return " "
 
 
 def _column(at: int, cells: Sequence[str]) -> list[str]:
@@ -155,13 +181,9 @@ def _ratio(number: Decimal | None) -> str:
     return "-" if number is None else f"{number:.{_RATIO_DIGITS}f}"
 
 
-def _price(text: str | None) -> str:
-    return "-" if text is None else shortest(text)
-
-
 def _venue(quote: Quote | None) -> str:
-    return "" if quote is None else quote.book.exchange
+    return "" if quote is None else quote.book.exchange + ("" if quote.book.can_prove else UNPROVEN)
 
 
 def _bps(number: Decimal | None) -> str:
-    return "-" if number is None else f"{number:.2f}"
+    return "-" if number is None else f"{number:z.2f}"
