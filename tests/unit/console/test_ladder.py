@@ -80,7 +80,7 @@ def test_the_spread_is_pinned_in_the_middle_and_the_cursor_is_always_seen(height
     lines = plain(view.draw(60, height))
     assert len(lines) == height
     (at,) = [number for number, line in enumerate(lines) if "spread 0.01 (1.00 bps)  mid 100.005" in line]
-    assert at == 1 + (height - 3) // 2
+    assert at == 1 + (height - 2) // 2
     prices = _prices(lines)
     assert prices == sorted(prices, key=Decimal, reverse=True)
     if cursor:
@@ -89,11 +89,25 @@ def test_the_spread_is_pinned_in_the_middle_and_the_cursor_is_always_seen(height
 
 def test_what_taking_all_down_to_the_cursor_costs_is_exact() -> None:
     view = _view(2)
-    assert plain(view.draw(60, 12))[-1] == " buy 3 at 100.030  2.50 bps"
+    assert plain([view.filled()]) == [" buy 3 at 100.030  2.50 bps  costs 300.09 USDT"]
     view.move(-4)
-    assert plain(view.draw(60, 12))[-1] == " sell 3 at 99.980  2.50 bps"
+    assert plain([view.filled()]) == [" sell 3 at 99.980  2.50 bps  for 299.94 USDT"]
     view.move(2)
-    assert plain(view.draw(60, 12))[-1] == " 20 asks, 20 bids"
+    assert plain([view.filled()]) == [" 20 asks, 20 bids"]
+
+
+def test_what_it_costs_has_cents_and_more_digits_only_where_it_is_little() -> None:
+    book_of_btc = book("binance", "ETH-BTC", [("0.03", "1")], [("0.04337", "1"), ("0.05", "50000")])
+    view = LadderView(scene(book_of_btc), "binance:ETH-BTC", 1)
+    assert plain([view.filled()])[0].endswith("costs 0.04337 BTC")
+    view.move(1)
+    assert plain([view.filled()])[0].endswith("costs 2,500.04 BTC")
+
+
+def test_what_is_no_live_book_costs_nothing() -> None:
+    made = scene(book("binance", "BTC-USDT", status=BookStatus.GAP))
+    assert LadderView(made, KEY, 2).filled() == []
+    assert LadderView(made, "who:knows", 2).filled() == []
 
 
 def test_bids_are_grouped_down_and_asks_up_and_the_last_group_may_hold_more() -> None:
@@ -135,8 +149,8 @@ def test_what_follows_from_the_book_is_beside_it_and_what_it_cannot_answer_is_sa
         "imbalance 1 +0.00",
         "imbalance 20 +0.00",
         "BTC within to buy to sell",
-        "1 bps 1 1",
-        "10 bps 10 10",
+        "25 bps 45 45",
+        "50 bps 153 153",
         "for 1,000 USDT",
         "buy at 100.070 6.50 bps",
         "sell at 99.940 6.50 bps",
@@ -153,10 +167,38 @@ def test_the_last_minute_and_the_curve_are_there_once_there_is_something_to_say(
         bid, ask = f"{100 + second}", f"{101 + second}"
         take(made, book("binance", "BTC-USDT", [(bid, "1")], [(ask, "1")]))
     lines = [" ".join(line.split()) for line in plain(draw_side(made, KEY, 1000, 60, 60))]
-    for said in ("last 30 s", "high 130.5", "low 100.0", "live 100.0 %"):
+    for said in ("last 30 s", "highest mid 130.5", "lowest mid 100.0", "live 100.0 %"):
         assert any(line.startswith(said) for line in lines), (said, lines)
     (title,) = [line for line in lines if line.startswith("mid, 5 minutes: ")]
-    assert title == "mid, 5 minutes: 105.5 to 130.5"
+    assert title == "mid, 5 minutes: 100.0 to 130.5", "no less than what the last minute went through"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("0.0001", ["0.1 bps 10 10", "BTC within"]),
+        ("0.001", ["1 bps 10 10", "0.5 bps 5 5"]),
+        ("1", ["100 bps 1 1"]),
+        ("0.00001", ["0.1 bps > 20 levels > 20 levels"]),
+    ],
+)
+def test_the_depth_is_asked_for_as_far_as_the_known_levels_reach(step: str, said: list[str]) -> None:
+    bids = [(f"{Decimal(100) - Decimal(step) * at}", "1") for at in range(1, 21)]
+    asks = [(f"{Decimal(100) + Decimal(step) * at}", "1") for at in range(1, 21)]
+    made = scene(book("binance", "BTC-USDT", bids, asks))
+    lines = [" ".join(line.split()) for line in plain(draw_side(made, KEY, 1000, 44, 40))]
+    for each in said:
+        assert any(line.startswith(each) for line in lines), (each, lines)
+    assert len([line for line in lines if " bps " in line and not line.startswith(("buy", "sell"))]) <= 2
+
+
+def test_where_one_side_reaches_further_its_number_is_there_too() -> None:
+    bids = [(f"{Decimal(100) - Decimal('0.05') * at}", "1") for at in range(1, 21)]
+    asks = [(f"{Decimal(100) + Decimal('0.01') * at}", "1") for at in range(1, 21)]
+    made = scene(book("binance", "BTC-USDT", bids, asks))
+    lines = [" ".join(line.split()) for line in plain(draw_side(made, KEY, 1000, 44, 40))]
+    assert any(re.match(r"10 bps \d+ 2$", line) for line in lines), lines
+    assert "50 bps > 20 levels 10" in lines
 
 
 def _bucket(second: int, mid: float) -> MidBucket:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.support.scenes import NOON, book, scene, take
+from tests.support.scenes import NOON, book, scene, take, unproven
 from tests.support.waiting import until
 from textual.pilot import Pilot
 
@@ -130,6 +130,83 @@ async def test_every_view_comes_back_to_the_list_and_none_is_stacked_on_another(
             assert len(app.screen_stack) == 3
         await _press(pilot, "escape")
         assert len(app.screen_stack) == 2
+
+
+async def test_an_amount_is_typed_taken_left_or_refused() -> None:
+    made = scene(book("coinbase", "BTC-USD"))
+    async with _shown(made) as (app, pilot):
+        lines = await _press(pilot, "enter", "n")
+        assert lines[-2].startswith(" amount: ")
+        assert lines[-1] == " Enter takes it  Esc leaves it"
+        lines = await _press(pilot, *"50", "comma", *"x0q", "enter")
+        assert lines[-2].strip() == "amount: 50,x0q"
+        assert lines[-1].endswith("no amount: say 50000, 50,000, 50k or 1.5M")
+        lines = await _press(pilot, "backspace")
+        assert "no amount" not in lines[-1]
+        lines = await _press(pilot, "escape")
+        assert any("for 100,000 USD" in line for line in lines)
+        assert lines[-1].startswith(" Esc back  ? help  up down levels")
+        lines = await _press(pilot, "n", *"50k", "enter")
+        assert any("for 50,000 USD" in line for line in lines)
+        lines = await _press(pilot, "N")
+        assert any("for 100,000 USD" in line for line in lines)
+        await _press(pilot, "n", "enter", "escape")
+        assert len(app.screen_stack) == 2
+
+
+async def test_the_footer_has_the_keys_that_matter_beside_an_unproven_venue_and_those_of_a_filter() -> None:
+    made = scene(unproven(book("bitstamp", "BTC-USD")), book("kraken", "BTC-USD"))
+    async with _shown(made) as (_, pilot):
+        lines = await _press(pilot)
+        said = " q quit  ? help  Enter book  / filter  x venues  e events  p not live first"
+        assert lines[-1] == said
+        lines = await _press(pilot, "slash", *"krq")
+        assert lines[-2].strip() == "filter: krq"
+        assert lines[-1] == " Enter keeps it  Esc clears it"
+        lines = await _press(pilot, "enter")
+        assert lines[-1] == said
+        assert "only 'krq': 0" in lines[2]
+
+
+async def test_the_footer_of_a_broken_book_offers_nothing_that_needs_prices() -> None:
+    made = scene(book("kraken", "BTC-USD", status=BookStatus.GAP))
+    async with _shown(made) as (_, pilot):
+        lines = await _press(pilot, "enter")
+        assert lines[-1] == " Esc back  ? help  x venues  e events  space pause  q quit"
+
+
+async def test_events_and_help_are_read_whole_however_narrow_the_window() -> None:
+    made = scene(book("kraken", "BTC-USD"))
+    long = "the exchange said " + " ".join(f"word{number}" for number in range(30)) + " END"
+    made.watch.tell(long, made.present)
+    async with _shown(made) as (_, pilot):
+        lines = await _press(pilot, "e")
+        assert " ".join(" ".join(lines[3:-1]).split()) == long
+        made.watch.tell("and more", made.present)
+        lines = await _press(pilot, "u")
+        assert "and more" in " ".join(lines)
+        read = list[str]()
+        await _press(pilot, "question_mark")
+        for _ in range(12):
+            read += (await _press(pilot, "pagedown"))[3:-1]
+        said = " ".join(" ".join(read).split())
+        for word in ("hundredths of a percent of the mid; beside venues negative where they cross", "locked", "epoch"):
+            assert word in said
+
+
+async def test_enter_opens_the_book_of_the_venue_with_the_best_bid_and_esc_comes_back() -> None:
+    made = scene(
+        book("coinbase", "BTC-USD", [("100", "1")], [("102", "1")]),
+        book("kraken", "BTC-USD", [("101", "1")], [("103", "1")]),
+        book("okx", "ETH-USD", status=BookStatus.GAP),
+    )
+    async with _shown(made) as (_, pilot):
+        lines = await _press(pilot, "x", "enter")
+        assert "kraken BTC-USD" in lines[2]
+        lines = await _press(pilot, "escape")
+        assert "never one" in lines[2]
+        lines = await _press(pilot, "down", "enter")
+        assert "never one" in lines[2], "no venue has a price"
 
 
 async def test_with_another_size_of_the_window_all_of_it_is_drawn_anew() -> None:

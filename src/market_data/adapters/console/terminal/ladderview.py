@@ -25,6 +25,8 @@ _BID_TOP, _ASK_TOP = Style.parse("bold bright_green"), Style.parse("bold bright_
 _REVERSE, _BOLD = Style(reverse=True), Style(bold=True)
 _TITLES = ("total", "size", "price")
 _LEAST_BAR = 6
+_CENTS, _MANY = 2, 1_000
+"""Digits of money, from which amount on no more of them."""
 
 
 @attrs.define
@@ -66,7 +68,7 @@ class LadderView:
         return [(f"{name}{step}", "bold cyan")]
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """Draw titles and rungs, and at the end what the cursor's rung comes to."""
+        """Draw titles and rungs."""
         quote = self.quote
         if quote is None:
             return [line((" not known any more", "grey54"))]
@@ -75,7 +77,7 @@ class LadderView:
         asks, bids = self._sides()
         cursor = min(max(self.cursor or 0, -len(bids)), len(asks))
         table = _Table.of(asks, bids, self._digits(quote), width)
-        room = max(height - (2 if self.cursor is None else 3), 2)
+        room = max(height - 2, 2)
         above = room // 2
         drawn = [table.titles()]
         upper = self._part(table, asks, above, cursor)
@@ -83,8 +85,6 @@ class LadderView:
         drawn.append(self._spread(quote, table))
         lower = self._part(table, bids, room - above, -cursor)
         drawn += lower + [[] for _ in range(room - above - len(lower))]
-        if self.cursor is not None:
-            drawn.append(self._filled(quote, asks, bids, cursor))
         return [cut(each, width) for each in drawn]
 
     def _part(self, table: "_Table", side: Rungs, room: int, cursor: int) -> list[Line]:
@@ -120,8 +120,12 @@ class LadderView:
             Segment(f" {rule * table.width}", GREY),
         ]
 
-    def _filled(self, quote: Quote, asks: Rungs, bids: Rungs, cursor: int) -> Line:
-        """Say what taking all down to the cursor comes to."""
+    def filled(self) -> Line:
+        """Say what taking all down to the cursor comes to; nothing of a book that is not live."""
+        if (quote := self.quote) is None or not quote.is_live:
+            return []
+        asks, bids = self._sides()
+        cursor = min(max(self.cursor or 0, -len(bids)), len(asks))
         if cursor == 0:
             return line((f" {len(quote.book.asks)} asks, {len(quote.book.bids)} bids", "grey54"))
         is_sale = cursor < 0
@@ -131,11 +135,15 @@ class LadderView:
             return []
         digits = self._digits(quote)
         slippage = "" if fill.slippage_bps is None else f"  {fill.slippage_bps:.2f} bps"
+        cents = _CENTS if fill.notional >= _MANY else max(digits.price, _CENTS)
+        money = quote.book.symbol.partition("-")[2]
         return line(
             (" sell " if is_sale else " buy ", "bold red" if is_sale else "bold green"),
             (f"{digits.size_text(plain(fill.size)).strip()} at ", ""),
             (f"{fill.price:.{digits.price + 1}f}", "bold"),
             (slippage, ""),
+            ("  for " if is_sale else "  costs ", "grey54"),
+            (f"{fill.notional:,.{cents}f} {money}", "bold"),
         )
 
     def _broken(self, quote: Quote) -> list[Line]:

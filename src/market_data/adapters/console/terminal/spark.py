@@ -10,14 +10,14 @@ SPARK_SECONDS = 300
 
 
 def sparkline(buckets: Sequence[MidBucket | None], width: int, bars: str) -> tuple[str, float, float] | None:
-    """Draw buckets of one second each in at most ``width`` bars, and give what the lowest and highest stand for; None
-    where there was never a mid.
+    """Draw buckets of one second each in at most ``width`` bars, and give the lowest and the highest mid, between which
+    bars rise; None where there was never a mid.
     """
     merged = merge_buckets(buckets, -(-len(buckets) // max(width - 1, 1)))[-width:]
     known = [bucket for bucket in merged if bucket is not None]
     if not known:
         return None
-    low, high = min(bucket.last for bucket in known), max(bucket.last for bucket in known)
+    low, high = min(bucket.low for bucket in known), max(bucket.high for bucket in known)
     top = len(bars) - 1
     drawn = [
         " " if bucket is None else bars[top // 2 if high == low else round((bucket.last - low) / (high - low) * top)]

@@ -22,6 +22,7 @@ BACK: Sequence[BindingType] = (Binding("escape,left,backspace", "app.pop_screen"
 class View(Screen[None]):
     """One of the screens."""
 
+    AUTO_FOCUS = "ScrollPane"  # and never a field that is not there yet
     HINTS: ClassVar[Hints] = ()
 
     def __init__(self, scene: Scene) -> None:

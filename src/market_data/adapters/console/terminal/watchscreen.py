@@ -8,13 +8,16 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
-from market_data.adapters.console.terminal.analysis import NOTIONALS, draw_side
+from market_data.adapters.console.terminal.amounts import NOTIONALS
+from market_data.adapters.console.terminal.analysis import draw_side
 from market_data.adapters.console.terminal.bookscreen import BookScreen
+from market_data.adapters.console.terminal.footer import Hints
 from market_data.adapters.console.terminal.happenings import draw_event
 from market_data.adapters.console.terminal.header import HEADER_LINES, rule
 from market_data.adapters.console.terminal.ladderview import LadderView
 from market_data.adapters.console.terminal.lines import Line, cut
 from market_data.adapters.console.terminal.panes import LinePane, ScrollPane
+from market_data.adapters.console.terminal.prompt import Prompt
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.view import View
 from market_data.adapters.console.terminal.watching import WatchView
@@ -35,14 +38,17 @@ class WatchScreen(View):
     HINTS = (
         ("q", "quit"),
         ("?", "help"),
-        ("Enter", "order book"),
+        ("Enter", "book"),
         ("/", "filter"),
-        ("s", "sort"),
+        ("x", "venues"),
+        ("e", "events"),
         ("p", "not live first"),
+        ("s", "sort"),
         ("space", "pause"),
         ("f", "favourite"),
         ("u", "local time"),
     )
+    HINTS_FILTER = (("Enter", "keeps it"), ("Esc", "clears it"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)"),
         Binding("down,j", "move(1)"),
@@ -73,16 +79,22 @@ class WatchScreen(View):
         return self.view.notes
 
     def body(self) -> Sequence[Widget]:
-        field = Input(placeholder="part of an exchange's or a symbol's name", id="filter", compact=True)
-        field.display = False
         return [
             LinePane(lambda *_: [self.view.titles], id="titles"),
             ScrollPane(self.view.update, self.view.draw, id="list"),
             LinePane(self._draw_divider, id="divider"),
             Horizontal(LinePane(self._draw_ladder, id="ladder"), LinePane(self._draw_side, id="side"), id="book"),
             LinePane(self._draw_events, id="events"),
-            field,
+            Prompt("filter", "part of an exchange's or a symbol's name"),
         ]
+
+    @property
+    def hints(self) -> Hints:
+        return self.HINTS_FILTER if self._prompt.is_open else self.HINTS
+
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one(Prompt)
 
     @property
     def rows(self) -> ScrollPane:
@@ -126,9 +138,6 @@ class WatchScreen(View):
         shown = [draw_event(event, self.scene) for event in events[max(len(events) - height + 1, 0) :]]
         return [rule(self.scene, [("events, e shows all", "grey54")], width), *(cut(each, width) for each in shown)]
 
-    def aside(self) -> Line:
-        return self.view.hint() if self.view.has_unproven else []
-
     def _changed(self) -> None:
         """Draw what a key has changed, and see that the cursor can be seen."""
         self.picture()
@@ -150,15 +159,12 @@ class WatchScreen(View):
             self.app.push_screen(BookScreen(self.scene, key))
 
     def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        self._prompt.open()
+        self.picture()
 
     def action_all(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.display = False
-        self.rows.focus()
+        self._prompt.clear()
+        self._prompt.close()
         self.view.watchlist.change(needle="")
         self._changed()
 
@@ -166,9 +172,9 @@ class WatchScreen(View):
         self.view.watchlist.change(needle=event.value)
         self._changed()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.input.display = False
-        self.rows.focus()
+    def on_input_submitted(self) -> None:
+        self._prompt.close()
+        self.picture()
 
     def action_sort(self, by: int) -> None:
         columns, watchlist = self.view.columns(), self.view.watchlist
