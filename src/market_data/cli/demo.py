@@ -32,6 +32,7 @@ _READY_SECONDS = 30.0
         "python -m app demo",
         "python -m app demo --seconds 20 --view lines",
         "python -m app demo --venues all",
+        "python -m app demo --faults demo --venues all",
         "python -m app demo --faults storm",
         "python -m app demo --view json | head -3",
         "python -m app demo --view web --open",
