@@ -44,6 +44,10 @@ def test_every_command_has_help_with_examples(command: str, tmp_path: Path) -> N
     assert f"-m app {command}" in ended.out or f"market-data {command}" in ended.out
 
 
+def test_the_demo_has_an_example_of_exchanges_that_misbehave(tmp_path: Path) -> None:
+    assert "python -m app demo --faults demo --venues all\n" in run("demo", "--help", folder=tmp_path).out
+
+
 def test_the_version_is_the_packages(tmp_path: Path) -> None:
     version = f"market-data, version {market_data.__version__} (book engine: {choose_engine('auto')})"
     assert run("--version", folder=tmp_path).out == version
