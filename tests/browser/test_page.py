@@ -400,3 +400,14 @@ def test_times_are_local_or_utc(open_page: Opener) -> None:
         expect(page.locator("tr.not-live .status")).to_contain_text("since 2024-08-08 09:00:00")
         page.keyboard.press("u")
         expect(page.locator("tr.not-live .status")).to_contain_text("since 2024-08-08 00:00:00")
+
+
+@pytest.mark.parametrize("name", ["%E0%A4%A", "foo", "%25", "binance:<b>-<i>", "x" * 300 + ":A-B"])
+def test_an_address_that_names_no_instrument_costs_nothing_else(open_page: Opener, name: str) -> None:
+    with serve() as server:
+        server.show(fresh())
+        page = open_page(f"{server.url}#/book/{name}", allowed=("400", "404"))
+        expect(page.locator("body")).not_to_have_class(re.compile("starting|lost"), timeout=20_000)
+        page.goto(f"{server.url}#/")
+        expect(page.locator('tr[data-key="binance:BTC-USDT"]')).to_be_visible()
+        assert row_texts(page, "binance:BTC-USDT")

@@ -24,8 +24,9 @@ Object.assign(globalThis, { marketData: counted });
 
 function route() {
   const [, name, key] = location.hash.split("/");
-  view = ["book", "best", "venues"].includes(name) ? name : "list";
-  const shown = view === "book" ? decodeURIComponent(key ?? "") : null;
+  const asked = name === "book" ? keyOf(key ?? "") : null;
+  view = asked !== null || ["best", "venues"].includes(name) ? name : "list";
+  const shown = view === "book" ? asked : null;
   for (const [id, of] of Object.entries({ detail: "book", best: "best", venues: "venues" })) byId(id).hidden = of !== view;
   document.body.dataset.view = view;
   for (const link of document.querySelectorAll("nav a")) {
@@ -38,6 +39,16 @@ function route() {
   detail.show(shown);
   best.show(view === "best");
   drawSoon();
+}
+
+/** Read an instrument's key out of the address; null where there is none. @param {string} text */
+function keyOf(text) {
+  try {
+    const key = decodeURIComponent(text);
+    return /^[a-z][a-z0-9_]*:[^\s:/]+-[^\s:/]+$/u.test(key) ? key : null;
+  } catch {
+    return null; // no text at all
+  }
 }
 
 function drawSoon() {

@@ -90,7 +90,8 @@ function hear(event, isWhole) {
 async function ask() {
   const cancel = new AbortController();
   try {
-    const answer = await fetch("/stream", { signal: cancel.signal });
+    const answer = await fetch(`/stream?${new URLSearchParams(wanted.map((key) => ["book", key]))}`, { signal: cancel.signal });
+    if (answer.status === 400) wanted = []; // it knows no such names: all else can be had
     if (!answer.ok) lose((await answer.json()).detail);
   } catch {
     // nobody is there: that is said already
