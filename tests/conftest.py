@@ -2,6 +2,7 @@
 
 import os
 import signal
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,9 @@ settings.register_profile(
     database=None if "CI" in os.environ else settings().database,
 )
 settings.load_profile(PROFILE)
+
+collect_ignore = [] if find_spec("playwright") else ["browser"]
+"""What needs a browser has an environment of its own: ``nox -s browser``."""
 
 # In the background, or under nohup, the tests go on whatever their terminal says. The programs that they start would
 # inherit that these signals are ignored, and could not be told by them to end; a handler that does nothing is not
