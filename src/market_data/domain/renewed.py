@@ -90,6 +90,11 @@ class RenewedSync(InBandSync):
         self._probe_at = now.mono + max(self._settings.stream_silence_seconds, self._settings.quiet_probe_seconds)
         self._effects.append(Renew(self.instrument, even_if_live=True))
 
+    def _is_quiet(self, now: Moment) -> None:
+        super()._is_quiet(now)
+        if not self._is_asked:  # its turn has not come, and it is not needed any more: who is silent again is looked at
+            self._is_checked, self._answer_by = False, inf
+
     def _miss_fetched(self, purpose: Purpose, reason: Reason, retry_after: float | None, now: Moment) -> None:  # noqa: ARG002
         if not self._is_checked and self._stands:
             self._probe_wait.advance()

@@ -691,6 +691,21 @@ def test_a_silent_stream_whose_turn_does_not_come_is_stale_until_it_is_seen() ->
     assert (bench.status, bench.last.epoch) == (LIVE, 2)
 
 
+def test_a_silent_stream_whose_turn_did_not_come_is_looked_at_again_when_it_is_silent_again() -> None:
+    bench = Bench(is_paced=False)
+    bench.go_live()
+    for _ in range(2):
+        bench.wait(15)
+        bench.fail()
+        assert bench.look(Renew) == [Renew(BTC, even_if_live=True)]
+        assert bench.status == LIVE
+        bench.wait(10)
+        assert bench.status == (BookStatus.STALE, Reason.SILENCE)
+        bench.wait(15)
+        bench.answer(100)
+        assert bench.status == LIVE
+
+
 def test_a_connection_that_is_busy_makes_nobody_late() -> None:
     bench = Bench(SUMMED)
     bench.open()
