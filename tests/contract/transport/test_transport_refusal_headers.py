@@ -38,6 +38,7 @@ texts = st.one_of(
 @example(503, b"Thu, 01 Jan 99999999999 00:00:00 GMT", "")
 @example(429, b"\xff", "\xff")
 @example(429, "٣".encode(), "")
+@example(400, ("\U0001d42c" * 80).encode(), "")
 @example(418, b"1795886687", "Thu, 01 Jan 99999999999 00:00:00 GMT")
 def test_any_header_gives_a_wait_within_the_bounds_or_none(status: int, retry_after: bytes, date: str) -> None:
     headers = [(b"retry-after", retry_after), (b"date", date.encode("utf-8", "surrogatepass"))]

@@ -10,6 +10,7 @@ import httpx
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.domain.causes import say_cause
 from market_data.domain.normalized import Reason
+from market_data.domain.printable import shortened
 
 __all__ = ["FAILED", "Refusal", "refusal_of", "say"]
 
@@ -41,7 +42,8 @@ def refusal_of(response: httpx.Response, settings: TransportSettings, now: float
         return Refusal(reason, problem, None)
     asked = _read_wait(text, response.headers.get("date", ""), now)
     if asked is None:
-        return Refusal(reason, f"{problem}; its Retry-After of {text[:_LONGEST_TEXT]!a} is no time: ignored", None)
+        said = shortened(ascii(text[:_LONGEST_TEXT]))
+        return Refusal(reason, f"{problem}; its Retry-After of {said} is no time: ignored", None)
     longest, setting = settings.max_wait_seconds, "reconnect.max_backoff_seconds"
     if reason is Reason.RATE_LIMITED:
         longest, setting = settings.max_ban_seconds, "reconnect.max_ban_seconds"
