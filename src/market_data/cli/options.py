@@ -5,7 +5,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
@@ -210,16 +211,23 @@ SECONDS = _Seconds(min=0, min_open=True)
 """The type of an option that says how long."""
 
 
+@contextmanager
+def _naming(option: str) -> Generator[None]:
+    """Say of which option it is what is said of its value."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
 def parse_start(text: str) -> Start:
     """Read where reading begins: ``latest``, ``earliest``, an ISO time, or a span such as ``-15m``.
 
     Raises:
         UsageError: it is none of these.
     """
-    try:
+    with _naming("--from"):
         return start_of(text, time.time_ns() // 1000)
-    except UsageError as error:
-        raise UsageError(f"--from: {error}") from error
 
 
 def parse_end(text: str) -> int:
@@ -228,10 +236,8 @@ def parse_end(text: str) -> int:
     Raises:
         UsageError: it is none of these.
     """
-    try:
+    with _naming("--until"):
         return end_of(text, time.time_ns() // 1000)
-    except UsageError as error:
-        raise UsageError(f"--until: {error}") from error
 
 
 def parse_duration(option: str, text: str | None) -> float | None:
@@ -242,10 +248,8 @@ def parse_duration(option: str, text: str | None) -> float | None:
     """
     if text is None:
         return None
-    try:
+    with _naming(option):
         return seconds_of(text)
-    except UsageError as error:
-        raise UsageError(f"{option}: {error}") from error
 
 
 def parse_number(option: str, text: str | None, least: int) -> int | None:

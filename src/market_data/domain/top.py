@@ -7,7 +7,7 @@ import attrs
 from market_data.domain.normalized import BookState
 from market_data.domain.prices import EXACT, mid_of, spread_of
 
-__all__ = ["SPREAD_PERCENT_DIGITS", "TopOfBook", "plain"]
+__all__ = ["SPREAD_PERCENT_DIGITS", "TopOfBook", "plain", "whole"]
 
 SPREAD_PERCENT_DIGITS = 6
 """Decimals of ``spread_percent``, rounded half to even; all else is exact."""
@@ -43,6 +43,11 @@ class TopOfBook:
             percent = EXACT.multiply(EXACT.divide(spread, mid), Decimal(100))
             percent = percent.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN, context=EXACT)
         return cls(bid, bid_size, ask, ask_size, mid, spread, percent)
+
+
+def whole(number: Decimal | None) -> str | None:
+    """Write a number without exponent and with all its digits: ``0.010000``."""
+    return None if number is None else format(number, "f")
 
 
 def plain(number: Decimal | None) -> str | None:

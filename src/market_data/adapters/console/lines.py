@@ -16,7 +16,7 @@ from market_data.domain.market import Market, Quote
 from market_data.domain.moment import utc_of
 from market_data.domain.normalized import MOST_KEYS, Level, NormalizedBook
 from market_data.domain.printable import printable
-from market_data.domain.top import plain
+from market_data.domain.top import plain, whole
 
 __all__ = ["JsonDisplay", "LinesDisplay"]
 
@@ -131,7 +131,7 @@ class JsonDisplay(_StreamDisplay):
                 "best_ask_size": top.best_ask_size,
                 "mid": plain(top.mid),
                 "spread": plain(top.spread),
-                "spread_percent": None if top.spread_percent is None else format(top.spread_percent, "f"),
+                "spread_percent": whole(top.spread_percent),
                 "event_time": book.event_time,
                 "received_time": book.received_time,
                 "sequence": book.sequence,

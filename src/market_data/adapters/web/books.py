@@ -6,7 +6,7 @@ It is written when somebody looks; the minute, which takes longest, no more than
 import attrs
 import msgspec
 
-from market_data.adapters.web.rows import BPS_DIGITS, plain_or_none, rounded, to_json
+from market_data.adapters.web.rows import BPS_DIGITS, rounded, to_json
 from market_data.application.ports import Clock
 from market_data.domain.analytics import Side
 from market_data.domain.levels import Ladder, Levels
@@ -14,7 +14,7 @@ from market_data.domain.market import Quote
 from market_data.domain.normalized import BookState, NormalizedBook
 from market_data.domain.proof import KeyProof, OrderProof
 from market_data.domain.rolling import Minute
-from market_data.domain.top import plain
+from market_data.domain.top import plain, whole
 from market_data.domain.watch import Watch
 
 __all__ = ["BookWriter"]
@@ -111,7 +111,7 @@ def _analytics(quote: Quote) -> dict[str, object]:
     return {
         "mid": plain(top.mid),
         "spread": plain(top.spread),
-        "spread_percent": plain_or_none(top.spread_percent),
+        "spread_percent": whole(top.spread_percent),
         "spread_bps": rounded(book.spread_bps, BPS_DIGITS),
         "microprice": rounded(book.microprice),
         "imbalance": [{"levels": levels, "value": rounded(book.imbalance(levels))} for levels in _DEPTHS],

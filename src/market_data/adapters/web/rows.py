@@ -10,9 +10,9 @@ import msgspec
 
 from market_data.domain.market import Quote
 from market_data.domain.prices import EXACT
-from market_data.domain.top import plain
+from market_data.domain.top import plain, whole
 
-__all__ = ["BPS_DIGITS", "plain_or_none", "rounded", "row_of", "to_json"]
+__all__ = ["BPS_DIGITS", "rounded", "row_of", "to_json"]
 
 BPS_DIGITS = 4
 
@@ -34,7 +34,7 @@ def row_of(quote: Quote) -> dict[str, object]:
         "ask_size": top.best_ask_size,
         "mid": plain(top.mid),
         "spread": plain(top.spread),
-        "spread_percent": plain_or_none(top.spread_percent),
+        "spread_percent": whole(top.spread_percent),
         "event_time": book.event_time,
         "received_time": book.received_time,
         "seen_time": quote.seen_wall,
@@ -42,11 +42,6 @@ def row_of(quote: Quote) -> dict[str, object]:
         "proof": book.proof,
         "proven_levels": book.proven_levels,
     }
-
-
-def plain_or_none(number: Decimal | None) -> str | None:
-    """Write a number with all its digits, and without exponent."""
-    return None if number is None else format(number, "f")
 
 
 def rounded(number: Decimal | None, digits: int = 6) -> str | None:
