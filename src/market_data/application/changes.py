@@ -1,10 +1,11 @@
 """What an operator is told when books stop being live, and when they are again: many of a kind in one line.
 
 That they are not is told within a second, and where it repeats the log sums it up. That they are again is told at once
-the first time, then of each exchange once a minute at most, of all that are by then: what comes and goes all the time
-says no more than that.
+the first time an exchange has any, then in one line a minute at most, of all that are by then: what comes and goes all
+the time says no more than that.
 """
 
+from collections.abc import Mapping
 from math import inf
 
 import anyio
@@ -32,7 +33,9 @@ class LiveChanges:
     """What is not told yet, by instrument: its exchange, and what it became."""
     _back: dict[str, dict[str, float]] = attrs.field(factory=dict)
     """Of each exchange what is live again and not told yet, and how many seconds it was not."""
-    _told_at: dict[str, float] = attrs.field(factory=dict)
+    _known: set[str] = attrs.field(factory=set)
+    """Exchanges of which books were told to be live."""
+    _told_at: float = -inf
 
     def lost(self, exchange: str, instrument: str, status: BookStatus, reason: Reason | None) -> None:
         """An instrument is not live any more."""
@@ -69,15 +72,26 @@ class LiveChanges:
                 instruments=few(instruments, _NAMED),
                 count=len(instruments),
             )
-        for exchange, back in self._back.items():
-            if back and now - self._told_at.get(exchange, -inf) >= _PERIOD_SECONDS:
-                self._told_at[exchange] = now
-                longest = round(max(back.values()), 1)
-                self._telemetry.note(
-                    "books are live",
-                    exchange=exchange,
-                    instruments=few(list(back), _NAMED),
-                    count=len(back),
-                    after_seconds=longest,
-                )
+        new = {exchange: back for exchange, back in self._back.items() if back and exchange not in self._known}
+        for exchange, back in new.items():
+            self._known.add(exchange)
+            self._tell_live(back, exchange=exchange)
+            back.clear()
+        if new:
+            self._told_at = now
+        elif now - self._told_at >= _PERIOD_SECONDS and (known := {e: back for e, back in self._back.items() if back}):
+            self._told_at = now
+            names = ", ".join(known)
+            together = {instrument: seconds for back in known.values() for instrument, seconds in back.items()}
+            self._tell_live(together, **({"exchange": names} if len(known) == 1 else {"exchanges": names}))
+            for back in known.values():
                 back.clear()
+
+    def _tell_live(self, back: Mapping[str, float], **exchange: str) -> None:
+        self._telemetry.note(
+            "books are live",
+            **exchange,
+            instruments=few(list(back), _NAMED),
+            count=len(back),
+            after_seconds=round(max(back.values()), 1),
+        )

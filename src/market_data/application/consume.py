@@ -72,13 +72,13 @@ class Consumer:
         self._telemetry = telemetry
         self._refresh_seconds = refresh_seconds
         self._source = source
-        self.reading = Reading(source, OrderProof(), clock.now())
+        self._passages = Passages(telemetry, clock)
+        self.reading = Reading(source, OrderProof(), clock.now(), pictures=self._passages)
         self.subscription: Subscription | None = None
         """The way from the topic; None before it is open."""
         self.ticked_at: float | None = None
         """When passing time was last shown, seconds of the monotonic clock."""
         self._consumed = Consumed(self.reading.proof, market, configured)
-        self._passages = Passages(telemetry)
 
     async def run(self, request: ConsumeRequest, stop: anyio.Event, leave: Callable[[], None] | None = None) -> None:
         """Read and show until ``stop`` is set, or what was asked for is over.

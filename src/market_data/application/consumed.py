@@ -11,8 +11,8 @@ import attrs
 from market_data.application import metrics
 from market_data.application.measures import Sample
 from market_data.application.metrics import MOST_INSTRUMENTS, OTHER, SAMPLED
-from market_data.application.ports import Delivered, Subscription, Telemetry
-from market_data.domain.latency import passage
+from market_data.application.ports import Clock, Delivered, Pictures, Subscription, Telemetry
+from market_data.domain.latency import SHOWN, passage
 from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
@@ -23,6 +23,8 @@ __all__ = ["Consumed", "Passages", "WorstAge"]
 _WINDOW_SECONDS = 60.0
 _MOST_EXCHANGES = 64
 """More names than these are none of exchanges."""
+_MOST_UNSHOWN = 1000
+"""Records whose showing is waited for; those that come while a picture stands still for long are not measured."""
 _FINDINGS = {
     "records": metrics.CONSUMER_RECORDS,
     "holes": metrics.CONSUMER_HOLES,
@@ -58,12 +60,17 @@ class WorstAge:
 
 
 @attrs.define
-class Passages:
-    """How long records were on their way, hop by hop."""
+class Passages(Pictures):
+    """How long records were on their way, hop by hop, to the picture that has them."""
 
     _telemetry: Telemetry
+    _clock: Clock
     _exchanges: set[str] = attrs.field(factory=set)
     _seen: int = 0
+    _unshown: list[tuple[str, float]] = attrs.field(factory=list)
+    """Exchange, and when the record was here by the monotonic clock."""
+    _drawn: list[tuple[str, float]] = attrs.field(factory=list)
+    """The same of what is in a picture that cannot be seen yet."""
 
     def saw(self, taken: Sequence[tuple[Quote, Delivered]], now: Moment) -> None:
         """Take what was just read: what is live and has news."""
@@ -73,8 +80,23 @@ class Passages:
             if not self._seen % SAMPLED:
                 exchange = self._label(quote.book.exchange)
                 for hop, passed in passage(quote.book, each.stamp, each.timestamp, now.wall).items():
-                    self._telemetry.observe(metrics.CONSUMER_LATENCY, passed / 1e6, exchange=exchange, hop=hop.label)
+                    self._observe(exchange, hop.label, passed / 1e6)
+                if len(self._unshown) + len(self._drawn) < _MOST_UNSHOWN:
+                    self._unshown.append((exchange, now.mono))
             self._seen += 1
+
+    def begin(self) -> None:
+        self._drawn += self._unshown
+        self._unshown.clear()
+
+    def end(self) -> None:
+        now = self._clock.now().mono
+        for exchange, seen in self._drawn:
+            self._observe(exchange, SHOWN, now - seen)
+        self._drawn.clear()
+
+    def _observe(self, exchange: str, hop: str, seconds: float) -> None:
+        self._telemetry.observe(metrics.CONSUMER_LATENCY, seconds, exchange=exchange, hop=hop)
 
     def _label(self, exchange: str) -> str:
         if exchange not in self._exchanges:

@@ -57,7 +57,7 @@ __all__ = ["Feed", "ReconnectSettings"]
 _TICK_SECONDS = 0.1
 _LARGE_FRAME_BYTES = 131_072
 """What is larger takes more than a millisecond or two."""
-_SAY_CONNECTED_SECONDS = 30.0
+_SAY_CONNECTED_SECONDS = 60.0
 """A connection that is lost again and again is said to be open again no more often."""
 
 

@@ -230,8 +230,9 @@ CONSUMER_WORST_AGE = _consumer(
 CONSUMER_LATENCY = _consumer(
     "latency_seconds",
     "how long live records with news took, by hop: `received` (exchange to socket), `published` (to the queue of the "
-    "broker's client), `appended` (to the topic), `seen` (from that queue to here), `whole` (exchange to here); below "
-    "zero, two clocks differ by more than the way took; of one record in 16",
+    "broker's client), `appended` (to the topic), `seen` (from that queue to here), `whole` (exchange to here), "
+    "`shown` (from here to a terminal or pipe that has it; a page measures its own); below zero, two clocks differ by "
+    "more than the way took; of one record in 16",
     *("exchange", "hop"),
     buckets=(0.0, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0),
 )

@@ -5,7 +5,10 @@ from enum import StrEnum
 
 from market_data.domain.normalized import NormalizedBook
 
-__all__ = ["Hop", "passage"]
+__all__ = ["SHOWN", "Hop", "passage"]
+
+SHOWN = "shown"
+"""The last hop, which is one of a display and not of a record: from a reader's having it to a picture that has it."""
 
 
 class Hop(StrEnum):

@@ -15,7 +15,7 @@ from tests.support.records import RUN, record
 from market_data.adapters.console.lines import JsonDisplay, LinesDisplay
 from market_data.adapters.console.numbers import shortest
 from market_data.adapters.console.plain import in_columns
-from market_data.application.ports import Reading
+from market_data.application.ports import Pictures, Reading
 from market_data.domain.levels import Ladder
 from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, NormalizedBook, Proof, Reason
@@ -261,3 +261,34 @@ def test_columns_are_as_wide_as_a_terminal_shows_them() -> None:
     assert [cell_len(line.partition(" bid ")[0]) for line in lines] == [36, 36, 43]
     table = in_columns([("binance", name, "live") for name in names])
     assert {cell_len(line.removesuffix("live")) for line in table} == {cell_len("binance  ") + cell_len(names[-1]) + 2}
+
+
+class Flushed(io.StringIO):
+    def __init__(self, told: list[str]) -> None:
+        super().__init__()
+        self._told = told
+
+    def flush(self) -> None:
+        self._told.append("flush")
+
+
+class Told(Pictures):
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def begin(self) -> None:
+        self._told.append("begin")
+
+    def end(self) -> None:
+        self._told.append("end")
+
+
+@pytest.mark.parametrize("display_type", [LinesDisplay, JsonDisplay])
+def test_lines_are_shown_once_they_are_written(display_type: Callable[[TextIO], LinesDisplay | JsonDisplay]) -> None:
+    clock, market = HandClock(), Market(15.0, 6)
+    told: list[str] = []
+    reading = Reading("nowhere", OrderProof(), clock.now(), pictures=Told(told))
+    quote = market.take(LIVE, clock.now())
+    assert quote is not None
+    display_type(Flushed(told)).show([quote], market, reading)
+    assert told == ["begin", "flush", "end"]

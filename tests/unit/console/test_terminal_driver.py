@@ -2,12 +2,15 @@
 
 import fcntl
 import io
+import itertools
 import os
 import pty
+import select
 import struct
 import sys
 import termios
 import threading
+import time
 from pathlib import Path
 
 import anyio
@@ -17,7 +20,7 @@ from tests.support.scenes import NOON, book
 
 from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.terminal.display import TerminalDisplay
-from market_data.application.ports import Reading
+from market_data.application.ports import Pictures, Reading
 from market_data.domain.across import Across
 from market_data.domain.market import Market
 from market_data.domain.moment import Moment
@@ -60,6 +63,83 @@ async def test_who_does_not_read_gets_fewer_pictures_and_the_newest_in_the_end(m
     assert len(shown) < 60
 
 
+class _Shown(Pictures):
+    """Counts the pictures, and how many of them the terminal has."""
+
+    def __init__(self) -> None:
+        self.begun = self.ended = 0
+
+    def begin(self) -> None:
+        self.begun += 1
+
+    def end(self) -> None:
+        self.ended = self.begun
+
+
+async def test_a_picture_is_shown_once_the_terminal_has_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    market, shown, read, may_read = Market(1e9, 6), _Shown(), bytearray(), threading.Event()
+    reading = Reading("nowhere", OrderProof(), Moment(NOON, 0.0), pictures=shown)
+    reader = threading.Thread(target=_read, args=(master, read, may_read), daemon=True)
+    with Path(os.devnull).open() as nothing, os.fdopen(os.dup(slave), "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "__stdin__", nothing)
+        display = TerminalDisplay("x", MessageBoard(io.StringIO()), Watch(1e9), Across(1e9), stream=stream)
+        numbers = itertools.count()
+
+        async def draw() -> int:
+            number = next(numbers)
+            _take(market, display, reading, number)
+            display.refresh(market, reading)
+            await anyio.sleep(0.02)
+            return number
+
+        may_read.set()
+        reader.start()
+        with anyio.fail_after(50):
+            async with display.open(market, reading, lambda: None):
+                while not shown.ended:
+                    await draw()
+                may_read.clear()
+                while shown.ended == shown.begun or _takes_more(slave):
+                    await draw()
+                assert shown.ended == shown.begun - 1, "what the terminal has not taken cannot be seen"
+                may_read.set()
+                last = await draw()
+                while shown.ended < shown.begun or f"{1000 + last}.5".encode() not in read:
+                    display.refresh(market, reading)
+                    await anyio.sleep(0.02)
+    os.close(slave)
+    reader.join(10)
+    os.close(master)
+
+
+async def test_a_terminal_that_takes_nothing_is_left_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    before = termios.tcgetattr(slave)
+    market = Market(1e9, 6)
+    reading = Reading("nowhere", OrderProof(), Moment(NOON, 0.0))
+    with (
+        os.fdopen(os.dup(slave), encoding="utf-8") as keyboard,
+        os.fdopen(os.dup(slave), "w", encoding="utf-8") as stream,
+    ):
+        monkeypatch.setattr(sys, "__stdin__", keyboard)
+        display = TerminalDisplay("x", MessageBoard(io.StringIO()), Watch(1e9), Across(1e9), stream=stream)
+        for number in range(2):
+            _take(market, display, reading, number)
+        async with display.open(market, reading, lambda: None):
+            while _takes_more(slave):
+                display.refresh(market, reading)
+                await anyio.sleep(0.02)
+            assert termios.tcgetattr(slave) != before
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+        assert termios.tcgetattr(slave) == before
+    os.close(slave)
+    os.close(master)
+
+
 def _take(market: Market, display: TerminalDisplay, reading: Reading, number: int) -> None:
     """Let thirty instruments be read, all at another price."""
     reading.now = now = Moment(NOON + number * 1_000_000, float(number))
@@ -71,8 +151,12 @@ def _take(market: Market, display: TerminalDisplay, reading: Reading, number: in
         display.show([quote], market, reading)
 
 
-def _read(master: int, read: bytearray) -> None:
-    while True:
+def _takes_more(terminal: int) -> bool:
+    return bool(select.select([], [terminal], [], 0)[1])
+
+
+def _read(master: int, read: bytearray, may_read: threading.Event | None = None) -> None:
+    while may_read is None or may_read.wait():
         try:
             some = os.read(master, 65536)
         except OSError:

@@ -26,7 +26,8 @@ class World:
     def said(self) -> list[tuple[object, ...]]:
         """Give what was said, notes as ``live``, and forget it."""
         told = [(f["exchange"], f["status"], f["count"], f["instruments"]) for _, f in self.telemetry.warnings]
-        told += [(f["exchange"], "live", f["count"], f["instruments"]) for _, f in self.telemetry.notes]
+        notes = [fields for _, fields in self.telemetry.notes]
+        told += [(f.get("exchange", f.get("exchanges")), "live", f["count"], f["instruments"]) for f in notes]
         self.telemetry.warnings.clear()
         self.telemetry.notes.clear()
         return told
@@ -78,4 +79,27 @@ async def test_what_flaps_is_told_to_be_live_once_a_minute_at_most_and_only_if_i
             await anyio.sleep(0.9)
         lives = [each for each in world.said() if each[1] == "live"]
         assert lives == [("okx", "live", 1, "okx:1")] * 5
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_is_live_again_at_many_exchanges_is_one_line_a_minute() -> None:
+    world = World()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(world.changes.run)
+        world.changes.back("okx", "okx:1", 0.1)
+        world.changes.back("kraken", "kraken:1", 0.2)
+        await anyio.sleep(1.5)
+        assert world.said() == [("okx", "live", 1, "okx:1"), ("kraken", "live", 1, "kraken:1")]
+        await anyio.sleep(30)
+        world.changes.back("okx", "okx:1", 3.0)
+        world.changes.back("kraken", "kraken:1", 4.0)
+        await anyio.sleep(10)
+        assert world.said() == []
+        world.changes.back("bybit", "bybit:1", 0.1)
+        await anyio.sleep(1)
+        assert world.said() == [("bybit", "live", 1, "bybit:1")], "an exchange that has none yet waits for nobody"
+        await anyio.sleep(60)
+        assert world.telemetry.notes[0][1]["after_seconds"] == 4.0
+        assert world.telemetry.notes[0][1]["exchanges"] == "okx, kraken"
+        assert world.said() == [("okx, kraken", "live", 2, "okx:1, kraken:1")]
         tasks.cancel_scope.cancel()

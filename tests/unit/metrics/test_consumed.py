@@ -1,5 +1,6 @@
 """What the metrics of a reader say: exact sums whatever keys a topic holds, and a bounded number of series."""
 
+import itertools
 from typing import Any
 
 import attrs
@@ -166,7 +167,7 @@ def test_a_heartbeat_that_repeats_a_quiet_book_has_no_age() -> None:
 
 def test_each_hop_of_a_live_record_with_news_is_observed_and_none_is_clamped() -> None:
     world, telemetry = World(), FakeTelemetry()
-    passages, now = Passages(telemetry), world.clock.now()
+    passages, now = Passages(telemetry, world.clock), world.clock.now()
     live = attrs.evolve(record(0), event_time=now.wall + 5_000, received_time=now.wall - 40_000)
     same = attrs.evolve(live, publish_seq=1)
     gone = record(2, status=BookStatus.GAP, reason=Reason.SEQUENCE)
@@ -185,9 +186,44 @@ def test_each_hop_of_a_live_record_with_news_is_observed_and_none_is_clamped() -
     assert len(telemetry.observed) == 5, "a heartbeat and what is not live have been on no way"
 
 
+def test_what_a_picture_has_is_shown_once_it_is_out_and_what_came_meanwhile_with_the_next() -> None:
+    world, telemetry = World(), FakeTelemetry()
+    passages, count = Passages(telemetry, world.clock), itertools.count()
+
+    def read() -> None:
+        now = world.clock.now()
+        for at in range(SAMPLED):
+            book = attrs.evolve(record(0), symbol=f"S{at}", received_time=now.wall, publish_seq=next(count))
+            quote = world.market.take(book, now)
+            assert quote is not None
+            passages.saw([(quote, Delivered(book, 0, at, now.wall))], now)
+
+    def shown() -> list[float]:
+        return [round(seconds, 6) for _, seconds, labels in telemetry.observed if labels["hop"] == "shown"]
+
+    read()
+    world.clock.advance(0.25)
+    passages.begin()
+    read()
+    world.clock.advance(0.125)
+    passages.end()
+    assert shown() == [0.375]
+    passages.end()
+    assert shown() == [0.375], "each is shown once"
+    passages.begin()
+    passages.end()
+    assert shown() == [0.375, 0.125]
+    for _ in range(1100):
+        world.clock.advance(0.001)
+        read()
+    passages.begin()
+    passages.end()
+    assert len(shown()) == 1002, "a picture that stands still for long is not waited for with all that comes"
+
+
 def test_strange_exchanges_share_a_label() -> None:
     world, telemetry = World(), FakeTelemetry()
-    passages, now = Passages(telemetry), world.clock.now()
+    passages, now = Passages(telemetry, world.clock), world.clock.now()
     for number in range(100 * SAMPLED):
         book = attrs.evolve(record(0), exchange=f"e{number}", received_time=now.wall)
         quote = world.market.take(book, now)

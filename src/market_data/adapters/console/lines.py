@@ -28,9 +28,11 @@ class _StreamDisplay(Display):
         self._stream = stream or sys.stdout
 
     def show(self, quotes: Sequence[Quote], market: Market, reading: Reading) -> None:  # noqa: ARG002
+        reading.pictures.begin()
         if text := "".join([f"{printable(line)}\n" for quote in quotes for line in self._lines(quote)]):
             self._stream.write(text)
             self._stream.flush()
+        reading.pictures.end()
 
     def refresh(self, market: Market, reading: Reading) -> None:
         """Lines say nothing of passing time."""

@@ -15,7 +15,7 @@ from market_data.application.ports.subscribing import Delivered, Start, Subscrib
 from market_data.application.ports.supervising import Supervisor
 from market_data.application.ports.telemetry import Telemetry
 from market_data.application.ports.venues import LISTED_AT_ONCE, Request, Venue, VenueSession
-from market_data.application.ports.viewing import Display, Reading
+from market_data.application.ports.viewing import Display, Pictures, Reading
 from market_data.domain.moment import Moment
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Listener",
     "Moment",
     "Network",
+    "Pictures",
     "Publication",
     "Publisher",
     "Reading",

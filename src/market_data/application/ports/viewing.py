@@ -12,7 +12,17 @@ from market_data.domain.market import Market, Quote
 from market_data.domain.moment import Moment
 from market_data.domain.proof import OrderProof
 
-__all__ = ["Display", "Reading"]
+__all__ = ["Display", "Pictures", "Reading"]
+
+
+class Pictures:
+    """What a display tells of its pictures; measures nothing by itself."""
+
+    def begin(self) -> None:
+        """All that was given so far is being shown."""
+
+    def end(self) -> None:
+        """It can be seen."""
 
 
 @attrs.define
@@ -28,6 +38,8 @@ class Reading:
     trouble: Trouble | None = None
     lag: int | None = None
     """How many records are between us and the ends of the partitions; None before a broker has told where they are."""
+    pictures: Pictures = attrs.field(factory=Pictures)
+    """To be told by the display."""
 
 
 class Display(Protocol):

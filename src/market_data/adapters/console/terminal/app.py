@@ -78,7 +78,13 @@ class TerminalApp(App[None]):
         """Draw what is seen anew, or once the terminal has taken the last picture."""
         self._owes_picture = bool(getattr(self._driver, "is_behind", False))
         if self.is_running and not self._owes_picture and isinstance(view := self.screen, View):
+            if self.scene.pause is None:
+                self.scene.reading.pictures.begin()
             view.picture()
+
+    def has_all(self) -> None:
+        """Take it that the terminal has all that was drawn."""
+        self.scene.reading.pictures.end()
 
     def catch_up(self) -> None:
         """Draw what was left out while the terminal was behind."""

@@ -37,6 +37,9 @@ class Borrower(Protocol):
 
     terminal: Terminal
 
+    def has_all(self) -> None:
+        """The terminal has taken all that was drawn."""
+
     def catch_up(self) -> None:
         """Draw what was left out while the terminal was behind."""
 
@@ -95,9 +98,11 @@ class TerminalDriver(Driver):
         if self._left and not self._is_waiting:
             self._is_waiting = True
             self._loop.add_writer(self._output, self._go_on)
-        elif not self._left and self._is_waiting:
-            self._stop_waiting()
-            self._borrower.catch_up()
+        elif not self._left:
+            self._borrower.has_all()
+            if self._is_waiting:
+                self._stop_waiting()
+                self._borrower.catch_up()
 
     def _stop_waiting(self) -> None:
         if self._is_waiting:

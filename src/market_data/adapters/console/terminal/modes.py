@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import termios
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
@@ -20,6 +21,8 @@ __all__ = ["ENTER", "LEAVE", "Terminal", "own_handle", "write_some"]
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1000h\x1b[?1006h\x1b[?2004h"
 """To the alternate screen; cursor hidden, no wrapping, clicks and wheel reported, pasted text told from typed."""
 LEAVE = "\x1b[?2004l\x1b[?1006l\x1b[?1000l\x1b[?7h\x1b[?25h\x1b[?1049l"
+_LEAVE_SECONDS = 2.0
+"""A terminal that takes nothing, as one that was stopped by Ctrl-S, keeps nobody longer."""
 
 
 def write_some(output: int, content: bytes | bytearray) -> int:
@@ -76,18 +79,20 @@ class Terminal:
             return 80, 24
         return size.columns or 80, size.lines or 24
 
-    def write(self, text: str) -> None:
-        """Write all of it, past any buffer, however long it takes.
+    def write(self, text: str, seconds: float | None = None) -> None:
+        """Write all of it, past any buffer, however long it takes, or as much as is taken within ``seconds``.
 
         Raises:
             BrokenPipeError: the terminal was closed.
         """
         left = text.encode(self.encoding, "replace")
+        until = None if seconds is None else time.monotonic() + seconds
         while left:
-            written = write_some(self.output, left)
-            left = left[written:]
-            if not written:  # somebody else has it so that it does not wait
-                select.select([], [self.output], [])
+            wait = None if until is None else max(0.0, until - time.monotonic())
+            _, ready, _ = select.select([], [self.output], [], wait)
+            if not ready:
+                return
+            left = left[write_some(self.output, left) :]
 
     @contextmanager
     def borrowed(self, on_return: Callable[[], None]) -> Generator[None]:
@@ -104,14 +109,19 @@ class Terminal:
                 self.write(ENTER)
                 yield
             finally:
-                with suppress(OSError):
-                    self.write(LEAVE)
-                self._change(termios.TCSAFLUSH, is_raw=False)
+                self._leave()
+
+    def _leave(self) -> None:
+        """Give it back; what was typed and not read yet was meant for the screen."""
+        with suppress(OSError):
+            self.write(LEAVE, _LEAVE_SECONDS)
+        self._change(termios.TCSANOW, is_raw=False)
+        if self.keyboard is not None:
+            with suppress(termios.error):
+                termios.tcflush(self.keyboard, termios.TCIFLUSH)
 
     def _step_aside(self, number: int, on_return: Callable[[], None]) -> None:
-        with suppress(OSError):
-            self.write(LEAVE)
-        self._change(termios.TCSANOW, is_raw=False)
+        self._leave()
         handler = signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         # Here it goes on, where it was only stopped.
