@@ -1,4 +1,4 @@
-"""What ``latency`` says of each hop, held against clients of others: a bare WebSocket and a consumer of another library.
+"""What ``latency`` says of each hop, held against a bare WebSocket client and a consumer of another library.
 
 python -m tests.benchmarks.hops --seconds 20
 """
@@ -26,7 +26,7 @@ from websockets.sync.client import connect
 from market_data.adapters.console.plain import in_columns
 from market_data.domain.latency import Hop
 
-_METHOD = """The sandbox's exchanges stamp each event as they send it. Meanwhile, on the same machine: produce, once with
+_METHOD = """The sandbox's exchanges stamp each event as they send it. On the same machine run: produce, once with
 kafka.linger_milliseconds=0 and once as it is by default, to a real Apache Kafka; latency --json; a bare WebSocket
 client (websockets, by threads) of the same streams, for when an event can be had from a socket; a consumer of
 librdkafka, for when its record can be had from the topic. The truth of "venue to socket" is the bare client's, of the
@@ -107,14 +107,14 @@ class Truth:
             self.add(exchange, Hop.WHOLE, now - record["event_time"])
 
 
-def _sent_by_binance(frame: Any) -> int | None:  # noqa: ANN401 - any JSON
+def _sent_by_binance(frame: Any) -> int | None:
     return int(frame["data"]["E"]) * 1000 if "data" in frame else None
 
 
-def _sent_by_coinbase(frame: Any) -> int | None:  # noqa: ANN401 - any JSON
+def _sent_by_coinbase(frame: Any) -> int | None:
     if frame.get("channel") != "l2_data" or any(each["type"] == "snapshot" for each in frame["events"]):
         return None
-    return round(datetime.fromisoformat(frame["timestamp"][:26].rstrip("Z") + "+00:00").timestamp() * 1e6)
+    return round(datetime.fromisoformat(frame["timestamp"][:26] + "Z").timestamp() * 1e6)
 
 
 def _streams(world: Sandbox) -> list[tuple[str, str, object, Callable[[Any], int | None]]]:

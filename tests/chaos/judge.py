@@ -407,11 +407,16 @@ class Judge:
         seen.era, seen.strange, seen.is_frozen, seen.steady = era, 0, False, version
         return True
 
+    def awaits(self, i: int, fetch: Fetch) -> bool:
+        """Tell whether the core waits for this very answer."""
+        sync = self._sync(i)
+        return sync._awaited is not None and sync._serial == fetch.serial
+
     def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
         """Take note of a good answer that the core is about to read."""
-        seen, sync = self.seen[i], self._sync(i)
-        if sync._awaited is None or sync._serial != fetch.serial:
+        if not self.awaits(i, fetch):
             return
+        seen = self.seen[i]
         seen.alive_at = self.now.mono
         if seen.doubted_serial is not None and fetch.serial > seen.doubted_serial:
             seen.doubted_serial = None

@@ -643,8 +643,8 @@ class World:
         if self.root is not self and i in self.root.late:
             return self.root.answer_late(i, flavour)
         fetch = self.late.pop(i, None)
-        if fetch is None and not self.is_open:
-            fetch = self.pending.pop(i, None)
+        if fetch is None and i in self.pending and not (self.is_open and self.judge.awaits(i, self.pending[i])):
+            fetch = self.pending.pop(i)
         if fetch is None or fetch is self.pending.get(i):
             return False
         self.struck("late_answer", i)

@@ -32,7 +32,7 @@ from market_data.application.inputs import (
 from market_data.application.outgoing import Outgoing
 from market_data.application.ports import Venue, VenueSession
 from market_data.domain.book import BookFactory, OrderBook
-from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Replace, Tell
+from market_data.domain.effects import Effect, Isolate, Reconnect, Renew, Replace, Tell, without_outdated
 from market_data.domain.errors import MalformedFrame
 from market_data.domain.events import Accepted, Change, Departing, Event, Numbered, Refused, Snapshot, Unreadable
 from market_data.domain.instrument import Instrument
@@ -356,7 +356,8 @@ class FeedCore:
             sync.denied(now)
 
     def _drain(self, now: Moment) -> list[Output]:
-        """Give the effects and forget them: one ``Reconnect`` at most, renewals as messages when it is their turn.
+        """Give the effects and forget them: one ``Reconnect`` at most and one ``Fetch`` of a book, renewals as messages
+        when it is their turn.
 
         A connection that is being closed is not read any more: nothing of it stays live.
         """
@@ -376,7 +377,7 @@ class FeedCore:
                     sync.detached(now)
         outputs = []
         is_closing = False
-        for effect in self._effects:
+        for effect in without_outdated(self._effects):
             if isinstance(effect, Renew):
                 self._outgoing.renew(effect.instrument.native, even_if_live=effect.even_if_live)
             elif isinstance(effect, Isolate):

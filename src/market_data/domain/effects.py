@@ -1,5 +1,6 @@
 """What a book's safety wants done: the effects that ``sync`` and its rules give instead of doing anything."""
 
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import attrs
@@ -7,7 +8,7 @@ import attrs
 from market_data.domain.instrument import Instrument
 from market_data.domain.normalized import BookState, Reason
 
-__all__ = ["Effect", "Fetch", "Isolate", "Purpose", "Reconnect", "Renew", "Replace", "Tell"]
+__all__ = ["Effect", "Fetch", "Isolate", "Purpose", "Reconnect", "Renew", "Replace", "Tell", "without_outdated"]
 
 
 class Purpose(StrEnum):
@@ -73,3 +74,11 @@ class Tell:
 
 
 Effect = BookState | Fetch | Isolate | Renew | Reconnect | Replace | Tell
+
+
+def without_outdated(effects: Sequence[Effect]) -> Iterator[Effect]:
+    """Leave out what is to be fetched for an instrument for which something else is to be fetched after it."""
+    newest = {effect.instrument.key: effect.serial for effect in effects if isinstance(effect, Fetch)}
+    for effect in effects:
+        if not isinstance(effect, Fetch) or newest[effect.instrument.key] == effect.serial:
+            yield effect

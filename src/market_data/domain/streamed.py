@@ -72,7 +72,7 @@ class StreamedSync(RenewedSync, CheckedSync):
             if self._stands:
                 self._lose(Reason.SEQUENCE, now)
             return
-        self._end_check()
+        self._end_check(now)
         if self._take_stream_book(snapshot, now) and self._agrees(snapshot.checksum, now):
             self._forget_fetched()
             self._stand(now)
@@ -121,7 +121,7 @@ class StreamedSync(RenewedSync, CheckedSync):
         if not self._agrees(change.checksum, now):
             return False
         if change.last_id < change.first_id - 1:  # ids step back: not to be compared with those of before
-            self._end_check()
+            self._end_check(now)
         if self._check is not None:
             self._advance_check(self._check, change, now)
         return True
@@ -236,14 +236,13 @@ class StreamedSync(RenewedSync, CheckedSync):
     # step 5
 
     def _probe(self, now: Moment) -> None:
-        self._end_check()  # what is silent is asked about at once
+        self._end_check(now)  # what is silent is asked about at once
         super()._probe(now)
 
-    def _end_check(self) -> None:
-        """Let a check be; an answer to it means nothing any more."""
-        self._check = None
-        if self._awaited is Purpose.AUDIT:
-            self._awaited = None
+    def _end_check(self, now: Moment) -> None:
+        """Let a check be; an answer to it means nothing any more, and the next one waits as if it had failed."""
+        if self._check is not None:
+            self._drop_check(now)
 
     def _take_older(self, check: Check, received: int | None, now: Moment) -> None:  # noqa: ARG002 - an audit proves or not
         self._drop_check(now)
