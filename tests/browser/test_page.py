@@ -146,7 +146,13 @@ def test_a_fault_greys_its_instrument_within_a_second_and_never_shows_a_price_of
             assert "live" in row_texts(page, "binance:ETH-USDT")
 
 
-def test_a_producer_that_falls_silent_greys_it_too(open_page: Opener) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [(None, "stale: nothing came for too long"), ("broker unreachable", "stale: broker unreachable")],
+)
+def test_what_is_not_heard_of_greys_it_too_and_the_broker_is_blamed_where_it_is_gone(
+    open_page: Opener, trouble: str | None, said: str
+) -> None:
     with serve(books=[fresh()]) as server:
         page = open_page(server.url)
         page.wait_for_selector("tr.live")
@@ -155,10 +161,10 @@ def test_a_producer_that_falls_silent_greys_it_too(open_page: Opener) -> None:
             world = server.world
             now = world.reading.started_at
             later = attrs.evolve(now, mono=now.mono + 100, wall=now.wall + 100_000_000)
-            world.display.show(world.market.expire(later), world.market, world.reading)
+            world.display.show(world.market.expire(later, trouble), world.market, world.reading)
 
         server.do(expire)
-        expect(page.locator("tr.not-live .status")).to_contain_text("stale: nothing came for too long")
+        expect(page.locator("tr.not-live .status")).to_contain_text(said)
 
 
 def test_what_nothing_proves_is_marked(open_page: Opener) -> None:

@@ -86,6 +86,10 @@ def test_a_book_that_cannot_be_heard_says_why(trouble: str | None, said: str) ->
     expired = market.expire(clock.advance(15), trouble)
     LinesDisplay(stream).show(expired, market, Reading("nowhere", OrderProof(), clock.now()))
     assert stream.getvalue().endswith(f"  {said}\n")
+    stream = io.StringIO()
+    JsonDisplay(stream).show(expired, market, Reading("nowhere", OrderProof(), clock.now()))
+    told = json.loads(stream.getvalue())
+    assert (told["status"], told["reason"], told["trouble"]) == ("stale", "silence", trouble)
 
 
 def test_a_percentage_of_many_digits_is_written_without_an_exponent() -> None:
@@ -102,6 +106,7 @@ def test_a_live_record_is_one_object_with_decimals_as_text() -> None:
         "symbol": "BTC-USDT",
         "status": "live",
         "reason": None,
+        "trouble": None,
         "best_bid": "61837.63000000",
         "best_bid_size": "3.78826000",
         "best_ask": "61837.64000000",

@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import attrs
 import pytest
 from tests.support.scenes import NOON, book
 
 from market_data.adapters.console.board import MessageBoard
+from market_data.adapters.console.terminal import driver
 from market_data.adapters.console.terminal.display import TerminalDisplay
 from market_data.application.ports import Pictures, Reading
 from market_data.domain.across import Across
@@ -100,10 +102,15 @@ async def test_a_picture_is_shown_once_the_terminal_has_all_of_it(monkeypatch: p
             async with display.open(market, reading, lambda: None):
                 while not shown.ended:
                     await draw()
-                may_read.clear()
-                while shown.ended == shown.begun or _takes_more(slave):
+                while True:
+                    may_read.clear()
+                    for _ in range(50):
+                        await draw()
+                    await anyio.sleep(0.2)  # a read that had begun is over
+                    if shown.ended < shown.begun:  # what the terminal has not taken cannot be seen
+                        break
+                    may_read.set()
                     await draw()
-                assert shown.ended == shown.begun - 1, "what the terminal has not taken cannot be seen"
                 may_read.set()
                 last = await draw()
                 while shown.ended < shown.begun or f"{1000 + last}.5".encode() not in read:
@@ -149,6 +156,42 @@ def _take(market: Market, display: TerminalDisplay, reading: Reading, number: in
         quote = market.take(attrs.evolve(made, publish_seq=number), now)
         assert quote is not None
         display.show([quote], market, reading)
+
+
+async def test_a_terminal_with_room_for_half_a_line_end_is_not_asked_all_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    market, asked, is_asked = Market(1e9, 6), 0, anyio.Event()
+    reading = Reading("nowhere", OrderProof(), Moment(NOON, 0.0))
+    reader = threading.Thread(target=_read, args=(master, bytearray()), daemon=True)
+    reader.start()
+
+    def takes_none(*_: object) -> int:
+        nonlocal asked
+        asked += 1
+        is_asked.set()
+        return 0
+
+    with Path(os.devnull).open() as nothing, os.fdopen(os.dup(slave), "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "__stdin__", nothing)
+        display = TerminalDisplay("x", MessageBoard(io.StringIO()), Watch(1e9), Across(1e9), stream=stream)
+        with anyio.fail_after(50):
+            async with display.open(market, reading, lambda: None):
+                with monkeypatch.context() as patch:
+                    patch.setattr(driver, "write_some", takes_none)
+                    while not is_asked.is_set():
+                        _take(market, display, reading, asked + 1)
+                        display.refresh(market, reading)
+                        await anyio.sleep(0.02)
+                    before = asked
+                    for _ in range(1000):
+                        await anyio.lowlevel.checkpoint()
+                    assert asked <= before + 10
+    os.close(slave)
+    reader.join(10)
+    os.close(master)
 
 
 def _takes_more(terminal: int) -> bool:

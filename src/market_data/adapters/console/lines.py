@@ -127,6 +127,7 @@ class JsonDisplay(_StreamDisplay):
                 "symbol": book.symbol,
                 "status": quote.status,
                 "reason": quote.reason,
+                "trouble": quote.trouble,
                 "best_bid": top.best_bid,
                 "best_bid_size": top.best_bid_size,
                 "best_ask": top.best_ask,

@@ -45,6 +45,7 @@ class BookWriter:
                 "record": _record(book),
                 "seen_time": quote.seen_wall,
                 "is_expired": quote.is_expired,
+                "trouble": quote.trouble,
                 "analytics": _analytics(quote),
                 "minute": self._minute(key) if quote.is_live else None,
                 "proof": {

@@ -21,6 +21,8 @@ class Loss:
     symbol: str
     status: BookStatus
     reason: Reason | None
+    trouble: str | None
+    """What kept all records from coming, where that is why it is not shown as live."""
     since: int
     """When it did so, µs since 1970 UTC."""
     was: BookStatus | None
@@ -40,14 +42,16 @@ class Losses:
         """Take note where the status or its reason is another one now."""
         book = quote.book
         last = self._last.get(book.key)
-        if last is not None and (book.status, book.reason) == (last.status, last.reason):
+        if last is not None and (book.status, book.reason, quote.trouble) == (last.status, last.reason, last.trouble):
             return
         # whose producer was silent for a while is live since before that, and not seen to be before the end of it
         since = (
             book.status_since if last is None or book.status_since > last.since else max(quote.seen_wall, last.since)
         )
         was = None if last is None else last.status
-        loss = self._last[book.key] = Loss(book.exchange, book.symbol, book.status, book.reason, since, was)
+        loss = self._last[book.key] = Loss(
+            book.exchange, book.symbol, book.status, book.reason, quote.trouble, since, was
+        )
         self._last.move_to_end(book.key)
         if len(self._last) > MOST_KEYS:
             self._last.popitem(last=False)

@@ -27,6 +27,7 @@ def row_of(quote: Quote) -> dict[str, object]:
         "symbol": book.symbol,
         "status": book.status,
         "reason": book.reason,
+        "trouble": quote.trouble,
         "since": book.status_since,
         "bid": top.best_bid,
         "bid_size": top.best_bid_size,

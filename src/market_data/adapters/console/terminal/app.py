@@ -62,6 +62,8 @@ class TerminalApp(App[None]):
         self.failure: BaseException | None = None
         """What ended it, but for who looked."""
         self._owes_picture = False
+        self._is_drawing = False
+        """Parts of the last picture are yet to be written."""
         self._leave = leave
         self._tell_ready = on_ready
         self.theme = "ansi-dark"
@@ -80,11 +82,20 @@ class TerminalApp(App[None]):
         if self.is_running and not self._owes_picture and isinstance(view := self.screen, View):
             if self.scene.pause is None:
                 self.scene.reading.pictures.begin()
+                self._is_drawing = True
+                self.call_after_refresh(self._has_drawn)
             view.picture()
+
+    def _has_drawn(self) -> None:
+        """All parts of the picture are written, or wait for the terminal."""
+        self._is_drawing = False
+        if not getattr(self._driver, "is_behind", False):
+            self.has_all()
 
     def has_all(self) -> None:
         """Take it that the terminal has all that was drawn."""
-        self.scene.reading.pictures.end()
+        if not self._is_drawing:
+            self.scene.reading.pictures.end()
 
     def catch_up(self) -> None:
         """Draw what was left out while the terminal was behind."""

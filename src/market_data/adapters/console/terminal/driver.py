@@ -27,6 +27,8 @@ __all__ = ["Borrower", "TerminalDriver"]
 
 _ESCAPE_SECONDS = 0.15
 """After this long without more, an Escape was the key, and not the beginning of another one's code."""
+_PAUSE_SECONDS = 0.05
+"""A terminal that says that it takes more, and does not, is asked again after so long."""
 _ASK_SYNC = "\x1b[?2026$p"
 """Whether the terminal can be told where a picture begins and ends, so that none is shown half drawn."""
 
@@ -69,6 +71,7 @@ class TerminalDriver(Driver):
         self._parser = XTermParser()
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self._timer: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
 
     def write(self, data: str) -> None:
         """Keep it for ``flush``: a picture is one write."""
@@ -89,25 +92,31 @@ class TerminalDriver(Driver):
 
     def _go_on(self) -> None:
         """Write what the terminal takes now, and the rest once it takes more."""
+        before = len(self._left)
         try:
             while self._left and (written := write_some(self._output, self._left)):
                 del self._left[:written]
         except OSError as error:
             self._lose(error)
             return
-        if self._left and not self._is_waiting:
-            self._is_waiting = True
-            self._loop.add_writer(self._output, self._go_on)
-        elif not self._left:
+        if not self._left:
             self._borrower.has_all()
             if self._is_waiting:
                 self._stop_waiting()
                 self._borrower.catch_up()
+        elif not self._is_waiting:
+            self._is_waiting = True
+            self._loop.add_writer(self._output, self._go_on)
+        elif len(self._left) == before:  # it has room for one byte, and a line's end takes two
+            self._loop.remove_writer(self._output)
+            self._pause = self._loop.call_later(_PAUSE_SECONDS, self._loop.add_writer, self._output, self._go_on)
 
     def _stop_waiting(self) -> None:
         if self._is_waiting:
             self._is_waiting = False
             self._loop.remove_writer(self._output)
+        if self._pause is not None:
+            self._pause.cancel()
 
     def start_application_mode(self) -> None:
         try:

@@ -67,7 +67,7 @@ export function draw() {
       reason,
       isLive
         ? "Unproven: its exchange gives nothing to tell a lost change by. Its levels are marked ?."
-        : `${why(row.status, row.reason)}, since ${timeOf(row.since)}. There is no price until it is live again.`,
+        : `${why(row.status, row.trouble ?? row.reason)}, since ${timeOf(row.since)}. There is no price until it is live again.`,
     );
   }
   // a row and its book come one after the other: what the one says is not live is not shown by the other

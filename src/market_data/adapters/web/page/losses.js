@@ -52,7 +52,7 @@ function rowOf(loss, next, isNamed) {
     { class: loss.status === "live" ? "live" : "not-live" },
     make("td", {}, timeOf(loss.since)),
     ...(isNamed ? [make("td", {}, name)] : []),
-    make("td", {}, loss.status === "live" ? (isFirst(loss) ? "live" : "live again") : why(loss.status, loss.reason)),
+    make("td", {}, loss.status === "live" ? (isFirst(loss) ? "live" : "live again") : why(loss.status, loss.trouble ?? loss.reason)),
     next ? make("td", {}, spanOf(Math.max(0, (next.since - loss.since) / 1e6))) : make("td", open),
   );
 }
@@ -116,7 +116,7 @@ export function venues() {
     found.set(row.exchange, venue);
     venue.all += 1;
     if (row.status === "live") venue.live += 1;
-    else if (row.since > venue.since) [venue.worst, venue.since] = [why(row.status, row.reason), row.since];
+    else if (row.since > venue.since) [venue.worst, venue.since] = [why(row.status, row.trouble ?? row.reason), row.since];
   }
   return [...found.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
 }

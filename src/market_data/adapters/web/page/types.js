@@ -6,6 +6,7 @@
  * @property {string} symbol
  * @property {string} status
  * @property {string | null} reason
+ * @property {string | null} trouble
  * @property {number} since
  * @property {string | null} bid
  * @property {string | null} bid_size
@@ -27,6 +28,7 @@
  * @property {BookRecord} record
  * @property {number} seen_time
  * @property {boolean} is_expired
+ * @property {string | null} trouble
  * @property {Analytics} analytics
  * @property {Minute | null} minute
  * @property {{proof: string, proven_levels: number | null, order: Order | null}} proof
@@ -87,6 +89,7 @@
  * @property {string} symbol
  * @property {string} status
  * @property {string | null} reason
+ * @property {string | null} trouble
  * @property {number} since
  * @property {string | null} was
  *

@@ -157,7 +157,7 @@ export function move(by) {
 
 /** Say where one is to who does not see it; no price, which would stay there when it is none any more. @param {Entry} entry */
 function announce({ row, key }) {
-  const status = row.status === "live" ? "live" : why(row.status, row.reason);
+  const status = row.status === "live" ? "live" : why(row.status, row.trouble ?? row.reason);
   const star = favourites.has(key) ? ", a favourite" : "";
   setText(byId("announced"), `${row.symbol} on ${row.exchange}: ${status}${star}`);
 }
@@ -193,7 +193,7 @@ function putInOrder() {
   const column = COLUMNS.find((each) => each.name === sortBy) ?? COLUMNS[1];
   const fits = [...entries.values()].filter((entry) => {
     if (isFavouritesOnly && !favourites.has(entry.key)) return false;
-    const text = `${entry.key} ${entry.row.status} ${entry.row.reason ?? ""}`.toLowerCase();
+    const text = `${entry.key} ${entry.row.status} ${entry.row.trouble ?? entry.row.reason ?? ""}`.toLowerCase();
     return words.every((word) => text.includes(word));
   });
   const ranked = fits.map((entry) => ({ entry, value: column.value(entry), rank: rankOf(entry) }));
@@ -333,10 +333,11 @@ function drawStatus(cell, row) {
   const since = timeOf(row.since);
   const [is, reason, from] = /** @type {HTMLElement} */ (cell.firstElementChild).children;
   setText(is, row.status);
-  is.setAttribute("data-short", isLive || row.reason === null ? "" : `: ${row.reason.replaceAll("_", " ")}`);
-  setText(reason, isLive ? "" : `${row.reason === null ? "" : `: ${meaning(row.reason)}`},`);
+  const cause = row.trouble ?? row.reason;
+  is.setAttribute("data-short", isLive || cause === null ? "" : `: ${cause.replaceAll("_", " ")}`);
+  setText(reason, isLive ? "" : `${cause === null ? "" : `: ${meaning(cause)}`},`);
   setText(from, isLive ? "" : ` since ${since}`);
-  cell.title = isLive ? "" : `${why(row.status, row.reason)}, since ${since}`;
+  cell.title = isLive ? "" : `${why(row.status, row.trouble ?? row.reason)}, since ${since}`;
   cell.colSpan = isLive ? 1 : statusSpan;
 }
 
