@@ -28,9 +28,10 @@ from market_data.domain.analytics import Fill
 from market_data.domain.basis import Basis
 from market_data.domain.errors import AppError, BrokerError, BrokerUnavailable, UsageError
 from market_data.domain.instrument import key_of
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, Level, Levels, NormalizedBook, Proof, Reason
 from market_data.domain.proof import KeyProof, OrderProof
+from market_data.domain.quote import Quote
 from market_data.domain.rolling import Minute
 from market_data.factories.reading import (
     make_clock,

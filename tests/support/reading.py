@@ -9,8 +9,9 @@ import attrs
 
 from market_data.application.ports import Delivered, Display, Reading, Start, Subscriber, Subscription, Trouble
 from market_data.domain.errors import BrokerError
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.normalized import NormalizedBook
+from market_data.domain.quote import Quote
 
 __all__ = ["FakeDisplay", "FakeSubscriber"]
 

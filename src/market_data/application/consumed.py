@@ -13,10 +13,11 @@ from market_data.application.measures import Sample
 from market_data.application.metrics import MOST_INSTRUMENTS, OTHER, SAMPLED
 from market_data.application.ports import Clock, Delivered, Pictures, Subscription, Telemetry
 from market_data.domain.latency import SHOWN, passage
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
 from market_data.domain.proof import Findings, KeyProof, OrderProof
+from market_data.domain.quote import Quote
 
 __all__ = ["Consumed", "Passages", "WorstAge"]
 

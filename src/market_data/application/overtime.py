@@ -6,7 +6,7 @@ from market_data.application.ports import Clock
 from market_data.domain.across import Across, SymbolView
 from market_data.domain.basis import Basis
 from market_data.domain.curve import CURVE_SECONDS, MidBucket
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 from market_data.domain.rolling import Minute
 from market_data.domain.watch import StatusChange, Watch
 

@@ -6,10 +6,11 @@ import attrs
 
 from market_data.application.bounded import ReadingEnd
 from market_data.application.ports import Delivered, Subscription, Telemetry, Trouble
-from market_data.domain.market import Arrival, Market, Quote
+from market_data.domain.market import Arrival, Market
 from market_data.domain.moment import Moment
 from market_data.domain.printable import few
 from market_data.domain.proof import OrderProof, Verdict
+from market_data.domain.quote import Quote
 
 __all__ = ["ProvenSubscription"]
 

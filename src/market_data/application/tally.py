@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import anyio
 
 from market_data.application.ports import Display, Reading
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.quote import Quote
 
 __all__ = ["Tally"]
 

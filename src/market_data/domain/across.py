@@ -14,10 +14,10 @@ import attrs
 
 from market_data.domain.basis import Basis, bases_of
 from market_data.domain.best import best_of
-from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import MOST_KEYS, BookState
 from market_data.domain.prices import in_bps, mid_of, spread_of
+from market_data.domain.quote import Quote
 from market_data.domain.spans import span
 
 __all__ = ["Across", "Basis", "Crossing", "CrossingKind", "Excluded", "SymbolView", "VenueQuote"]

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import attrs
 
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 
 __all__ = ["Best", "best_across", "best_of"]
 

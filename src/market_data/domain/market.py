@@ -8,7 +8,6 @@ Taking a record and noticing silence cost the same however many instruments ther
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, KeysView, Mapping
 from enum import StrEnum
-from functools import cached_property
 from itertools import islice, takewhile
 
 import attrs
@@ -18,10 +17,9 @@ from market_data.domain.levels import EMPTY
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import MOST_KEYS, BookStatus, NormalizedBook, Reason
 from market_data.domain.overdue import Overdue
-from market_data.domain.top import TopOfBook
-from market_data.domain.values import value
+from market_data.domain.quote import Quote
 
-__all__ = ["Arrival", "Market", "Quote"]
+__all__ = ["Arrival", "Market"]
 
 _RATE_SECONDS = 5.0
 _LISTED_PER_KEY = 4
@@ -37,55 +35,6 @@ class Arrival(StrEnum):
     """It was there when reading began, one of many: shown as it was."""
     READ_BACK = "read_back"
     """The newest of its instrument before reading began: its producer's last word where it is old enough."""
-
-
-@value
-class Quote:
-    """One instrument's latest record as it can be relied on now."""
-
-    book: NormalizedBook
-    """The record; once its producer fell silent, the same as ``stale``, ``silence``, without its levels."""
-    digits: int
-    """Decimals of the spread in percent."""
-    seen_at: float
-    """Monotonic seconds at which the record was read; of one that was there before reading began, was published."""
-    seen_wall: int
-    """The same by the wall clock, µs UTC."""
-    is_expired: bool = False
-    """Its producer fell silent, or cannot be heard: see ``trouble``."""
-    is_return: bool = False
-    """It is of an older run than the one that was followed before."""
-    is_fresh: bool = False
-    """It holds what its live book was told since the record before, and was published while the topic was read."""
-    trouble: str | None = None
-    """What kept all records from coming when this one expired, ``broker unreachable``: no fault of its producer."""
-
-    @cached_property
-    def top(self) -> TopOfBook:
-        """The best prices, read once somebody asks."""
-        return TopOfBook.of(self.book, self.digits)
-
-    @property
-    def status(self) -> BookStatus:
-        """The record's own, or ``stale`` when its producer fell silent."""
-        return self.book.status
-
-    @property
-    def reason(self) -> Reason | None:
-        """Why it is not live."""
-        return self.book.reason
-
-    @property
-    def why(self) -> str:
-        """Say in words what it is and why: ``gap: sequence``, ``stale: silence of the producer``; ``live``."""
-        if self.is_expired:
-            return f"{self.status}: {self.trouble or 'silence of the producer'}"
-        return f"{self.status}: {self.reason}" if self.reason else str(self.status)
-
-    @property
-    def is_live(self) -> bool:
-        """Tell whether the numbers can be shown."""
-        return self.status is BookStatus.LIVE
 
 
 @attrs.define

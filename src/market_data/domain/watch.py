@@ -12,9 +12,9 @@ from typing import TypeAlias
 import attrs
 
 from market_data.domain.curve import CURVE_SECONDS, MidBucket
-from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import MOST_KEYS, BookStatus, Reason
+from market_data.domain.quote import Quote
 from market_data.domain.rolling import Minute, Rolling
 from market_data.domain.spans import span
 

@@ -8,10 +8,11 @@ import pytest
 
 from market_data.application.ports import Display, Reading
 from market_data.application.tally import Tally
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus, NormalizedBook, Reason
 from market_data.domain.proof import OrderProof
+from market_data.domain.quote import Quote
 
 NOW = Moment(1_790_251_200_000_000, 100.0)
 LIVE = NormalizedBook(

@@ -6,8 +6,8 @@ import attrs
 from tests.support.records import record
 
 from market_data.adapters.web.heat import COLUMN_SECONDS, HEAT_COLUMNS, Heat, Heats
-from market_data.domain.market import Quote
 from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.quote import Quote
 
 START = 1_723_075_200_000_000
 COLUMN = COLUMN_SECONDS * 1_000_000

@@ -6,8 +6,8 @@ from tests.support.records import record
 
 from market_data.adapters.web import losses as losses_module
 from market_data.adapters.web.losses import Losses
-from market_data.domain.market import Quote
 from market_data.domain.normalized import BookStatus, Reason
+from market_data.domain.quote import Quote
 
 
 def quote(status: BookStatus, since: int, seen: int = 0, reason: Reason | None = None) -> Quote:

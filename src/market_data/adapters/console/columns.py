@@ -13,9 +13,9 @@ from rich.cells import cell_len, set_cell_size
 
 from market_data.adapters.console.numbers import digits_of, padded_to
 from market_data.domain.best import Best
-from market_data.domain.market import Quote
 from market_data.domain.normalized import Levels
 from market_data.domain.printable import printable
+from market_data.domain.quote import Quote
 from market_data.domain.spans import span
 from market_data.domain.top import plain
 

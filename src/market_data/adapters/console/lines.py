@@ -12,10 +12,11 @@ import msgspec
 from market_data.adapters.console.numbers import shortest
 from market_data.adapters.console.plain import padded
 from market_data.application.ports import Display, Reading
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.moment import utc_of
 from market_data.domain.normalized import MOST_KEYS, Level, NormalizedBook
 from market_data.domain.printable import printable
+from market_data.domain.quote import Quote
 from market_data.domain.top import plain, whole
 
 __all__ = ["JsonDisplay", "LinesDisplay"]

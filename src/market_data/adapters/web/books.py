@@ -10,9 +10,9 @@ from market_data.adapters.web.rows import BPS_DIGITS, rounded, to_json
 from market_data.application.ports import Clock
 from market_data.domain.analytics import Side
 from market_data.domain.levels import Ladder, Levels
-from market_data.domain.market import Quote
 from market_data.domain.normalized import BookState, NormalizedBook
 from market_data.domain.proof import KeyProof, OrderProof
+from market_data.domain.quote import Quote
 from market_data.domain.rolling import Minute
 from market_data.domain.top import plain, whole
 from market_data.domain.watch import Watch

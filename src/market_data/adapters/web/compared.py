@@ -11,8 +11,8 @@ import attrs
 
 from market_data.adapters.web.rows import BPS_DIGITS, rounded, to_json
 from market_data.domain.across import Across, Basis, Excluded, SymbolView, VenueQuote
-from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
+from market_data.domain.quote import Quote
 from market_data.domain.top import plain
 
 __all__ = ["Compared"]

@@ -30,8 +30,9 @@ from market_data.adapters.web.stream import PULSE_SECONDS, open_stream
 from market_data.application.ports import Clock, Display, Reading, Telemetry
 from market_data.domain.across import Across
 from market_data.domain.errors import AppError
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.proof import OrderProof
+from market_data.domain.quote import Quote
 from market_data.domain.watch import Watch
 from market_data.serving import Bounds, bound, serving, url_of
 

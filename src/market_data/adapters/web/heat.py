@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import attrs
 
 from market_data.domain.levels import Levels
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 
 __all__ = ["COLUMN_SECONDS", "HEAT_COLUMNS", "Heat", "Heats"]
 

@@ -11,7 +11,7 @@ from market_data.adapters.web.heat import COLUMN_SECONDS, Heats
 from market_data.adapters.web.rows import to_json
 from market_data.application.ports import Clock
 from market_data.domain.curve import CURVE_SECONDS, MidBucket
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 from market_data.domain.watch import Watch
 
 __all__ = ["History"]

@@ -7,7 +7,7 @@ this reader had it. What the page adds, it measures itself.
 from collections import deque
 from collections.abc import Sequence
 
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 
 __all__ = ["Hops"]
 

@@ -17,7 +17,7 @@ import attrs
 
 from market_data.adapters.web.losses import Losses
 from market_data.adapters.web.rows import row_of, to_json
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 
 __all__ = ["MOST_ROWS", "Frame", "Hub"]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from market_data.domain.market import Quote
 from market_data.domain.normalized import MOST_KEYS, BookStatus, Reason
+from market_data.domain.quote import Quote
 
 __all__ = ["Loss", "Losses"]
 

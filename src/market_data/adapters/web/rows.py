@@ -8,8 +8,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
-from market_data.domain.market import Quote
 from market_data.domain.prices import EXACT
+from market_data.domain.quote import Quote
 from market_data.domain.top import plain, whole
 
 __all__ = ["BPS_DIGITS", "rounded", "row_of", "to_json"]

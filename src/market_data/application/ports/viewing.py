@@ -8,9 +8,10 @@ from typing import Protocol
 import attrs
 
 from market_data.application.ports.subscribing import Trouble
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.moment import Moment
 from market_data.domain.proof import OrderProof
+from market_data.domain.quote import Quote
 
 __all__ = ["Display", "Pictures", "Reading"]
 

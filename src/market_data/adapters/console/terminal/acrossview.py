@@ -12,8 +12,8 @@ from market_data.adapters.console.terminal.lines import Line, cut, line, style_o
 from market_data.adapters.console.terminal.rows import GREY
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.domain.across import Basis, SymbolView, VenueQuote
-from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
+from market_data.domain.quote import Quote
 from market_data.domain.spans import span
 
 __all__ = ["AcrossView"]

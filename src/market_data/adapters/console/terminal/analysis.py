@@ -11,9 +11,9 @@ from market_data.adapters.console.terminal.lines import Line, cut, line
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.spark import SPARK_SECONDS, sparkline
 from market_data.domain.analytics import Side
-from market_data.domain.market import Quote
 from market_data.domain.normalized import NormalizedBook
 from market_data.domain.prices import BPS
+from market_data.domain.quote import Quote
 
 __all__ = ["draw_analysis", "draw_side"]
 

@@ -11,7 +11,8 @@ from market_data.adapters.console.board import MessageBoard
 from market_data.adapters.console.terminal.scene import Scene, Symbols
 from market_data.application.ports import Display, Reading
 from market_data.domain.across import Across
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
+from market_data.domain.quote import Quote
 from market_data.domain.watch import Watch
 
 __all__ = ["TerminalDisplay"]

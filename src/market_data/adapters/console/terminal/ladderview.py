@@ -12,8 +12,8 @@ from market_data.adapters.console.terminal.ladder import Rung, Rungs, group_step
 from market_data.adapters.console.terminal.lines import Line, cut, line
 from market_data.adapters.console.terminal.rows import GREY, STATUS_STYLES, why
 from market_data.adapters.console.terminal.scene import Scene
-from market_data.domain.market import Quote
 from market_data.domain.meanings import REASONS, STATUSES
+from market_data.domain.quote import Quote
 from market_data.domain.top import plain
 
 __all__ = ["LadderView"]

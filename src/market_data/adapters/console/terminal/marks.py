@@ -9,7 +9,7 @@ from enum import Enum
 import attrs
 
 from market_data.adapters.console.columns import Digits
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 
 __all__ = ["FLASH_SECONDS", "Direction", "Mark", "Marks"]
 

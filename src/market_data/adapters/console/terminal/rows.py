@@ -10,9 +10,9 @@ from market_data.adapters.console.columns import ASK, BEST, BID, COLUMNS, STATUS
 from market_data.adapters.console.plain import padded, widest
 from market_data.adapters.console.terminal.marks import Direction, Mark
 from market_data.adapters.console.terminal.scene import Scene
-from market_data.domain.market import Quote
 from market_data.domain.moment import Moment
 from market_data.domain.normalized import BookStatus
+from market_data.domain.quote import Quote
 from market_data.domain.spans import span
 
 __all__ = ["FLASHES", "GREY", "MARGIN", "STATUS_STYLES", "Layout", "draw_row", "lay_out", "why"]

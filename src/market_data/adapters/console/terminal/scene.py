@@ -8,8 +8,9 @@ import attrs
 from market_data.adapters.console.terminal.marks import Marks
 from market_data.application.ports import Reading, Trouble
 from market_data.domain.across import Across
-from market_data.domain.market import Market, Quote
+from market_data.domain.market import Market
 from market_data.domain.moment import Moment, utc_of
+from market_data.domain.quote import Quote
 from market_data.domain.watch import Watch
 
 __all__ = ["Pause", "Scene", "Symbols"]

@@ -10,7 +10,7 @@ from market_data.adapters.console.terminal.rows import GREY, MARGIN, Layout, dra
 from market_data.adapters.console.terminal.scene import Scene
 from market_data.adapters.console.terminal.watchlist import Watchlist, asset_of
 from market_data.domain.best import Best, best_across
-from market_data.domain.market import Quote
+from market_data.domain.quote import Quote
 
 __all__ = ["WatchView"]
 
