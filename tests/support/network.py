@@ -8,7 +8,7 @@ import anyio
 import attrs
 
 from market_data.application.feeds import Feed
-from market_data.application.inputs import HandOver
+from market_data.application.inputs import HandOver, Released
 from market_data.application.measures import Source
 from market_data.application.metrics import Metric
 from market_data.application.ports import Clock, Connection, Network, Received, Request, Response, Telemetry, Transport
@@ -138,7 +138,7 @@ class FakeTransport(Transport):
         return self._opened()
 
 
-def keep_all(handed: HandOver) -> None:
+def keep_all(handed: HandOver | Released) -> None:
     """Stand for a feed of which no book ever leaves."""
     raise AssertionError(handed)
 

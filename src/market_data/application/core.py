@@ -22,6 +22,7 @@ from market_data.application.inputs import (
     Input,
     Opened,
     Output,
+    Released,
     Replaced,
     Started,
     Stopped,
@@ -44,7 +45,7 @@ from market_data.domain.tally import VenueTally
 
 __all__ = ["FeedCore"]
 
-_SPOKEN = (BookState, HandOver)
+_SPOKEN = (BookState, HandOver, Released)
 
 
 class FeedCore:
@@ -199,8 +200,8 @@ class FeedCore:
         leaving = [sync for sync in self._syncs if sync.instrument.key in keys]
         for sync in leaving:
             sync.stopped(now)
-            self._effects.append(Isolate(sync.instrument, Reason.SHUTDOWN))
-        outputs = self._drain(now)
+        released = [Released(self._books.part(sync.instrument.key).standing) for sync in leaving]
+        outputs = [*self._drain(now), *released]
         natives = [
             each for each in {sync.instrument.native: None for sync in leaving} if self._books.have_left((each,))
         ]

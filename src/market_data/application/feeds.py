@@ -29,6 +29,7 @@ from market_data.application.inputs import (
     Input,
     Opened,
     Output,
+    Released,
     Replaced,
     Send,
     Started,
@@ -75,7 +76,7 @@ class Feed:
         telemetry: Telemetry,
         reconnect: ReconnectSettings,
         publish: Callable[[BookState], None],
-        hand_over: Callable[[HandOver], None],
+        hand_over: Callable[[HandOver | Released], None],
         replace: Callable[["Feed"], None],
         random: Random,
         recorder: InputRecorder = NO_INPUT_LOG,
@@ -85,7 +86,7 @@ class Feed:
         tally: VenueTally | None = None,
     ) -> None:
         """``connect_limiter`` paces the attempts of all feeds to connect, each weighing 1; ``publish`` takes states
-        over without waiting; ``hand_over`` takes over what needs a feed of its own; ``replace`` gives this feed a
+        over without waiting; ``hand_over`` takes over what this feed speaks for no more; ``replace`` gives this feed a
         successor; ``random`` jitters the waits; ``recorder`` takes down what the core is given; a probe may wait for
         its turn in the budget for ``probe_patience_seconds`` beyond its own time; ``large_frames`` lets feeds read
         these one after the other; ``tally`` counts for the whole venue.
@@ -239,9 +240,7 @@ class Feed:
                     self._waits.gave_up(self._clock.now().mono)
             case Hold(seconds):
                 self._budget.hold(seconds)
-            case HandOver(moving, standing):
-                if standing.reason is not Reason.SHUTDOWN:  # else it is followed no more
-                    self._telemetry.warn("a book moves to a connection of its own", instrument=moving.key)
+            case HandOver() | Released():
                 self._hand_over(output)
             case Replace():
                 if self.succession is None:

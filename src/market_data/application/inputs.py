@@ -20,6 +20,7 @@ __all__ = [
     "Input",
     "Opened",
     "Output",
+    "Released",
     "Replaced",
     "Send",
     "Started",
@@ -137,10 +138,19 @@ class Send:
 @attrs.frozen
 class HandOver:
     """The core that gives this speaks for the instrument no more: one with a connection for it alone goes on with its
-    records, or, where it was dropped, whoever speaks for it when it is wanted again.
+    records.
     """
 
     instrument: Instrument
+    standing: Standing
+
+
+@attrs.frozen
+class Released:
+    """The instrument was dropped and has had its last record; who speaks for it when it is wanted again goes on from
+    there.
+    """
+
     standing: Standing
 
 
@@ -151,4 +161,4 @@ class Hold:
     seconds: float | None
 
 
-Output = BookState | Fetch | HandOver | Hold | Reconnect | Replace | Send | Tell
+Output = BookState | Fetch | HandOver | Hold | Reconnect | Released | Replace | Send | Tell

@@ -30,7 +30,7 @@ from market_data.application.budget import WeightBudget
 from market_data.application.core import FeedCore
 from market_data.application.feeds import Feed, ReconnectSettings
 from market_data.application.inputlog import CoreSetup, InputLog, make_core
-from market_data.application.inputs import Dropped, HandOver, Started, Stopped, Ticked, Unopened
+from market_data.application.inputs import Dropped, HandOver, Released, Started, Stopped, Ticked, Unopened
 from market_data.application.listed import ListedStates
 from market_data.application.listing import VenueListings
 from market_data.application.measures import Sample
@@ -287,13 +287,14 @@ class VenueFeeds:
             self._random.getrandbits(_SEED_BITS),
         )
 
-    def _isolate(self, handed: HandOver, setup: CoreSetup, tasks: TaskGroup) -> None:
-        """Follow a book alone that shared a connection made by ``setup``, from where its records stand; one that is not
-        wanted any more, not at all.
+    def _take_over(self, handed: HandOver | Released, setup: CoreSetup, tasks: TaskGroup) -> None:
+        """Follow a book alone that shared a connection made by ``setup``, from where its records stand; one that was
+        released, not at all.
         """
-        if handed.standing.reason is Reason.SHUTDOWN:
+        if isinstance(handed, Released):
             self._remember(handed)
             return
+        self._telemetry.warn("a book moves to a connection of its own", instrument=handed.instrument.key)
         seed = self._random.getrandbits(_SEED_BITS)
         alone = attrs.evolve(
             setup, instruments=(handed.instrument,), standings=(handed.standing,), seed=seed, is_withheld=False
@@ -319,7 +320,7 @@ class VenueFeeds:
             self._telemetry,
             self._reconnect,
             self._publish,
-            lambda handed: self._isolate(handed, setup, tasks),
+            lambda handed: self._take_over(handed, setup, tasks),
             lambda feed: self._replace(feed, setup, tasks),
             Random(setup.seed),
             self._input_log.begin(setup),
@@ -379,10 +380,10 @@ class VenueFeeds:
         for output in self._stand_in.handle(given, self._clock.now()):
             if isinstance(output, BookState):
                 self._publish(output)
-            elif isinstance(output, HandOver):
+            elif isinstance(output, Released):
                 self._remember(output)
 
-    def _remember(self, dropped: HandOver) -> None:
+    def _remember(self, dropped: Released) -> None:
         """Keep what the records of an instrument go on from if it is wanted again: then it has no connection yet."""
         standing = attrs.evolve(dropped.standing, status=BookStatus.SYNCING, reason=Reason.CONNECTION, status_since=0)
         self._former[standing.key] = standing
