@@ -13,6 +13,9 @@ from tests.support.recovery import percentile
 
 _MEBIBYTE = 2**20
 _MOST_WARM_UP_SECONDS = 300.0
+"""By then each kind of fault has come, those that take memory for a moment too, which the allocator keeps; rarer faults
+take longer.
+"""
 _MOST_LINES_A_MINUTE = 300
 
 
@@ -31,7 +34,7 @@ def main() -> int:
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="soak-"))
     folder.mkdir(parents=True, exist_ok=True)
     seconds = arguments.minutes * 60
-    warm_up = min(_MOST_WARM_UP_SECONDS, seconds / 5)
+    warm_up = min(_MOST_WARM_UP_SECONDS * arguments.calm, seconds / (5 if arguments.calm <= 1 else 2))
     seen = anyio.run(partial(soak, calm=arguments.calm), seconds, arguments.seed, warm_up, folder)
     problems = [*seen.problems, *seen.samples.growths()]
     if seen.judge.wrong:
