@@ -6,7 +6,7 @@ in the task that reads, whatever the consumer does.
 """
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_accept_token
 
 from market_data.adapters.transport.frames import FrameCutter
+from market_data.adapters.transport.reading import SocketReader
 from market_data.adapters.transport.refusals import FAILED, refusal_of, say
 from market_data.adapters.transport.settings import TransportSettings
 from market_data.application.ports import Clock, Connection, Received
@@ -29,8 +30,6 @@ from market_data.domain.normalized import Reason
 __all__ = ["open_websocket"]
 
 _READ_BYTES = 262_144
-_BACKLOG_BYTES = 65_536
-"""A read that brought so much is followed by the next at once."""
 _EVENTS_PER_TURN = 256
 """After so many frames or parts of one read, others get their turn."""
 _LEAST_FRAGMENT_BYTES = 1024
@@ -53,6 +52,10 @@ class _Session(AsyncWebSocketSession):
         self.pending: list[bytes] = []
         self.pending_bytes = 0
         self.cutter = FrameCutter(settings.max_frame_bytes)
+        self.parts: Iterator[tuple[bytes, bool]] = iter(())
+        self.rest: bytes | None = None
+        """What the task has to take before ``parts``: bytes for wsproto, or none; None: there is nothing to take."""
+        self.taken = 0
         self.has_part = False
         self.partial = bytearray()
         self.partial_cost = 0
@@ -78,39 +81,84 @@ class _Session(AsyncWebSocketSession):
                 await self.stream.aclose()
 
     async def _background_receive(self, max_bytes: int) -> None:
+        """Take what a callback of the socket may not: what waits, or is for wsproto, and how it ends."""
         try:
-            while self.failure is None:
-                data = await self.stream.read(max_bytes)
-                self.read_at = self.clock.now()
-                if not data:
-                    self.fail("the peer closed the socket without a word")
-                    break
-                await self._take_all(data)
-                if len(data) < _BACKLOG_BYTES and (turn := self.settings.read_turn_seconds):
-                    await anyio.sleep(turn - self.clock.now().mono % turn)
+            # What came behind the answer to the handshake is in the first read.
+            size = await self._take_read(max_bytes)
+            reader = SocketReader.over(self.stream, self._take_at_once, self.clock, self.settings.read_turn_seconds)
+            if reader is None:
+                while self.failure is None:
+                    await self._take_read(max_bytes)
+                return
+            with reader:
+                reader.start(size)
+                while self.failure is None:
+                    await reader.needed()
+                    await reader.answer(self._write_lock)
+                    if self.rest is not None:
+                        await self._take_rest()
+                    elif reader.is_over:
+                        reader.check()
+                        await self._take_read(max_bytes)
+                    reader.go_on()
         except RemoteProtocolError as error:
             self.fail(f"the peer broke the WebSocket protocol: {error}", Reason.MALFORMED)
         except (*_BROKEN, LocalProtocolError) as error:
             self.fail(f"the socket broke: {say(error)}")
 
-    async def _take_all(self, data: bytes) -> None:
-        """Take what one read brought, until it fails: what comes behind a failure is not to be trusted."""
-        number = 0
-        for part, is_message in self.cutter.cut(data):
-            if is_message:
-                self._append(part)
-                number += 1
-            else:
-                self.connection.receive_data(part)
-                number += await self._take_events()
-            if self.failure is not None:
-                return
-            if number >= _EVENTS_PER_TURN:
-                number = 0
+    async def _take_read(self, max_bytes: int) -> int:
+        """Read from the stream itself, and take that; give how many bytes."""
+        data = await self.stream.read(max_bytes)
+        if not data:
+            self.read_at = self.clock.now()
+            self.fail("the peer closed the socket without a word")
+        elif not self._take_at_once(data):
+            await self._take_rest()
+        return len(data)
+
+    def _take_at_once(self, data: bytes) -> bool:
+        """Take what one read brought, as far as nothing has to wait; tell whether that is all of it."""
+        if self.failure is not None:
+            return False
+        self.read_at = self.clock.now()
+        self.taken = 0
+        self.parts = self.cutter.cut(data)
+        self.rest = self._take_messages()
+        if self.rest is None:
+            self._end_read()
+            if not self._has_room():
+                self.rest = b""
+        return self.rest is None
+
+    def _take_messages(self) -> bytes | None:
+        """Take messages up to what is for wsproto, which is given; b"" where it is others' turn, None at the end."""
+        for part, is_message in self.parts:
+            if not is_message:
+                return part
+            self._append(part)
+            self.taken += 1
+            if self.taken >= _EVENTS_PER_TURN:
+                return b""
+        return None
+
+    async def _take_rest(self) -> None:
+        """Take what is left of a read, until it fails: what comes behind a failure is not to be trusted."""
+        while self.rest is not None:
+            if self.rest:
+                self.connection.receive_data(self.rest)
+                self.taken += await self._take_events()
+                if self.failure is not None:
+                    return
+            if not self.rest or self.taken >= _EVENTS_PER_TURN:
+                self.taken = 0
                 await self._take_turns()
+            self.rest = self._take_messages()
+        self._end_read()
+        await self._wait_for_room()
+
+    def _end_read(self) -> None:
         self.has_part = self.has_part or self.cutter.kept_bytes > 0
         self._hand_over()
-        await self._wait_for_room()
 
     async def _take_events(self) -> int:
         """Take what wsproto makes of its bytes, until it fails; give how many events."""
@@ -177,10 +225,12 @@ class _Session(AsyncWebSocketSession):
             case _:
                 pass
 
+    def _has_room(self) -> bool:
+        settings = self.settings
+        return len(self.pending) <= settings.max_pending_frames and self.pending_bytes <= settings.max_pending_bytes
+
     async def _wait_for_room(self) -> None:
-        while (
-            len(self.pending) > self.settings.max_pending_frames or self.pending_bytes > self.settings.max_pending_bytes
-        ) and self.failure is None:
+        while not self._has_room() and self.failure is None:
             self.emptied = anyio.Event()
             await self.emptied.wait()
 
