@@ -66,7 +66,7 @@ SLICE_SECONDS = 1.0
 SLICES = 6
 """Of each way in each repeat."""
 _HANDED_OVER = 500
-_TURN_SECONDS = 0.004
+_TURN_SECONDS = 0.005
 """Of the transport, where kafka.linger_milliseconds is auto."""
 _RANGES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 25, 30, 40, 60, 100, 200, 500, 1000, math.inf)
 """Upper ends of the histogram's ranges, in ms."""

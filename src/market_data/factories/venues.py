@@ -33,7 +33,7 @@ _SECONDS_BURST_SECONDS = 1.0
 """What it counts by the second, or a few of them, may not."""
 _DEFAULT_SNAPSHOT_LIMIT = 1000
 _LISTINGS_REFRESH_SECONDS = 60.0
-_READ_TURN_SECONDS = 0.004
+_READ_TURN_SECONDS = 0.005
 """Timers add up to a millisecond to it."""
 
 

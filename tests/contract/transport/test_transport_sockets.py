@@ -138,7 +138,7 @@ async def test_a_large_frame_does_not_wait_for_turns() -> None:
             assert await collect(connection, 2) == [b"x" * 5_000_000, b"end"]
 
 
-@pytest.mark.parametrize(("linger", "turn"), [("auto", 0.004), ("0", 0.0), ("2", 0.0)])
+@pytest.mark.parametrize(("linger", "turn"), [("auto", 0.005), ("0", 0.0), ("2", 0.0)])
 def test_it_is_read_in_turns_where_kafka_linger_milliseconds_is_auto(linger: str, turn: float, tmp_path: Path) -> None:
     loaded = load_settings("test", (), [f"kafka.linger_milliseconds={linger}"], {}, tmp_path)
     assert Container(settings=loaded.settings).transport().settings.read_turn_seconds == turn
