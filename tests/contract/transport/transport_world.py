@@ -120,8 +120,8 @@ async def _serve(listener: object, accept: Callable[[Stream], Awaitable[None]]) 
 
 
 @asynccontextmanager
-async def speaking(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
-    """Serve WebSockets by hand; gives the address."""
+async def speaking(handle: Handler, tls: ssl.SSLContext | None = None, behind: bytes = b"") -> AsyncGenerator[str]:
+    """Serve WebSockets by hand, with frames right behind the answer to the handshake; gives the address."""
 
     async def shake_hands(stream: Stream) -> None:
         request = await _head(stream)
@@ -133,7 +133,7 @@ async def speaking(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncG
         accept = base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
         await stream.send(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + behind
         )
         await handle(Peer(stream, request))
 

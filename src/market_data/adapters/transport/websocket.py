@@ -36,7 +36,11 @@ _LEAST_FRAGMENT_BYTES = 1024
 """A fragment counts as so many bytes towards the bound at least: a flood of tiny or empty ones is work too."""
 _CLOSE_SECONDS = 2.0
 _MICROSECONDS = 1e6
-_BROKEN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, anyio.ClosedResourceError, OSError)
+_BROKEN = (
+    *(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError),
+    *(anyio.ClosedResourceError, anyio.EndOfStream, OSError),
+)
+"""The end of a stream, too: TLS raises it where one writes to a peer that has gone, and httpcore lets it pass."""
 
 
 class _Session(AsyncWebSocketSession):

@@ -1,0 +1,202 @@
+"""Sockets under TLS, which is what every venue speaks: read as those without it are, to the same end."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import anyio
+import attrs
+import pytest
+from anyio.streams.tls import TLSStream
+from tests.contract.transport.conftest import SETTINGS
+from tests.contract.transport.test_transport_sockets import StillClock, collect, lost
+from tests.contract.transport.transport_world import (
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Handler,
+    Peer,
+    Stream,
+    close_frame,
+    frame,
+    make_certificate,
+    serving,
+    speaking,
+)
+from tests.support.waiting import until
+
+from market_data.adapters.clock import SystemClock
+from market_data.adapters.transport.network import HttpTransport
+from market_data.application.ports import Clock, Connection
+from market_data.domain.normalized import Reason
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Make a server's certificate that this program trusts."""
+    context = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    return context
+
+
+@asynccontextmanager
+async def connected(
+    handle: Handler, tls: ssl.SSLContext, clock: Clock | None = None, behind: bytes = b"", **changes: object
+) -> AsyncIterator[Connection]:
+    """Open a socket under TLS to a server that does what the test says."""
+    transport = HttpTransport(attrs.evolve(SETTINGS, **changes), clock or SystemClock())  # type: ignore[arg-type]
+    with anyio.fail_after(30):
+        async with (
+            speaking(handle, tls, behind) as url,
+            transport.open() as network,
+            network.connect(url) as connection,
+        ):
+            yield connection
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.005])
+async def test_frames_come_whole_and_in_order(tls: ssl.SSLContext, turn: float) -> None:
+    sizes = [0, 1, 125, 126, 16_384, 65_535, 65_536, 5_000_000, 3, 300_000, 7]
+    payloads = [bytes([97 + at]) * size for at, size in enumerate(sizes)]
+    answers: list[tuple[int, bytes]] = []
+
+    async def handle(peer: Peer) -> None:
+        for payload in payloads:
+            await peer.send(frame(TEXT, payload))
+        await peer.send(frame(PING, b"alive"))
+        answers.append(await peer.receive())
+        await anyio.sleep_forever()
+
+    async with connected(handle, tls, read_turn_seconds=turn) as connection:
+        assert await collect(connection, len(payloads)) == payloads
+        await until(lambda: answers == [(PONG, b"alive")])
+
+
+async def test_one_turn_takes_all_records_that_have_come(tls: ssl.SSLContext) -> None:
+    """A record for each frame, as venues send them: a stream gives one record for each read."""
+
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"first"))
+        await peer.receive()
+        for number in range(100):
+            await peer.send(frame(TEXT, str(number).encode()))
+        await anyio.sleep_forever()
+
+    async with connected(handle, tls, StillClock(), read_turn_seconds=2.0) as connection:
+        assert (await connection.receive()).frames == [b"first"]
+        await connection.send("another")
+        assert (await connection.receive()).frames == [str(number).encode() for number in range(100)]
+
+
+async def test_what_came_with_the_answer_to_the_handshake_is_read_first(tls: ssl.SSLContext) -> None:
+    written = [str(number).encode() * 50 for number in range(2000)]
+
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"end"))
+        await anyio.sleep_forever()
+
+    behind = b"".join(frame(TEXT, each) for each in written)
+    async with connected(handle, tls, behind=behind, read_turn_seconds=0.005) as connection:
+        assert await collect(connection, 2001) == [*written, b"end"]
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "said"),
+    [
+        ("close", Reason.CONNECTION, "the peer closed the connection with code 1001: bye"),
+        ("end of stream", Reason.CONNECTION, "the peer closed the socket without a word"),
+        ("end of TLS", Reason.CONNECTION, "the peer closed the socket without a word"),
+        ("reset", Reason.CONNECTION, "the socket broke: connection reset by peer"),
+        ("no TLS", Reason.CONNECTION, "the socket broke: TLS failed: "),
+        ("no protocol", Reason.MALFORMED, "the peer broke the WebSocket protocol: "),
+    ],
+)
+@pytest.mark.parametrize("turn", [0.0, 0.005])
+async def test_it_ends_with_the_words_of_what_ended_it(
+    tls: ssl.SSLContext, turn: float, how: str, reason: Reason, said: str
+) -> None:
+    async def handle(peer: Peer) -> None:
+        stream = peer.stream
+        assert isinstance(stream, TLSStream)
+        await peer.send(frame(TEXT, b"one"))
+        await peer.receive()
+        await peer.send(frame(TEXT, b"two"))
+        match how:
+            case "close":
+                await peer.send(close_frame(1001, "bye"))
+                assert (await peer.receive())[0] == CLOSE
+            case "end of TLS":
+                await stream.unwrap()
+            case "reset":
+                await peer.receive()
+                await peer.reset()
+            case "no TLS":
+                await stream.transport_stream.send(frame(TEXT, b"x" * 100))
+                await anyio.sleep_forever()
+            case "no protocol":
+                await peer.send(b"\x83\x00")
+                await anyio.sleep_forever()
+
+    async with connected(handle, tls, read_turn_seconds=turn) as connection:
+        assert await collect(connection, 1) == [b"one"]
+        await connection.send("another")
+        assert await collect(connection, 1) == [b"two"]
+        if how == "reset":
+            await connection.send("now")
+        loss = await lost(connection)
+    assert loss.reason is reason
+    assert said in str(loss)
+
+
+async def test_a_slow_reader_makes_the_sender_wait_and_loses_nothing(tls: ssl.SSLContext) -> None:
+    total, sent = 3000, 0
+
+    async def handle(peer: Peer) -> None:
+        nonlocal sent
+        for number in range(total):
+            await peer.send(frame(TEXT, f"{number:010d}".encode() * 1000))
+            sent += 1
+        await anyio.sleep_forever()
+
+    async with connected(handle, tls, max_pending_frames=200, read_turn_seconds=0.005) as connection:
+        before = -1
+        while before != sent:
+            before = sent
+            await anyio.sleep(0.2)
+        assert 0 < sent < total, "what is not taken is not read for ever"
+        frames = await collect(connection, total)
+    assert [int(each[:10]) for each in frames] == list(range(total))
+
+
+async def test_through_a_proxy(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def pump(source: Stream, target: Stream) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            async for data in source:
+                await target.send(data)
+            await target.send_eof()
+
+    async def tunnel(stream: Stream) -> None:
+        head = await stream.receive()
+        host, _, port = head.split()[1].decode().partition(":")
+        async with await anyio.connect_tcp(host, int(port)) as onward, anyio.create_task_group() as tasks:
+            await stream.send(b"HTTP/1.1 200 OK\r\n\r\n")
+            tasks.start_soon(pump, stream, onward)
+            await pump(onward, stream)
+
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"first"))
+        await peer.receive()
+        for number in range(100):
+            await peer.send(frame(TEXT, str(number).encode()))
+        await anyio.sleep_forever()
+
+    async with serving(tunnel) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        async with connected(handle, tls, read_turn_seconds=0.005) as connection:
+            assert (await connection.receive()).frames == [b"first"]
+            await connection.send("another")
+            assert await collect(connection, 100) == [str(number).encode() for number in range(100)]
