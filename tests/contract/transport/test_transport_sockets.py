@@ -1,5 +1,6 @@
 """What every transport promises of its sockets, over real ones."""
 
+import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +27,9 @@ from tests.contract.transport.transport_world import (
 from tests.support.waiting import until
 from websockets.asyncio.server import ServerConnection, serve
 
+from market_data.adapters.clock import SystemClock
 from market_data.adapters.transport.network import HttpTransport
+from market_data.adapters.transport.reading import SocketReader
 from market_data.application.ports import Clock, Connection, Received
 from market_data.config import load_settings
 from market_data.container import Container
@@ -35,6 +38,15 @@ from market_data.domain.moment import Moment
 from market_data.domain.normalized import Reason
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(30)]
+
+
+@pytest.fixture(params=["at once", "in turns", "through the streams"])
+def make_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MakeTransport:
+    """Make a transport for each way to read; the last is for versions of httpcore and anyio that are made otherwise."""
+    if request.param == "through the streams":
+        monkeypatch.setattr(SocketReader, "over", lambda *_: None)
+    usual = attrs.evolve(SETTINGS, read_turn_seconds=0.0 if request.param == "at once" else 0.005)
+    return lambda **changes: HttpTransport(attrs.evolve(usual, **changes), SystemClock())
 
 
 @asynccontextmanager
@@ -103,6 +115,53 @@ async def test_many_frames_of_one_read_are_handed_over_together_with_its_time(ma
     assert before[1] <= batches[0].moment.mono <= time.monotonic()
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_nothing_is_lost_or_doubled_or_out_of_order_however_it_comes(
+    make_transport: MakeTransport, seed: int
+) -> None:
+    chance = random.Random(seed)
+    payloads = [b"%d:" % number + b"x" * chance.choice([0, 10, 300, 3000, 70_000]) for number in range(1500)]
+    pongs: list[bytes] = []
+
+    async def handle(peer: Peer) -> None:
+        written = bytearray()
+        for number, payload in enumerate(payloads):
+            written += frame(TEXT, payload)
+            if number % 100 == 0:
+                written += frame(PING, str(number).encode())
+            if chance.random() < 0.2:
+                cut = chance.randrange(len(written) + 1)
+                await peer.send(bytes(written[:cut]))
+                del written[:cut]
+            if chance.random() < 0.02:
+                await anyio.sleep(chance.random() / 100)
+        await peer.send(bytes(written))
+        while len(pongs) < 15:
+            pongs.append((await peer.receive())[1])
+        await anyio.sleep_forever()
+
+    async with connected(make_transport, handle, max_pending_frames=100) as connection:
+        assert await collect(connection, len(payloads)) == payloads
+        await until(lambda: pongs == [str(number).encode() for number in range(0, 1500, 100)])
+
+
+async def test_what_came_with_the_answer_to_the_handshake_is_read_first(make_transport: MakeTransport) -> None:
+    written = [str(number).encode() * 50 for number in range(2000)]
+
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"end"))
+        await anyio.sleep_forever()
+
+    behind = b"".join(frame(TEXT, each) for each in written)
+    with anyio.fail_after(20):
+        async with (
+            speaking(handle, behind=behind) as url,
+            make_transport().open() as network,
+            network.connect(url) as connection,
+        ):
+            assert await collect(connection, 2001) == [*written, b"end"]
+
+
 class StillClock(Clock):
     """Stands still where a turn begins."""
 
@@ -136,6 +195,31 @@ async def test_a_large_frame_does_not_wait_for_turns() -> None:
     with anyio.fail_after(20):
         async with speaking(handle) as url, transport.open() as network, network.connect(url) as connection:
             assert await collect(connection, 2) == [b"x" * 5_000_000, b"end"]
+
+
+class FailingClock(SystemClock):
+    """Fails at the fifth read."""
+
+    reads = 0
+
+    def now(self) -> Moment:
+        self.reads += 1
+        if self.reads > 5:
+            raise ZeroDivisionError("the clock fell down")
+        return super().now()
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.005])
+async def test_an_error_of_ours_while_frames_are_taken_flies_out_as_itself(turn: float) -> None:
+    async def handle(peer: Peer) -> None:
+        while True:
+            await peer.send(frame(TEXT, b"{}"))
+
+    transport = HttpTransport(attrs.evolve(SETTINGS, read_turn_seconds=turn), FailingClock())
+    async with speaking(handle) as url, transport.open() as network:
+        with anyio.fail_after(20), pytest.raises(ZeroDivisionError, match="the clock fell down"):
+            async with network.connect(url) as connection:
+                await lost(connection)
 
 
 @pytest.mark.parametrize(("linger", "turn"), [("auto", 0.005), ("0", 0.0), ("2", 0.0)])

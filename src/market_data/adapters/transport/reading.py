@@ -76,7 +76,7 @@ class SocketReader(asyncio.Protocol):
         self._needed = asyncio.Event()
         self._timer: asyncio.Handle | None = None
         self._size = 0
-        self._problem: ssl.SSLError | None = None
+        self._problem: Exception | None = None
         self._has_answer = False
 
     @classmethod
@@ -125,7 +125,7 @@ class SocketReader(asyncio.Protocol):
         self._needed.clear()
 
     def check(self) -> None:
-        """Raise what TLS could not read."""
+        """Raise what went wrong, if not with the stream."""
         if self._problem is not None:
             raise self._problem
 
@@ -160,8 +160,11 @@ class SocketReader(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and read on."""
-        if self._receive(data) and not self._needed.is_set():
-            self.go_on()
+        try:
+            if self._receive(data) and not self._needed.is_set():
+                self.go_on()
+        except Exception as error:  # noqa: BLE001 - asyncio would make a broken socket of it: it is the owner's
+            self._fail(error)
 
     def eof_received(self) -> bool | None:
         """As the stream has it."""
@@ -183,7 +186,12 @@ class SocketReader(asyncio.Protocol):
 
     def _end(self) -> None:
         self.is_over = True
+        self._transport.pause_reading()
         self._needed.set()
+
+    def _fail(self, error: Exception) -> None:
+        self._problem = error
+        self._end()
 
     def _receive(self, data: bytes) -> bool:
         """Take what came; tell whether it was anything (of a record of TLS the rest may be missing)."""
@@ -191,7 +199,7 @@ class SocketReader(asyncio.Protocol):
         for layer in self._layers:
             data = self._decrypted(layer, data)
         is_taken = not data or self._take(data)
-        if self.is_over or self._has_answer or not is_taken:
+        if self._has_answer or not is_taken:
             self._transport.pause_reading()
             self._needed.set()
         return bool(data)
@@ -203,10 +211,10 @@ class SocketReader(asyncio.Protocol):
         try:
             while part := tls.read(_RECORD_BYTES):
                 parts.append(part)
-            self.is_over = True
+            self._end()
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.is_over, self._problem = True, error
+            self._fail(error)
         self._has_answer = self._has_answer or layer._write_bio.pending > 0  # noqa: SLF001 - as above
         return b"".join(parts)
