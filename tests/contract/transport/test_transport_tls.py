@@ -21,6 +21,7 @@ from tests.contract.transport.transport_world import (
     Stream,
     close_frame,
     frame,
+    handshake_answer,
     make_certificate,
     serving,
     speaking,
@@ -200,3 +201,43 @@ async def test_through_a_proxy(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPa
             assert (await connection.receive()).frames == [b"first"]
             await connection.send("another")
             assert await collect(connection, 100) == [str(number).encode() for number in range(100)]
+
+
+async def test_another_handshake_in_the_middle_is_answered_at_once(
+    tls: ssl.SSLContext,  # noqa: ARG001 - the certificate is trusted
+    tmp_path: Path,
+) -> None:
+    """By ``openssl s_server``, which asks for one where a line of its input is R, as Python's servers cannot."""
+    received, seen = list[bytes](), b""
+    files = ("-cert", str(tmp_path / "certificate.pem"), "-key", str(tmp_path / "key.pem"))
+    command = ("openssl", "s_server", "-accept", "127.0.0.1:0", "-tls1_2", *files)
+
+    async def receive(port: int) -> None:
+        transport = HttpTransport(attrs.evolve(SETTINGS, read_turn_seconds=0.005), SystemClock())
+        async with transport.open() as network, network.connect(f"wss://127.0.0.1:{port}/") as connection:
+            while True:
+                received.extend((await connection.receive()).frames)
+
+    async def tell(mark: bytes) -> bytes:
+        nonlocal seen
+        while mark not in seen:
+            seen += await output.receive()
+        told, _, seen = seen.partition(mark)
+        return told
+
+    with anyio.fail_after(30):
+        async with await anyio.open_process(command) as process, anyio.create_task_group() as tasks:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            output = process.stdout
+            await tell(b"ACCEPT 127.0.0.1:")
+            tasks.start_soon(receive, int(await tell(b"\n")))
+            await process.stdin.send(handshake_answer(await tell(b"\r\n\r\n")) + frame(TEXT, b"one"))
+            await until(lambda: received == [b"one"])
+            await process.stdin.send(b"R\n")
+            await tell(b"SSL_do_handshake -> 1\n")
+            await tell(b"Read BLOCK\n")
+            await process.stdin.send(frame(TEXT, b"two"))
+            await until(lambda: received == [b"one", b"two"])
+            tasks.cancel_scope.cancel()
+            process.kill()

@@ -27,6 +27,7 @@ __all__ = [
     "close_frame",
     "frame",
     "free_port",
+    "handshake_answer",
     "http_answer",
     "make_certificate",
     "serving",
@@ -125,20 +126,25 @@ async def speaking(handle: Handler, tls: ssl.SSLContext | None = None, behind: b
 
     async def shake_hands(stream: Stream) -> None:
         request = await _head(stream)
-        key = next(
-            line.split(b":", 1)[1].strip()
-            for line in request.split(b"\r\n")
-            if line.lower().startswith(b"sec-websocket-key")
-        )
-        accept = base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
-        await stream.send(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + behind
-        )
+        await stream.send(handshake_answer(request) + behind)
         await handle(Peer(stream, request))
 
     async with serving(shake_hands, tls) as port:
         yield f"ws{'s' if tls else ''}://127.0.0.1:{port}/stream"
+
+
+def handshake_answer(request: bytes) -> bytes:
+    """Accept a handshake."""
+    key = next(
+        line.split(b":", 1)[1].strip()
+        for line in request.split(b"\r\n")
+        if line.lower().startswith(b"sec-websocket-key")
+    )
+    accept = base64.b64encode(hashlib.sha1(key + _MAGIC, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
 
 
 @asynccontextmanager

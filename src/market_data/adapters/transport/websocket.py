@@ -5,6 +5,7 @@ complete frame out of a read at once, messages of text without a way through wsp
 in the task that reads, whatever the consumer does.
 """
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -65,7 +66,7 @@ class _Session(AsyncWebSocketSession):
         self.partial_cost = 0
         self.read_at = clock.now()
         self.failure: ConnectionLost | None = None
-        self.filled = anyio.Event()
+        self.filled = asyncio.Event()
         self.emptied = anyio.Event()
         self.ponged = anyio.Event()
 
@@ -272,7 +273,7 @@ class _WebSocketConnection(Connection):
         while not session.pending and not session.has_part:
             if session.failure is not None:
                 raise session.failure
-            session.filled = anyio.Event()
+            session.filled.clear()
             await session.filled.wait()
         frames, session.pending = session.pending, []
         session.pending_bytes = 0
