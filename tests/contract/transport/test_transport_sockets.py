@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 import attrs
+import httpcore
 import pytest
 from tests.contract.transport.conftest import SETTINGS, MakeTransport
 from tests.contract.transport.transport_world import (
@@ -197,6 +198,10 @@ async def test_a_large_frame_does_not_wait_for_turns() -> None:
             assert await collect(connection, 2) == [b"x" * 5_000_000, b"end"]
 
 
+def test_a_stream_that_is_made_otherwise_is_left_to_read_itself() -> None:
+    assert SocketReader.over(httpcore.AsyncMockStream([]), lambda _: True, SystemClock(), 0.005) is None
+
+
 class FailingClock(SystemClock):
     """Fails at the fifth read."""
 
@@ -275,6 +280,34 @@ async def test_messages_are_sent_as_text_in_their_order(make_transport: MakeTran
             await connection.send(message)
         await connection.receive()
     assert heard == [(TEXT, b"one"), (TEXT, b'{"method":"SUBSCRIBE"}'), (TEXT, ("€" * 1000).encode())]
+
+
+async def test_a_message_that_the_peer_reads_late_is_sent_whole(make_transport: MakeTransport) -> None:
+    size = 20_000_000
+    go_on, is_read, is_sent = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def handle(peer: Peer) -> None:
+        await peer.send(frame(TEXT, b"hello"))
+        await go_on.wait()
+        read = 0
+        while read < size:
+            read += len(await peer.stream.receive())
+        is_read.set()
+        await anyio.sleep_forever()
+
+    async with connected(make_transport, handle) as connection, anyio.create_task_group() as tasks:
+        assert await collect(connection, 1) == [b"hello"]
+
+        async def send() -> None:
+            await connection.send("x" * size)
+            is_sent.set()
+
+        tasks.start_soon(send)
+        await anyio.wait_all_tasks_blocked()
+        assert not is_sent.is_set()
+        go_on.set()
+        await is_sent.wait()
+        await is_read.wait()
 
 
 async def test_receiving_is_safe_to_cancel_and_nothing_is_lost(make_transport: MakeTransport) -> None:

@@ -1,8 +1,9 @@
 """WebSockets by httpx-ws.
 
 httpx-ws hands frames over one by one and stops answering pings while its reader is slow. The session here takes every
-complete frame out of a read at once, messages of text without a way through wsproto (see ``frames``), and answers pings
-in the task that reads, whatever the consumer does.
+complete frame out of a read at once, messages of text without a way through wsproto (see ``frames``), and in the
+callback that brings what was read (see ``reading``). What is left of a read, pings above all, is taken by a task,
+whatever the consumer does.
 """
 
 import asyncio
