@@ -153,11 +153,11 @@ class _Session(AsyncWebSocketSession):
             if self.rest:
                 self.connection.receive_data(self.rest)
                 self.taken += await self._take_events()
-                if self.failure is not None:
-                    return
             if not self.rest or self.taken >= _EVENTS_PER_TURN:
                 self.taken = 0
                 await self._take_turns()
+            if self.failure is not None:
+                return
             self.rest = self._take_messages()
         self._end_read()
         await self._wait_for_room()
