@@ -20,7 +20,9 @@ from unittest.mock import patch
 import anyio
 import attrs
 import httpcore
+from anyio._backends._asyncio import SocketStream, StreamProtocol
 from httpcore._async import connection_pool
+from httpcore._backends.anyio import AnyIOStream
 from tests.contract.transport.conftest import SETTINGS
 from tests.contract.transport.transport_world import (
     BINARY,
@@ -56,37 +58,69 @@ _UPGRADE = (
 Converse = Callable[[Network], Awaitable[None]]
 
 
-class _Stream(httpcore.AsyncNetworkStream):
+class _Socket(asyncio.Transport):
     """A socket whose peer says what it has to say and closes."""
 
     def __init__(self, said: bytes) -> None:
+        super().__init__()
         self._said = said
         self._pieces: list[bytes] | None = None
+        self._is_reading = self._is_closing = False
+        self._loop = asyncio.get_running_loop()
+        self.streams = StreamProtocol()
+        self.streams.connection_made(self)
+        self._protocol: asyncio.Protocol = self.streams
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._pieces is None:
-            head = buffer.partition(b"\r\n\r\n")[0]
+            head = bytes(data).partition(b"\r\n\r\n")[0]
             key = head.lower().partition(b"sec-websocket-key: ")[2].partition(b"\r\n")[0]
             start = head.lower().find(b"sec-websocket-key: ") + len(b"sec-websocket-key: ")
             accept = base64.b64encode(hashlib.sha1(head[start : start + len(key)] + _MAGIC).digest())  # noqa: S324
             said = self._said.replace(b"{accept}", accept)
             at = max(said.find(b"\r\n\r\n") + 4, len(said) * 2 // 3)
             self._pieces = [piece for piece in (said[:at], said[at:]) if piece]
+            self._loop.call_soon(self._deliver)
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002, ASYNC109
-        await anyio.lowlevel.checkpoint()
-        if not self._pieces:
-            return b""
-        piece = self._pieces.pop(0)
-        if len(piece) > max_bytes:
-            self._pieces.insert(0, piece[max_bytes:])
-        return piece[:max_bytes]
+    def _deliver(self) -> None:
+        if not self._is_reading or self._is_closing or self._pieces is None:
+            return
+        if self._pieces:
+            self._protocol.data_received(self._pieces.pop(0))
+            self._loop.call_soon(self._deliver)
+        else:
+            self._is_reading = False
+            self._protocol.eof_received()
 
-    async def aclose(self) -> None:
-        self._pieces = []
+    def resume_reading(self) -> None:
+        self._is_reading = True
+        self._loop.call_soon(self._deliver)
 
-    async def start_tls(self, *_: object, **__: object) -> httpcore.AsyncNetworkStream:
-        return self
+    def pause_reading(self) -> None:
+        self._is_reading = False
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self._protocol = protocol
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is ever kept."""
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def abort(self) -> None:
+        if not self._is_closing:
+            self._is_closing = True
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+
+class _Stream(AnyIOStream):
+    """httpcore's own stream, over such a socket."""
+
+    def __init__(self, said: bytes) -> None:
+        socket = _Socket(said)
+        super().__init__(SocketStream(socket, socket.streams))
 
     def get_extra_info(self, info: str) -> object:  # noqa: ARG002
         return None

@@ -30,6 +30,7 @@ _NOT_READERS = {
     "adapters/kafka/publication.py:_take": "is given our own records",
     "adapters/kafka/reading.py:_is_old": "compares two numbers that the client library has read",
     "adapters/processes.py:_warned": "is given the log of our own child",
+    "adapters/transport/reading.py:_decrypted": "hands TLS to ssl, tests/contract/transport",
     "adapters/web/answers.py:answer": "is given our own answer",
     "adapters/web/gate.py:_ask_for_token": "compares what a browser sent, tests/contract/web",
     "adapters/web/gate.py:send_with_headers": "is given our own answer",
