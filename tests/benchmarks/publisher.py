@@ -288,8 +288,8 @@ async def open_ours(bench: Bench, topic: str) -> AsyncIterator[Ours]:
     async with bench.publisher(topic).open() as publication, anyio.create_task_group() as tasks:
         ours = Ours(publication, outbox, _TURN_SECONDS if bench.linger_milliseconds == "auto" else 0.0)
 
-        async def watched(producer: IdempotentProducer, batch: Any, partition: int) -> Any:
-            answer = await send(producer, batch, partition)
+        def watched(producer: IdempotentProducer, batch: Any, partition: int) -> Any:
+            answer = send(producer, batch, partition)
             answer.add_done_callback(partial(ours.settle, partition, batch.record_count()))
             return answer
 

@@ -91,8 +91,7 @@ class FakeProducer(IdempotentProducer):
     def batch(self) -> Batch:
         return FakeBatch(self.room)
 
-    async def send(self, batch: Batch, partition: int) -> "asyncio.Future[Acknowledgement]":
-        await anyio.lowlevel.checkpoint()
+    def send(self, batch: Batch, partition: int) -> "asyncio.Future[Acknowledgement]":
         if self.refusals:
             raise self.refusals.popleft()
         assert isinstance(batch, FakeBatch)

@@ -1,7 +1,7 @@
 """What waits for each partition and is under way to it, in a bounded room that no partition takes from the others."""
 
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import deque
+from typing import NamedTuple
 
 import attrs
 
@@ -11,8 +11,7 @@ Headers = list[tuple[str, bytes]]
 """Of a record, names and values."""
 
 
-@attrs.frozen
-class Waiting:
+class Waiting(NamedTuple):
     """A record that was taken over."""
 
     time_ms: int
@@ -59,21 +58,32 @@ class Room:
     A lane that is not emptied fills its own share and the common half; every other lane still has its share.
     """
 
-    def __init__(self, lanes: Sequence[Lane], max_records: int) -> None:
-        self._lanes = lanes
-        self._max_records = max_records
-        self._share = max(1, max_records // (2 * len(lanes)))
-        self._common = max_records - self._share * len(lanes)
-
-    @property
-    def records(self) -> int:
+    def __init__(self, lanes: int, max_records: int) -> None:
+        self.records = 0
         """How many there are."""
-        return sum(lane.held for lane in self._lanes)
+        self._max_records = max_records
+        self._share = max(1, max_records // (2 * lanes))
+        self._common = max_records - self._share * lanes
+        """Less what lanes hold beyond their shares."""
+
+    def put(self, lane: Lane, record: Waiting) -> None:
+        """Let a lane take a record over."""
+        lane.put(record)
+        self.records += 1
+        self._common -= lane.held > self._share
+
+    def free(self, lane: Lane) -> int:
+        """Have it that what a lane had under way has arrived; give how many records that were."""
+        arrived, beyond = len(lane.in_flight), lane.held - self._share
+        if beyond > 0:
+            self._common += min(arrived, beyond)
+        self.records -= arrived
+        lane.in_flight = []
+        return arrived
 
     def admission(self) -> "Admission":
         """Judge what may come next."""
-        beyond = sum(max(0, lane.held - self._share) for lane in self._lanes)
-        return Admission(self._share, self._common - beyond, self._max_records - self.records)
+        return Admission(self._share, self._common, self._max_records - self.records)
 
 
 @attrs.define
@@ -83,14 +93,15 @@ class Admission:
     _share: int
     _common: int
     _left: int
-    _admitted: Counter[Lane] = attrs.field(factory=Counter)
+    _admitted: dict[Lane, int] = attrs.field(factory=dict)
 
     def admits(self, lane: Lane) -> bool:
         """Tell, and count it where there is room."""
-        is_beyond = lane.held + self._admitted[lane] >= self._share
+        admitted = self._admitted.get(lane, 0)
+        is_beyond = lane.held + admitted >= self._share
         if self._left <= 0 or (is_beyond and self._common <= 0):
             return False
         self._left -= 1
         self._common -= is_beyond
-        self._admitted[lane] += 1
+        self._admitted[lane] = admitted + 1
         return True

@@ -15,12 +15,20 @@ What its source (0.14) does, and what rests on it here:
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
 import attrs
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.producer.sender import Sender
 
 from market_data.adapters.kafka.client import KafkaCluster
@@ -54,18 +62,62 @@ class Batch(Protocol):
 
 
 class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
-    """Knows its requests, so that they can be cancelled."""
+    """Sends as aiokafka's does without transactions, and knows its requests, so that they can be cancelled.
+
+    A broker has one request under way, a partition one batch. What waits for nothing but the next batch or the end of a
+    request waits for one future, which either resolves; aiokafka's waits for all of them anew at each turn.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(*arguments, **named)
-        self.requests: set[asyncio.Task[None] | None] = set()
+        self.requests: set[asyncio.Task[None]] = set()
+        self._fault: BaseException | None = None
+        """What a request ended with that no request should."""
 
-    async def _send_produce_req(self, node_id: int, batches: object) -> None:
-        self.requests.add(task := asyncio.current_task())
+    async def _sender_routine(self) -> None:
         try:
-            await super()._send_produce_req(node_id, batches)
-        finally:
-            self.requests.discard(task)
+            while True:
+                await self._maybe_wait_for_pid()
+                if self._send_drained():
+                    update = self.client.force_metadata_update()
+                    await asyncio.wait({*self.requests, update}, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await self._message_accumulator.waiter()
+        except asyncio.CancelledError:
+            if self.requests:
+                await asyncio.wait(self.requests)
+            raise
+        except (ProducerFenced, OutOfOrderSequenceNumber):
+            raise
+        except Exception as error:
+            raise KafkaError("Unexpected error during batch delivery") from error
+
+    def _send_drained(self) -> bool:
+        """Send what can be sent now; tell whether there is something whose leader is not known.
+
+        Raises:
+            BaseException: what a request ended with.
+        """
+        if self._fault is not None:
+            raise self._fault
+        by_node, is_without_leader = self._message_accumulator.drain_by_nodes(
+            ignore_nodes=self._in_flight, muted_partitions=self._muted_partitions
+        )
+        for node, batches in by_node.items():
+            self._in_flight.add(node)
+            self._muted_partitions.update(batches)
+            request = asyncio.get_running_loop().create_task(self._send_produce_req(node, batches))
+            self.requests.add(request)
+            request.add_done_callback(self._end)
+        return bool(is_without_leader)
+
+    def _end(self, request: asyncio.Task[None]) -> None:
+        self.requests.discard(request)
+        if not request.cancelled():
+            self._fault = self._fault or request.exception()
+        accumulator = self._message_accumulator
+        if (accumulator._batches or self._fault) and not (waiter := accumulator.waiter()).done():  # noqa: SLF001
+            waiter.set_result(None)
 
 
 class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
@@ -88,6 +140,26 @@ class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no type
         numbers = self._txn_manager._sequence_numbers  # noqa: SLF001
         numbers[partition] = (numbers[partition] + records) & _LAST_SEQUENCE_NUMBER
 
+    def hand_over(self, batch: object, at: TopicPartition) -> "asyncio.Future[Acknowledgement]":
+        """Do what ``send_batch`` does, where it has nothing to wait for.
+
+        Raises:
+            KafkaError: the topic is not known for now, or we may not know it; or nothing can be sent any more.
+            AssertionError: aiokafka's word for a partition that the topic does not have any more.
+        """
+        cluster = self.client.cluster
+        if cluster.leader_for_partition(at) is None:  # -1 where it is known and has none
+            if cluster.partitions_for_topic(at.topic) is None:
+                self.client.force_metadata_update()
+                is_allowed = at.topic not in cluster.unauthorized_topics
+                raise UnknownTopicOrPartitionError if is_allowed else TopicAuthorizationFailedError(at.topic)
+            self._partition(at.topic, at.partition, None, None, None, None)
+        accumulator = self._message_accumulator
+        if (fault := accumulator._exception) is not None:  # noqa: SLF001
+            raise copy(fault)
+        future: asyncio.Future[Acknowledgement] = accumulator._append_batch(batch, at).future  # noqa: SLF001
+        return future
+
     async def abandon(self) -> None:
         self._closed = True
         tasks = {task for task in (self._sender.sender_task, *self._sender.requests) if task is not None}
@@ -107,6 +179,8 @@ class IdempotentProducer:
 
     topic: str
     _producer: _Producer
+    _partitions: dict[int, TopicPartition] = attrs.field(factory=dict)
+    """As aiokafka names them, by number."""
 
     @classmethod
     def of(
@@ -156,13 +230,13 @@ class IdempotentProducer:
 
     def leader(self, partition: int) -> int | None:
         """Name the broker that a partition's batches are sent to; None while there is none."""
-        leader: int | None = self._producer.client.cluster.leader_for_partition(TopicPartition(self.topic, partition))
+        leader: int | None = self._producer.client.cluster.leader_for_partition(self._at(partition))
         return None if leader == -1 else leader
 
     def take_back(self, partition: int, records: int) -> None:
         """Give the sequence numbers of a batch that was refused, the last one of its partition, to what comes next."""
         numbers = self._producer._txn_manager._sequence_numbers  # noqa: SLF001
-        at = TopicPartition(self.topic, partition)
+        at = self._at(partition)
         numbers[at] = (numbers[at] - records) & _LAST_SEQUENCE_NUMBER
 
     def batch(self) -> Batch:
@@ -170,13 +244,17 @@ class IdempotentProducer:
         batch: Batch = self._producer.create_batch()
         return batch
 
-    async def send(self, batch: Batch, partition: int) -> "asyncio.Future[Acknowledgement]":
+    def send(self, batch: Batch, partition: int) -> "asyncio.Future[Acknowledgement]":
         """Hand a batch over; one a partition at a time.
 
         Raises:
             KafkaError: it was not taken.
+            AssertionError: the topic does not have the partition any more.
         """
-        future: asyncio.Future[Acknowledgement] = await self._producer.send_batch(
-            batch, self.topic, partition=partition
-        )
-        return future
+        return self._producer.hand_over(batch, self._at(partition))
+
+    def _at(self, partition: int) -> TopicPartition:
+        found = self._partitions.get(partition)
+        if found is None:
+            found = self._partitions[partition] = TopicPartition(self.topic, partition)
+        return found

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import inf
+from typing import NamedTuple
 
 import anyio
 import anyio.lowlevel
@@ -14,7 +15,7 @@ from market_data.adapters.kafka.clocks import BrokerClocks
 from market_data.adapters.kafka.failures import TOO_LARGE, given_up, made_anew, refused
 from market_data.adapters.kafka.lanes import Headers, Lane, Room, Waiting
 from market_data.adapters.kafka.partitioner import partition_of
-from market_data.adapters.kafka.producer import Acknowledgement, IdempotentProducer
+from market_data.adapters.kafka.producer import Acknowledgement, Batch, IdempotentProducer
 from market_data.adapters.kafka.records import HEADERS, encode
 from market_data.adapters.kafka.stamps import stamp
 from market_data.adapters.kafka.topics import KafkaTopic
@@ -36,8 +37,19 @@ _HELD_SECONDS = 1.0
 """A request that takes longer than this holds up its own partitions only."""
 
 
+class _Sent(NamedTuple):
+    """A batch, and when and where it was sent."""
+
+    lane: Lane
+    leader: int | None
+    batch: Batch
+    size: int
+    at: Moment
+
+
 class KafkaPublication(Publication):
-    """Sends one request at a time to each broker, with a batch for every partition that has something.
+    """Sends one request at a time to each broker, with a batch for every partition that has something, as soon as
+    there is something and the broker has answered the one before: ``publish`` sends, and the pump what has to wait.
 
     What comes meanwhile makes up the next request, so that batches grow with the load. A partition that is not written
     to (too few replicas, say) does not hold up the others for longer than a second, nor take their room. A batch that
@@ -72,20 +84,26 @@ class KafkaPublication(Publication):
         """How long nothing may happen before it is told, or a missing topic is believed."""
         self._lanes = [Lane(partition) for partition in range(topic.partitions)]
         self._by_key: dict[str, tuple[bytes, Lane]] = {}
-        self._room = Room(self._lanes, max_in_flight_records)
+        self._room = Room(topic.partitions, max_in_flight_records)
         self._clocks = BrokerClocks(cluster.brokers, telemetry, max_clock_skew_seconds)
         self._ready: dict[Lane, None] = {}
         """Lanes with something to send and nothing under way."""
         self._busy: dict[int | None, float] = {}
         """Brokers with a request under way, and since when."""
-        self._undelivered = 0
+        self._untaken: list[_Sent] = []
+        """Batches that the producer did not take, to be handed over again."""
+        self._retry_at = 0.0
         self._acknowledged = 0
         self._errors = 0
         """Batches that were refused, and are sent again or split."""
         self._stalls = 0
         self._failure: DeliveryFailed | None = None
+        self._time = asyncio.get_running_loop().time
+        self._due = inf
+        """When the pump looks again by itself."""
         self._work = anyio.Event()
-        self._progress = anyio.Event()
+        self._progress: anyio.Event | None = None
+        """Is there only while somebody waits for it."""
         self._emptied = anyio.Event()
         self._is_short_of_room = False
         """Somebody was not admitted and waits for room."""
@@ -96,16 +114,16 @@ class KafkaPublication(Publication):
 
     @property
     def undelivered(self) -> int:
-        return self._undelivered
+        return self._room.records
 
     @property
     def stalled_seconds(self) -> float:
-        return 0.0 if self._stalled_since is None else anyio.current_time() - self._stalled_since
+        return 0.0 if self._stalled_since is None else self._time() - self._stalled_since
 
     def measure(self) -> Iterator[Sample]:
         """Give the metrics of what is under way and what has arrived."""
         yield metrics.KAFKA_ACKNOWLEDGED, (), self._acknowledged
-        yield metrics.KAFKA_IN_FLIGHT, (), self._undelivered
+        yield metrics.KAFKA_IN_FLIGHT, (), self._room.records
         yield metrics.KAFKA_IN_FLIGHT_LIMIT, (), self._max_in_flight
         yield metrics.KAFKA_ERRORS, (), self._errors
         yield metrics.KAFKA_STALLS, (), self._stalls
@@ -115,17 +133,23 @@ class KafkaPublication(Publication):
         return self._linger
 
     async def publish(self, books: Sequence[NormalizedBook]) -> None:
-        """Take records over. Cancelled while it waits for room, it has taken the first ones, in order."""
+        """Take records over, and send what can be sent. Cancelled while it waits for room, it has taken the first
+        ones, in order.
+        """
+        room = self._room
+        is_alone = not room.records
         time, headers = self._stamp()
         for book in books:
-            if self._undelivered >= self._max_in_flight:
-                await self._until(lambda: self._undelivered < self._max_in_flight)
+            if room.records >= self._max_in_flight:
+                self._send_ready()
+                await self._until(lambda: room.records < self._max_in_flight)
                 time, headers = self._stamp()
             if self._failure is not None:
                 raise self._failure
             self._take(time, headers, book)
-        # A task that never waits would keep the batches from being sent.
-        await anyio.lowlevel.cancel_shielded_checkpoint()
+        self._send_ready()
+        if not is_alone:  # a task that never waits would keep the answers from being read
+            await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def admission(self) -> Callable[[str], bool]:
         admission = self._room.admission()
@@ -146,10 +170,12 @@ class KafkaPublication(Publication):
             raise self._failure
 
     async def flush(self) -> None:
-        await self._until(lambda: not self._undelivered)
+        await self._until(lambda: not self._room.records)
 
     async def _until(self, is_reached: Callable[[], bool]) -> None:
         while self._failure is None and not is_reached():
+            if self._progress is None:
+                self._progress = anyio.Event()
             await self._progress.wait()
         if self._failure is not None:
             raise self._failure
@@ -169,41 +195,47 @@ class KafkaPublication(Publication):
         key, lane = self._lane(book.key)
         value = encode(book)
         if not lane.held:
-            lane.moved = anyio.current_time()
+            lane.moved = self._time()
             self._ready[lane] = None
-            self._work.set()
-        lane.put(Waiting(time_ms, key, value, headers))
-        self._undelivered += 1
+        self._room.put(lane, Waiting(time_ms, key, value, headers))
 
     async def pump(self) -> None:
-        """Send what waits, for ever."""
-        while self._failure is None:
-            pause = await self._send_ready()
-            if pause is None:
-                await self._work.wait()
-            else:
-                with anyio.move_on_after(pause):
-                    await self._work.wait()
+        """Send what waits for an answer or a time to be over, for ever; what comes new is sent as it comes."""
+        while True:
+            self._due = inf
+            self._send_ready()
+            if self._failure is not None:
+                return
             self._work = anyio.Event()
+            with anyio.CancelScope(deadline=self._due):
+                await self._work.wait()
 
-    async def _send_ready(self) -> float | None:
-        """Send to every broker that has nothing under way; give the seconds until the next is not waited for."""
-        now = anyio.current_time()
+    def _send_ready(self) -> None:
+        """Send to every broker that has nothing under way, or is not waited for any more."""
+        if not (self._ready or self._untaken):
+            return
+        now = self._time()
+        if self._untaken:
+            self._retry(now)
         by_leader: dict[int | None, list[Lane]] = {}
         for lane in self._ready:
             by_leader.setdefault(self._producer.leader(lane.partition), []).append(lane)
-        pause: float | None = None
         for leader, lanes in by_leader.items():
-            held = self._busy.get(leader, -inf) + _HELD_SECONDS - now
-            if held > 0:
-                pause = held if pause is None else min(pause, held)
+            held_until = self._busy.get(leader, -inf) + _HELD_SECONDS
+            if held_until > now:
+                self._look_again(held_until)
                 continue
             self._busy[leader] = now
             for lane in lanes:
-                await self._send(lane, leader)
-        return pause
+                self._send(lane, leader)
 
-    async def _send(self, lane: Lane, leader: int | None) -> None:
+    def _look_again(self, at: float) -> None:
+        """Have the pump look when it is time."""
+        if at < self._due:
+            self._due = at
+            self._work.set()
+
+    def _send(self, lane: Lane, leader: int | None) -> None:
         batch = self._producer.batch()
         del self._ready[lane]
         loaded = 0
@@ -219,61 +251,70 @@ class KafkaPublication(Publication):
             loaded += len(lane.load().value)
         # An open batch would linger once more in the client library.
         batch.close()
-        size, sent = batch.size(), self._clock.now()
-        while True:
-            try:
-                acknowledged = await self._producer.send(batch, lane.partition)
-            except AssertionError:  # aiokafka's word for a partition that the topic does not have any more
-                self._fail(made_anew(self._topic.name, f"partition {lane.partition} is not there any more"))
-                return
-            except KafkaError as error:
-                self._errors += 1
-                # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
-                if isinstance(error, UNAUTHORIZED):
-                    self._fail(refused(self._cluster, self._topic.name, error, size))
-                    return
-                await anyio.sleep(_RETRY_SECONDS)
-            else:
-                break
-        acknowledged.add_done_callback(partial(self._settle, lane, leader, size, sent))
+        self._hand_over(_Sent(lane, leader, batch, batch.size(), self._clock.now()))
 
-    def _settle(
-        self, lane: Lane, leader: int | None, size: int, sent: Moment, answer: "asyncio.Future[Acknowledgement]"
-    ) -> None:
+    def _hand_over(self, sent: _Sent) -> None:
+        try:
+            answer = self._producer.send(sent.batch, sent.lane.partition)
+        except AssertionError:  # aiokafka's word for a partition that the topic does not have any more
+            self._fail(made_anew(self._topic.name, f"partition {sent.lane.partition} is not there any more"))
+        except KafkaError as error:
+            self._errors += 1
+            # The batch was not taken, so nothing can have been sent of it; the watch decides when it is enough.
+            if isinstance(error, UNAUTHORIZED):
+                self._fail(refused(self._cluster, self._topic.name, error, sent.size))
+                return
+            self._untaken.append(sent)
+            self._retry_at = self._time() + _RETRY_SECONDS
+            self._look_again(self._retry_at)
+        else:
+            answer.add_done_callback(partial(self._settle, sent))
+
+    def _retry(self, now: float) -> None:
+        """Hand over again, when it is time, what was not taken."""
+        if now >= self._retry_at:
+            untaken, self._untaken = self._untaken, []
+            for sent in untaken:
+                self._hand_over(sent)
+        else:
+            self._look_again(self._retry_at)
+
+    def _settle(self, sent: _Sent, answer: "asyncio.Future[Acknowledgement]") -> None:
         if answer.cancelled():
             return
+        lane = sent.lane
         if (error := answer.exception()) is not None:
             if not isinstance(error, TOO_LARGE) or len(lane.in_flight) == 1:
-                self._fail(refused(self._cluster, self._topic.name, error, size))
+                self._fail(refused(self._cluster, self._topic.name, error, sent.size))
                 return
-            self._split(lane, size)
-        elif not self._acknowledge(lane, leader, sent, answer.result()):
+            self._split(lane, sent.size)
+        elif not self._acknowledge(sent, answer.result()):
             return
         if lane.waiting:
             self._ready[lane] = None
-        self._busy.pop(leader, None)
-        self._work.set()
-        self._progress.set()
-        self._progress = anyio.Event()
+        self._busy.pop(sent.leader, None)
+        if self._ready:
+            self._work.set()  # in a turn of its own, once all batches of the request are settled
+        if self._progress is not None:
+            self._progress.set()
+            self._progress = None
         if self._is_short_of_room:
             self._is_short_of_room = False
             self._emptied.set()
 
-    def _acknowledge(self, lane: Lane, leader: int | None, sent: Moment, answer: Acknowledgement) -> bool:
+    def _acknowledge(self, sent: _Sent, answer: Acknowledgement) -> bool:
         """Take it that a batch is written; False where that shows another topic."""
-        offset = answer.offset
+        lane, offset = sent.lane, answer.offset
         if 0 <= offset <= lane.last_offset:
             self._fail(made_anew(self._topic.name, f"partition {lane.partition} went back to offset {offset}"))
             return False
         lane.last_offset = max(offset, lane.last_offset)
-        self._undelivered -= len(lane.in_flight)
-        self._acknowledged += len(lane.in_flight)
-        lane.in_flight = []
-        lane.moved = anyio.current_time()
+        self._acknowledged += self._room.free(lane)
+        lane.moved = self._time()
         now = self._clock.now()
-        self._telemetry.observe(metrics.KAFKA_ACKNOWLEDGE, now.mono - sent.mono)
+        self._telemetry.observe(metrics.KAFKA_ACKNOWLEDGE, now.mono - sent.at.mono)
         if offset >= 0 and answer.timestamp >= _FIRST_TIME_MS:
-            self._clocks.compare(leader, sent, now, answer.timestamp)
+            self._clocks.compare(sent.leader, sent.at, now, answer.timestamp)
         return True
 
     def _split(self, lane: Lane, size: int) -> None:
@@ -296,20 +337,20 @@ class KafkaPublication(Publication):
         while self._failure is None:
             await anyio.sleep(self._stall / _WATCHES_A_STALL)
             moved = min((lane.moved for lane in self._lanes if lane.in_flight or lane.waiting), default=None)
-            now = anyio.current_time()
+            now = self._time()
             if moved is None or now - moved < min(self._stall, self._ride_out):
                 if self._stalled_since is not None:
                     self._tell_flowing(now)
                 continue
             if now - moved >= self._ride_out:
-                self._fail(given_up(self._cluster, self._ride_out, self._undelivered))
+                self._fail(given_up(self._cluster, self._ride_out, self._room.records))
             elif self._stalled_since is None:
                 self._stalled_since = moved
                 self._stalls += 1
                 self._telemetry.warn(
                     "Kafka does not acknowledge, holding records until it does",
                     brokers=self._cluster.brokers,
-                    waiting=self._undelivered,
+                    waiting=self._room.records,
                     give_up_after_seconds=self._ride_out,
                     problem=await self._problem(),
                 )
@@ -320,7 +361,7 @@ class KafkaPublication(Publication):
             "Kafka acknowledges again",
             brokers=self._cluster.brokers,
             seconds=round(now - stalled_since, 1),
-            waiting=self._undelivered,
+            waiting=self._room.records,
         )
 
     async def _problem(self) -> str:
@@ -334,7 +375,7 @@ class KafkaPublication(Publication):
             self._missing_since = None
             return
         # A broker that has just started may not know all its topics yet: only one word after the other counts.
-        now = anyio.current_time()
+        now = self._time()
         if self._missing_since is None or now - self._missing_last > self._stall / 2:
             self._missing_since = now
         self._missing_last = now
@@ -351,5 +392,6 @@ class KafkaPublication(Publication):
         if self._failure is None:
             self._failure = failure
             self._work.set()
-            self._progress.set()
+            if self._progress is not None:
+                self._progress.set()
             self._emptied.set()
