@@ -284,6 +284,50 @@ async def test_a_batch_that_was_not_taken_is_sent_again_before_its_successors() 
     assert world.producer.sequences() == {symbol: [0, 1]}
 
 
+async def test_what_was_not_taken_is_tried_again_in_its_time_and_holds_up_no_other_broker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("market_data.adapters.kafka.publication._RETRY_SECONDS", 3600.0)
+    first, second = symbols(2)
+    async with opened(brokers=2) as world:
+        world.producer.refusals.append(kafka.UnknownTopicOrPartitionError())
+        await world.publication.publish([book(first, 0)])
+        for number in range(5):
+            await world.publication.publish([book(first, 1 + number), book(second, number)])
+            await settle()
+            world.producer.acknowledge(1)
+            await settle()
+        assert not world.producer.under_way
+        errors = [value for metric, _, value in world.publication.measure() if metric is metrics.KAFKA_ERRORS]
+        assert errors == [1]
+
+
+async def test_publish_sends_what_can_be_sent_before_it_returns_and_then_lets_others_run_where_much_is_under_way() -> (
+    None
+):
+    (symbol,) = symbols(1)
+    async with opened(partitions=1) as world:
+        turns = 0
+
+        async def turn() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await anyio.lowlevel.checkpoint()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(turn)
+            await settle()
+            before = turns
+            await world.publication.publish([book(symbol, 0)])
+            assert list(world.producer.under_way) == [0]
+            for number in range(1, 20):
+                await world.publication.publish([book(symbol, number)])
+            assert turns >= before + 19
+            tasks.cancel_scope.cancel()
+        world.producer.acknowledge_all()
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -102,7 +102,7 @@ class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
         except (ProducerFenced, OutOfOrderSequenceNumber):
             raise
         except Exception as error:
-            raise KafkaError("Unexpected error during batch delivery") from error
+            raise KafkaError(f"Unexpected error during batch delivery: {error!r}") from error
 
     def _send_drained(self) -> bool:
         """Send what can be sent now; tell whether there is something whose leader is not known.
@@ -127,6 +127,11 @@ class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
         await _Request(self, batches).do(node)
         self._in_flight.remove(node)
         self._muted_partitions.difference_update(batches)
+
+    def _fail_all(self, task: asyncio.Task[None]) -> None:
+        """Fail what waits and is under way once the sender has failed; aiokafka's stumbles without a transaction."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._message_accumulator.fail_all(fault)
 
     def _end(self, request: asyncio.Task[None]) -> None:
         self.requests.discard(request)

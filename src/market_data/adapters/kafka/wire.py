@@ -19,8 +19,10 @@ _HEAD = Struct(">hhih").pack
 """Which request, version, correlation, length of the client's name."""
 _BODY = Struct(">hhii").pack
 """No transaction, acknowledgements, timeout in ms, number of topics."""
-_COUNT = Struct(">i")
-_LENGTH = Struct(">h")
+_INT = Struct(">i")
+_COUNT = Struct(">I")
+_LENGTH = Struct(">H")
+"""No count or length is negative here, which would mean that there is none."""
 _BATCH = Struct(">ii").pack
 """Partition, bytes."""
 _WRITTEN = Struct(">ihqqq")
@@ -47,6 +49,7 @@ class _Answer(ProduceResponse_v7):  # type: ignore[misc]  # aiokafka has no type
 
     @classmethod
     def decode(cls, data: BytesIO) -> "_Answer":
+        """Read it; struct.error where it is cut short."""
         answer = data.read()
         (count,) = _COUNT.unpack_from(answer)
         at = _COUNT.size
@@ -61,7 +64,7 @@ class _Answer(ProduceResponse_v7):  # type: ignore[misc]  # aiokafka has no type
             end = at + partitions * _WRITTEN.size
             topics.append((topic, list(_WRITTEN.iter_unpack(answer[at:end]))))
             at = end
-        (throttle_ms,) = _COUNT.unpack_from(answer, at)
+        (throttle_ms,) = _INT.unpack_from(answer, at)
         return cls(topics, throttle_ms)
 
 
@@ -75,7 +78,7 @@ class _Request(ProduceRequest_v7):  # type: ignore[misc]  # aiokafka has no type
         return _Head(_HEAD(self.API_KEY, self.API_VERSION, correlation_id, len(name)) + name)
 
     def parse_response_header(self, read_buffer: BytesIO) -> _AnswerHead:
-        return _AnswerHead(*_COUNT.unpack(read_buffer.read(_COUNT.size)))
+        return _AnswerHead(*_INT.unpack(read_buffer.read(_INT.size)))
 
     def encode(self) -> bytes:
         return b"".join(self._parts())
