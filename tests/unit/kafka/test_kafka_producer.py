@@ -87,7 +87,9 @@ async def test_a_broker_has_one_request_under_way_and_the_others_do_not_wait_for
         assert await offset(second) == 0
 
 
-async def test_a_partition_has_one_batch_under_way_wherever_its_leader_goes() -> None:
+async def test_a_partition_has_one_batch_under_way_wherever_its_leader_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whom aiokafka asks for metadata is drawn; the first broker would tell no more before it has answered.
+    monkeypatch.setattr("aiokafka.client.random.shuffle", lambda nodes: nodes.sort(reverse=True))
     async with scripted_kafka({0: 0, 1: 1}) as cluster, producing(cluster) as producer:
         first = send(producer, 0)
         await cluster.until_asked(1)
@@ -182,6 +184,22 @@ async def test_what_cannot_be_handed_over_is_told() -> None:
         (await cluster.until_asked(1)).answer()
         assert await offset(answer) == 0
         assert cluster.asked[0].batches == {0: sent(0)}
+
+
+async def test_a_request_that_ends_is_followed_at_once_though_a_leader_is_sought(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scripted_kafka({0: 0, 1: 0, 2: -1}) as cluster, producing(cluster) as producer:
+        first = send(producer, 0)
+        await cluster.until_asked(1)
+        monkeypatch.setattr(producer._producer.client, "force_metadata_update", asyncio.Future)  # does not come
+        send(producer, 2)
+        await settle()
+        second = send(producer, 1)
+        cluster.asked[0].answer()
+        assert await offset(first) == 0
+        (await cluster.until_asked(2)).answer()
+        assert await offset(second) == 0
 
 
 async def test_leaving_during_requests_is_prompt_and_leaves_nothing_behind() -> None:

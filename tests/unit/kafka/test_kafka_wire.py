@@ -48,3 +48,12 @@ def test_an_answer_is_read_as_aiokafka_reads_it(
     for size in range(4, len(written)):
         with pytest.raises((struct.error, UnicodeDecodeError)):
             request.RESPONSE_TYPE.decode(BytesIO(written[4:size]))
+
+
+@pytest.mark.parametrize("at", [0, 11], ids=["topics", "partitions"])
+def test_an_answer_that_says_none_for_its_topics_or_partitions_is_refused(at: int) -> None:
+    written = bytearray(ProduceResponse_v7([("books", [])], 0).encode())
+    written[at : at + 4] = b"\xff" * 4
+    request = LeanProduceRequest(None, -1, 1000, []).prepare({0: (3, 9)})
+    with pytest.raises(struct.error):
+        request.RESPONSE_TYPE.decode(BytesIO(written))
