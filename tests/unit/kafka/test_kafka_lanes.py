@@ -17,18 +17,19 @@ def may_come(room: Room, lane: Lane) -> int:
     return admitted
 
 
-_STEPS = st.lists(st.tuples(st.sampled_from(["put"] * 5 + ["load", "free", "unload"]), st.integers(0, 3)), max_size=80)
+_STEPS = st.lists(st.tuples(st.sampled_from(["put", "load", "free", "unload"]), st.integers(0, 3), st.integers(1, 12)))
 
 
 @given(st.integers(1, 30), _STEPS)
-def test_the_room_left_is_that_of_the_records_held(max_records: int, steps: list[tuple[str, int]]) -> None:
+def test_the_room_left_is_that_of_the_records_held(max_records: int, steps: list[tuple[str, int, int]]) -> None:
     lanes = [Lane(partition) for partition in range(LANES)]
     room = Room(LANES, max_records)
     share = max(1, max_records // (2 * LANES))
-    for step, at in steps:
+    for step, at, count in steps:
         lane = lanes[at]
         if step == "put":
-            room.put(lane, RECORD)
+            for _ in range(count):
+                room.put(lane, RECORD)
         elif step == "load":
             while lane.waiting:
                 lane.load()

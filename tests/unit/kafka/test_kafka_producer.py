@@ -120,7 +120,7 @@ async def test_what_failed_is_sent_again_with_its_numbers_before_what_follows(wa
         await offset(done)
         first = send(producer, 0, 2)
         failing = await cluster.until_asked(2)
-        following, other = send(producer, 0, 3), send(producer, 1)
+        following, after, other = send(producer, 0, 3), send(producer, 0, 4), send(producer, 1)
         if way == "hang up":
             failing.hang_up()
         elif way == "refuse":
@@ -129,10 +129,10 @@ async def test_what_failed_is_sent_again_with_its_numbers_before_what_follows(wa
         assert again.batches == {0: sent(5, 2), 1: sent(0)}
         again.answer()
         assert [await offset(first), await offset(other)] == [5, 0]
-        last = await cluster.until_asked(4)
-        assert last.batches == {0: sent(7, 3)}
-        last.answer()
-        assert await offset(following) == 7
+        for asked, batch, answer in ((4, sent(7, 3), following), (5, sent(10, 4), after)):
+            (await cluster.until_asked(asked)).answer()
+            assert await offset(answer) == batch.sequence
+            assert cluster.asked[asked - 1].batches == {0: batch}
 
 
 async def test_a_batch_is_sent_again_to_the_new_leader() -> None:

@@ -95,10 +95,6 @@ class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
                     await asyncio.wait({*self.requests, update}, return_when=asyncio.FIRST_COMPLETED)
                 else:
                     await self._message_accumulator.waiter()
-        except asyncio.CancelledError:
-            if self.requests:
-                await asyncio.wait(self.requests)
-            raise
         except (ProducerFenced, OutOfOrderSequenceNumber):
             raise
         except Exception as error:
