@@ -7,10 +7,13 @@ What its source (0.14) does, and what rests on it here:
   broker knows the numbers, so a batch that had arrived already is not written twice. This never ends by itself.
 - ``request_timeout_ms`` plays two parts. For a request it is how long to wait before the connection counts as dead;
   for a batch it is how long it may wait for a partition that has no leader. The second must be above the ride-out, the
-  first far below it, lest one dead connection uses it up: hence two settings, see ``_Client``.
+  first far below it, lest one dead connection uses it up: hence two settings, see ``_Producer``.
 - It counts a partition's records past 2,147,483,647 to a negative number, which the broker refuses for good; it has to
   go on with 0, as Kafka's own producer does: hence ``_wrap``.
 - ``stop()`` waits for all that is undelivered, however long that takes: hence ``abandon()``.
+- At each turn its sender waits anew for whatever may happen, ``send_batch`` for what is known already; requests are
+  written, and answers read, field by field. At few records a request that counts: hence ``_Sender``, ``hand_over`` and
+  ``wire``, which do the same with less.
 """
 
 import asyncio

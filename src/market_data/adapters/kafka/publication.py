@@ -202,7 +202,8 @@ class KafkaPublication(Publication):
     async def pump(self) -> None:
         """Send what waits for an answer or a time to be over, for ever; what comes new is sent as it comes."""
         while True:
-            self._due = inf
+            if self._due <= self._time():
+                self._due = inf
             self._send_ready()
             if self._failure is not None:
                 return
