@@ -49,6 +49,17 @@ class _SocketStream(Protocol):
     _protocol: _StreamProtocol
 
 
+@runtime_checkable
+class _TlsStream(Protocol):
+    """anyio's stream of TLS over another."""
+
+    _read_bio: ssl.MemoryBIO
+    _write_bio: ssl.MemoryBIO
+    _ssl_object: ssl.SSLObject
+
+    async def _flush_write_bio(self) -> None: ...
+
+
 class SocketReader(asyncio.Protocol):
     """Reads the socket under a stream, in place of the stream's own reading side.
 
@@ -88,7 +99,7 @@ class SocketReader(asyncio.Protocol):
         while inner is not None and not isinstance(inner, ByteStream):
             inner = getattr(inner, "_stream", None)
         layers: list[TLSStream] = []
-        while isinstance(inner, TLSStream):
+        while isinstance(inner, TLSStream) and isinstance(inner, _TlsStream):
             layers.insert(0, inner)
             inner = inner.transport_stream
         if not isinstance(inner, _SocketStream) or not isinstance(inner._protocol, _StreamProtocol):  # noqa: SLF001 - see _SocketStream
