@@ -35,7 +35,6 @@ from aiokafka.errors import (
 from aiokafka.producer.sender import Sender, SendProduceReqHandler
 
 from market_data.adapters.kafka.client import KafkaCluster
-from market_data.adapters.kafka.wire import LeanProduceRequest
 
 __all__ = ["Acknowledgement", "Batch", "IdempotentProducer"]
 
@@ -63,17 +62,6 @@ class Batch(Protocol):
 
     def size(self) -> int:
         """Tell how many bytes it has, before compression."""
-
-
-class _Request(SendProduceReqHandler):  # type: ignore[misc]  # aiokafka has no types
-    """As aiokafka's, written in one go."""
-
-    def create_request(self) -> LeanProduceRequest:
-        topics: dict[str, list[tuple[int, bytes]]] = {}
-        for at, batch in self._batches.items():
-            topics.setdefault(at.topic, []).append((at.partition, batch.get_data_buffer()))
-        sender = self._sender
-        return LeanProduceRequest(None, sender._acks, sender._request_timeout_ms, list(topics.items()))  # noqa: SLF001
 
 
 class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
@@ -123,7 +111,7 @@ class _Sender(Sender):  # type: ignore[misc]  # aiokafka has no types
         return bool(is_without_leader)
 
     async def _send_produce_req(self, node: int, batches: dict[TopicPartition, Any]) -> None:
-        await _Request(self, batches).do(node)
+        await SendProduceReqHandler(self, batches).do(node)
         self._in_flight.remove(node)
         self._muted_partitions.difference_update(batches)
 
