@@ -231,7 +231,8 @@ class Phase:
 
 
 @contextmanager
-def _running(program: Program, brokers: str, core: int, folder: Path, *, turnover: bool) -> Iterator[Producing]:
+def running(program: Program, brokers: str, core: int, folder: Path, *, turnover: bool) -> Iterator[Producing]:
+    """Run a program on one core, with a feed of its own."""
     sizes = ("--instruments", f"{_INSTRUMENTS}", "--levels", f"{_LEVELS}", *(("--turnover",) if turnover else ()))
     with ExitStack() as stack:
         feed = stack.enter_context(
@@ -262,7 +263,8 @@ def _running(program: Program, brokers: str, core: int, folder: Path, *, turnove
         yield Producing(program, feed, process, Topic(brokers, program), log)
 
 
-def _wait_until_live(producing: Producing) -> None:
+def wait_until_live(producing: Producing) -> None:
+    """Wait until it publishes each instrument."""
     producing.program.begin(producing)
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
@@ -290,10 +292,10 @@ def take_turns(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         broker = stack.enter_context(process_broker(folder / "home"))
         running = [
-            stack.enter_context(_running(each, broker.brokers, core, folder, turnover=turnover)) for each in programs
+            stack.enter_context(running(each, broker.brokers, core, folder, turnover=turnover)) for each in programs
         ]
         for each in running:
-            _wait_until_live(each)
+            wait_until_live(each)
             each.phase("rate 500 2")
         for number in range(effort.rounds):
             at = number % len(running)
