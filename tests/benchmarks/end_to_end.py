@@ -291,16 +291,16 @@ def take_turns(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         broker = stack.enter_context(process_broker(folder / "home"))
-        running = [
+        started = [
             stack.enter_context(running(each, broker.brokers, core, folder, turnover=turnover)) for each in programs
         ]
-        for each in running:
+        for each in started:
             wait_until_live(each)
             each.phase("rate 500 2")
         for number in range(effort.rounds):
-            at = number % len(running)
+            at = number % len(started)
             for load, order in loads.items():
-                for each in running[at:] + running[:at]:
+                for each in started[at:] + started[:at]:
                     found[load][each.program.name].append(each.phase(order))
     return found
 
