@@ -90,10 +90,14 @@ class StreamedJudge(Judge):
         seen = self.seen[part.instrument]
         self._received(part.instrument)
         seen.alive_at = self.now.mono
-        if isinstance(self.exchange, BitstampExchange) and (part.time or 0) <= seen.said_at:
+        if self._is_passed_over(part):
             return
         self._forget(seen)
         broken[part.instrument] = "a level that is no number"
+
+    def _is_passed_over(self, part: Part) -> bool:
+        is_old = (part.time or 0) <= self.seen[part.instrument].said_at
+        return is_old and isinstance(self.exchange, BitstampExchange)
 
     def _part(self, part: Part, broken: list[str]) -> None:
         seen, i = self.seen[part.instrument], part.instrument
@@ -129,10 +133,22 @@ class StreamedJudge(Judge):
         if (part.time or 0) >= seen.said_at and part.version >= seen.reach:
             self._take(seen, part, broken)
         elif seen.reach >= 0:
-            self._lose(seen, part, broken, "a snapshot of before")
+            if self._may_have_crossed(seen, part.instrument):
+                self._forget(seen)
+                seen.passed.discard(part.version)
+            else:
+                self._lose(seen, part, broken, "a snapshot of before")
             seen.may_be.add(part.version)
         else:
             seen.may_be.add(part.version)
+
+    def _may_have_crossed(self, seen: Seen, i: int) -> bool:
+        """Tell whether a book of this read is one that nobody keeps, so that none may stand any more."""
+        for version in seen.passed:
+            bids, asks = self.exchange.markets[i].levels(max(version, 0), 1)
+            if bids and asks and bids[0][0] >= asks[0][0]:
+                return True
+        return False
 
     def _take(self, seen: Seen, part: Part, broken: list[str]) -> None:
         self._forget(seen)

@@ -52,6 +52,12 @@ class BybitExchange(StreamedExchange):
         )
         return Frame(payload.encode(), (Part(i, since, version, time, is_false=is_false, sequence=number),))
 
+    def snapshot(self, i: int) -> None:
+        """Say all of it; what it tells that was not told before is counted, but for a count that begins anew."""
+        if self.counts[i] != 1 and self.counted.get(i, self.markets[i].version) != self.markets[i].version:
+            self.counts[i] += 1
+        super().snapshot(i)
+
     def reset(self, i: int) -> bool:
         """Begin to count anew, with a snapshot."""
         if i not in self.sent or i in self.dead or i in self.were_reset:
