@@ -185,9 +185,9 @@ class StreamedJudge(Judge):
         broken[part.instrument] = problem
 
     def answered(self, i: int, fetch: Fetch, version: int, *, is_false: bool) -> None:
-        seen, sync = self.seen[i], self._sync(i)
-        if sync._awaited is None or sync._serial != fetch.serial:
+        if not self.awaits(i, fetch):
             return
+        seen = self.seen[i]
         super().answered(i, fetch, version, is_false=is_false)
         if fetch.purpose is Purpose.SNAPSHOT and isinstance(self.exchange, OKXExchange):
             seen.joins_from = version

@@ -13,7 +13,8 @@ from tests.fuzz.mutate import Mutator
 from tests.fuzz.readers import Reader, all_readers, named, of_function
 
 from market_data.adapters.kafka import subscription
-from market_data.adapters.transport import rest, websocket
+from market_data.adapters.transport import rest
+from market_data.adapters.transport.session import Session
 from market_data.config import layers
 from market_data.domain.errors import MalformedFrame
 
@@ -127,7 +128,7 @@ def test_a_fault_in_a_reader_is_found_and_its_input_can_be_made_again() -> None:
     ("name", "owner", "function", "is_hit"),
     [
         ("http answer", rest, "refusal_of", lambda response, *_: "nan" in str(response.headers)),
-        ("websocket", websocket._Session, "_append", lambda _, frame: b"null" in frame),
+        ("websocket", Session, "_append", lambda _, frame: b"null" in frame),
         ("settings file", layers, "_scalar", lambda node: "1970" in node.value),
         ("record shown", subscription, "read", lambda _, value: b"1970" in (value or b"")),
     ],

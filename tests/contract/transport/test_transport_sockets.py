@@ -70,6 +70,31 @@ async def collect(connection: Connection, count: int) -> list[bytes]:
     return frames
 
 
+class Flood:
+    """A peer that sends numbered frames of 10 kB as fast as they are taken."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._sent = 0
+
+    async def handle(self, peer: Peer) -> None:
+        """Be the peer."""
+        for number in range(self._total):
+            await peer.send(frame(TEXT, f"{number:010d}".encode() * 1000))
+            self._sent += 1
+        await anyio.sleep_forever()
+
+    async def check(self, connection: Connection) -> None:
+        """See that it has to wait for who does not take, and that nothing is lost."""
+        before = -1
+        while before != self._sent:
+            before = self._sent
+            await anyio.sleep(0.2)
+        assert 0 < self._sent < self._total, "what is not taken is not read for ever"
+        frames = await collect(connection, self._total)
+        assert [int(each[:10]) for each in frames] == list(range(self._total))
+
+
 async def lost(connection: Connection) -> ConnectionLost:
     """Receive until the connection is lost."""
     try:
@@ -567,24 +592,9 @@ async def test_a_ping_is_answered_with_its_own_payload(make_transport: MakeTrans
 async def test_a_slow_reader_makes_the_sender_wait_and_loses_nothing(
     make_transport: MakeTransport, bound: dict[str, int]
 ) -> None:
-    total = 5000
-    sent = 0
-
-    async def handle(peer: Peer) -> None:
-        nonlocal sent
-        for number in range(total):
-            await peer.send(frame(TEXT, f"{number:010d}".encode() * 1000))
-            sent += 1
-        await anyio.sleep_forever()
-
-    async with connected(make_transport, handle, **bound) as connection:
-        before = -1
-        while before != sent:
-            before = sent
-            await anyio.sleep(0.2)
-        assert 0 < sent < total, "what is not taken is not read for ever"
-        frames = await collect(connection, total)
-    assert [int(each[:10]) for each in frames] == list(range(total))
+    flood = Flood(5000)
+    async with connected(make_transport, flood.handle, **bound) as connection:
+        await flood.check(connection)
 
 
 # closing

@@ -11,9 +11,8 @@ What its source (0.14) does, and what rests on it here:
 - It counts a partition's records past 2,147,483,647 to a negative number, which the broker refuses for good; it has to
   go on with 0, as Kafka's own producer does: hence ``_wrap``.
 - ``stop()`` waits for all that is undelivered, however long that takes: hence ``abandon()``.
-- At each turn its sender waits anew for whatever may happen, ``send_batch`` for what is known already; requests are
-  written, and answers read, field by field. At few records a request that counts: hence ``_Sender``, ``hand_over`` and
-  ``wire``, which do the same with less.
+- At each turn its sender waits anew for whatever may happen, and ``send_batch`` for what is known already. At few
+  records a request that counts: hence ``_Sender`` and ``hand_over``, which do the same with less.
 """
 
 import asyncio
